@@ -1,0 +1,100 @@
+"""Every file name, column name and magic number of the work_dir formats, once."""
+
+from __future__ import annotations
+
+FEATURES = "{kind}_features.dat"
+FEATURES_CSV = "{kind}_features.dat.csv"
+BAD_CSV = "{kind}_features.bad.csv"
+STATS_CSV = "{kind}_stats.csv"
+CROPS_CSV = "{kind}_crops.csv"
+TRAIN, TEST = "atrain", "atest"
+
+SIMILARITY = "similarity.csv"
+OUTLIERS = "outliers.csv"
+COMPONENTS = "connected_components.csv"
+COMPONENT_INFO = "component_info.csv"
+INDEX = "nnf.index"
+CONFIG = "config.json"
+KMEANS_CENTROIDS = "kmeans_centroids.csv"
+KMEANS_ASSIGNMENTS = "kmeans_assignments.csv"
+SEARCH = "search.csv"
+TMP_DIR = "tmp"
+CROPS_DIR = "crops"
+
+FEATURES_COLUMNS = ("index", "filename")
+BAD_COLUMNS = ("index", "filename", "error_code", "filesize")
+EDGE_COLUMNS = ("from", "to", "distance")
+CROPS_COLUMNS = ("index", "filename", "crop_filename", "col_x", "row_y", "width", "height")
+BOX_COLUMNS = ("filename", "col_x", "row_y", "width", "height")
+COMPONENTS_COLUMNS = (
+    "__id",
+    "component_id",
+    "count",
+    "mean_distance",
+    "min_distance",
+    "max_distance",
+    "pagerank",
+)
+COMPONENT_INFO_COLUMNS = ("component_id", "count", "mean", "min", "max")
+KMEANS_COLUMNS = ("index", "filename", "cluster", "distance")
+
+# What a backend computes from the pixels, in this order.
+PIXEL_STATS = ("unique", "blur", "mean", "min", "max", "stdv", "contrast")
+PIXEL_STATS_ADVANCED = (
+    *PIXEL_STATS,
+    "rms_contrast",
+    "mean_rel_intensity_r",
+    "mean_rel_intensity_b",
+    "mean_rel_intensity_g",
+    "mean_hue",
+    "mean_saturation",
+    "mean_val",
+    "edge_density",
+    "mean_r",
+    "mean_g",
+    "mean_b",
+)
+# What stands in the csv; width, height and file_size come from the decoder's outcome.
+STATS_COLUMNS = (
+    "index",
+    "filename",
+    "width",
+    "height",
+    "unique",
+    "blur",
+    "mean",
+    "min",
+    "max",
+    "stdv",
+    "file_size",
+    "contrast",
+)
+STATS_COLUMNS_ADVANCED = (
+    "index",
+    "filename",
+    "width",
+    "height",
+    "unique",
+    "blur",
+    "mean",
+    "min",
+    "max",
+    "stdv",
+    "file_size",
+    "rms_contrast",
+    "mean_rel_intensity_r",
+    "mean_rel_intensity_b",
+    "mean_rel_intensity_g",
+    "contrast",
+    "mean_hue",
+    "mean_saturation",
+    "mean_val",
+    "edge_density",
+    "mean_r",
+    "mean_g",
+    "mean_b",
+)
+INTEGER_STATS = ("width", "height", "unique", "file_size")
+
+DEFAULT_DIM = 576
+HIGH_ACCURACY_DIM = 960

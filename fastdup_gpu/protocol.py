@@ -1,0 +1,253 @@
+"""What a backend is: the value types that cross the border, and the functions behind it.
+
+Stages know nothing below this file; backends (`fallback_cpu`, `fastdup_gpu.gpu`) know nothing
+above it. A backend is opened by `fastdup_gpu._registry.open_backend` and used by one thread at
+a time, except that it may call `Encoded.load` from threads of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+
+Metric = Literal["cosine", "euclidean", "l1", "linf", "canberra", "braycurtis", "jensenshannon"]
+METRICS: tuple[Metric, ...] = (
+    "cosine",
+    "euclidean",
+    "l1",
+    "linf",
+    "canberra",
+    "braycurtis",
+    "jensenshannon",
+)
+STATS_SIDE = 224
+MIN_SIDE = 10
+
+
+class Status(StrEnum):
+    """Why a picture was refused; the value is the `error_code` of the bad-files csv."""
+
+    OK = ""
+    TOO_SMALL = "ERROR_IMAGE_TOO_SMALL"
+    CORRUPT = "ERROR_CORRUPT_IMAGE"
+    ZERO_SIZE = "ERROR_ZERO_SIZE_FILE"
+    MISSING = "ERROR_MISSING_FILE"
+    UNREADABLE = "ERROR_UNREADABLE_FILE"
+    UNSUPPORTED = "ERROR_UNSUPPORTED_FORMAT"
+    TOO_LARGE = "ERROR_IMAGE_TOO_LARGE"
+    FILE_TOO_SMALL = "ERROR_FILE_TOO_SMALL"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One picture before decoding.
+
+    `index` is its position in the input list. `load` returns the encoded bytes, raises OSError
+    where they cannot be had, is called at most once, and may be called from any thread.
+    """
+
+    index: int
+    load: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one `Encoded`: its size in pixels after EXIF orientation, or why not."""
+
+    index: int
+    status: Status
+    width: int = 0
+    height: int = 0
+    file_size: int = -1
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelPlan:
+    """What decoding makes of each picture (design decision 3).
+
+    `model_height` x `model_width`: the model's input, by antialiased area resize.
+    `max_pixels`: a picture that claims more is refused as TOO_LARGE before it is unpacked.
+    `min_file_size`: bytes; a smaller file is refused as FILE_TOO_SMALL (0 = any).
+    """
+
+    model_height: int
+    model_width: int
+    max_pixels: int = 300_000_000
+    min_file_size: int = 0
+
+
+class Batch(Protocol):
+    """Decoded pictures in the backend's own memory, opaque to stages.
+
+    `outcomes` has one entry per `Encoded` asked for, in order; the pictures that are OK, in the
+    same order, are the rows of whatever is computed from the batch.
+    """
+
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model file and what is known of it; `height`/`width` 0 = read from the file."""
+
+    path: Path
+    dim: int
+    height: int = 0
+    width: int = 0
+    normalize: bool = False
+    precision: str = "file"
+    sha256: str = ""
+
+
+class Embedder(Protocol):
+    """An opened model. `height`, `width`: pixels of its input; `dim`: length of its output."""
+
+    height: int
+    width: int
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """Host results of one batch: `features` f32[n, dim], `stats` f64[n, m], n = number of OK."""
+
+    outcomes: Sequence[Outcome]
+    features: F32
+    stats: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """`ids` i64[n, k] rows of the base set, best first; `scores` f32[n, k].
+
+    Scores are cosine similarities for metric 'cosine' and distances otherwise. Where fewer than
+    k neighbours exist the row is padded with id -1 and score nan. Equal scores stand in order
+    of id. `exact` tells whether the search was exhaustive; `recall` is then 1, and otherwise
+    measured against exact search on a sample (nan where that was not asked for).
+    """
+
+    ids: I64
+    scores: F32
+    exact: bool
+    recall: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """How to look for neighbours.
+
+    `mode`: 'auto' (the backend decides by size), 'flat', 'hnsw', 'ivf'. `links`: HNSW's M.
+    `clusters`, `iterations`: IVF's k-means. `threads`: 0 = all cores. `seed` fixes every draw.
+    """
+
+    metric: Metric = "cosine"
+    mode: Literal["auto", "flat", "hnsw", "ivf"] = "auto"
+    links: int = 32
+    clusters: int = 0
+    iterations: int = 20
+    threads: int = 0
+    seed: int = 0
+
+
+class Index(Protocol):
+    """A searchable base set. `kind` is 'flat', 'hnsw' or 'ivf'."""
+
+    kind: str
+
+    def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
+        """The k best base rows of every query, f32[m, d].
+
+        With `exclude_self` query i is base row i, and id i is left out of its own answer.
+        """
+        ...
+
+    def save(self, path: Path) -> dict[str, Any]:
+        """Write what `Backend.load_index` needs beside the features; returns header fields."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """k-means result: `centroids` f32[c, d]; `ids` i64[n, k] nearest centroids, nearest first;
+    `distances` f32[n, k] squared L2."""
+
+    centroids: F32
+    ids: I64
+    distances: F32
+
+
+class Backend(Protocol):
+    """The functions behind a `compute=` choice, the same in every backend."""
+
+    name: str
+
+    def open_model(self, spec: ModelSpec, *, batch_size: int, threads: int) -> Embedder:
+        """Open an ONNX model; raises ModelError naming what does not fit."""
+        ...
+
+    def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> Batch:
+        """Decode one batch; a bad picture costs only itself."""
+        ...
+
+    def embed(self, model: Embedder, batch: Batch) -> F32:
+        """Features of the good pictures of a batch, f32[n, dim]."""
+        ...
+
+    def pixel_stats(self, batch: Batch, *, advanced: bool) -> F64:
+        """Statistics f64[n, m], columns in the order of `formats.names.PIXEL_STATS` (or with
+        `advanced` of `formats.names.PIXEL_STATS_ADVANCED`)."""
+        ...
+
+    def extract(
+        self,
+        batches: Iterable[Sequence[Encoded]],
+        plan: PixelPlan,
+        model: Embedder,
+        *,
+        stats: Literal["none", "basic", "advanced"],
+        threads: int,
+    ) -> Iterator[Extracted]:
+        """decode, embed and pixel_stats over many batches, overlapped, results in order.
+
+        Takes batches as it goes and holds only a bounded number of them.
+        """
+        ...
+
+    def build_index(self, features: F32, plan: SearchPlan) -> Index:
+        """An index over f32[n, d] (may be a memory map); the rows are not copied where that
+        can be avoided. Every metric of METRICS with mode 'flat' or 'auto', cosine and
+        euclidean with all modes."""
+        ...
+
+    def load_index(
+        self, path: Path, header: dict[str, Any], features: F32, plan: SearchPlan
+    ) -> Index:
+        """The index that `Index.save` wrote; raises FormatError where it does not fit."""
+        ...
+
+    def components(self, n: int, sources: I64, targets: I64) -> I64:
+        """Weakly connected components of n vertices: i64[n], numbered 0, 1, ... in order of
+        each component's smallest member."""
+        ...
+
+    def pagerank(self, n: int, sources: I64, targets: I64, weights: F64) -> F64:
+        """PageRank f64[n] (sum 1) of the undirected graph, damping 0.85."""
+        ...
+
+    def kmeans(
+        self, features: F32, *, clusters: int, iterations: int, nearest: int, seed: int
+    ) -> Clusters:
+        """k-means++ and Lloyd iterations on f32[n, d], squared L2."""
+        ...
