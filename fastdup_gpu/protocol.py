@@ -78,13 +78,14 @@ class PixelPlan:
     """What decoding makes of each picture (design decision 3).
 
     `model_height` x `model_width`: the model's input, by antialiased area resize.
-    `max_pixels`: a picture that claims more is refused as TOO_LARGE before it is unpacked.
+    `max_pixels`: a picture that claims more is refused as TOO_LARGE before it is unpacked
+    (the default is where Pillow speaks of a decompression bomb).
     `min_file_size`: bytes; a smaller file is refused as FILE_TOO_SMALL (0 = any).
     """
 
     model_height: int
     model_width: int
-    max_pixels: int = 300_000_000
+    max_pixels: int = 178_956_970
     min_file_size: int = 0
 
 
@@ -192,8 +193,10 @@ class Backend(Protocol):
     """The functions behind a `compute=` choice, the same in every backend."""
 
     name: str
+    batch_size: int
+    """Pictures a batch that measure fastest, used where the caller does not choose."""
 
-    def open_model(self, spec: ModelSpec, *, batch_size: int, threads: int) -> Embedder:
+    def open_model(self, spec: ModelSpec) -> Embedder:
         """Open an ONNX model; raises ModelError naming what does not fit."""
         ...
 
@@ -216,12 +219,13 @@ class Backend(Protocol):
         plan: PixelPlan,
         model: Embedder,
         *,
-        stats: Literal["none", "basic", "advanced"],
+        wanted: Literal["none", "basic", "advanced"],
         threads: int,
     ) -> Iterator[Extracted]:
         """decode, embed and pixel_stats over many batches, overlapped, results in order.
 
-        Takes batches as it goes and holds only a bounded number of them.
+        `wanted` statistics; `threads` of the host. Takes batches as it goes and holds only a
+        bounded number of them.
         """
         ...
 

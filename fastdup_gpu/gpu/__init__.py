@@ -1,1 +1,1 @@
-"""."""
+"""The GPU backend."""

@@ -1,1 +1,1 @@
-"""."""
+"""Models that come with the package."""

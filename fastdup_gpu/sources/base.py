@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Protocol
 
 # By name only, to pick files out of folders and archives; what a file *is* is read from its
@@ -14,11 +15,14 @@ IMAGE_EXTENSIONS = frozenset(
 )
 VIDEO_EXTENSIONS = frozenset("mp4 avi mov webm mkv m4v".split())
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_SEPARATORS = ("/", os.sep)
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the picture as stored: columns x, rows y, from the top left."""
+    """A rectangle in pixels of the picture as a viewer shows it, that is after EXIF orientation:
+    columns x, rows y, from the top left."""
 
     col_x: int
     row_y: int
@@ -60,9 +64,47 @@ class Source(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Found:
+    """What an input holds, before anything is opened.
+
+    `shown`: the input as messages call it. `boxes`, where not None, has one entry for each of
+    `pictures`: the box to cut out, or why the row that named it gives none.
+    """
+
+    shown: str
+    pictures: list[str] = field(default_factory=list)
+    archives: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    boxes: list[Box | str] | None = None
+
+    def add(self, name: str, *, any_extension: bool) -> None:
+        """File a name under its kind; one of no known kind is a picture or nothing."""
+        if has_image_extension(name):
+            self.pictures.append(name)
+        elif is_archive(name):
+            self.archives.append(name)
+        elif is_video(name):
+            self.videos.append(name)
+        elif any_extension:
+            self.pictures.append(name)
+
+    def extend(self, other: Found) -> None:
+        """Append what another input holds."""
+        self.pictures += other.pictures
+        self.archives += other.archives
+        self.videos += other.videos
+
+
+def extension(name: str) -> str:
+    """What follows the last dot, in lower case; '' without one."""
+    _, dot, last = name.rpartition(".")
+    return last.lower() if dot else ""
+
+
 def has_image_extension(name: str) -> bool:
     """Whether a name ends like a picture."""
-    return Path(name).suffix[1:].lower() in IMAGE_EXTENSIONS
+    return extension(name) in IMAGE_EXTENSIONS
 
 
 def is_archive(name: str) -> bool:
@@ -72,4 +114,14 @@ def is_archive(name: str) -> bool:
 
 def is_video(name: str) -> bool:
     """Whether a name ends like a video."""
-    return Path(name).suffix[1:].lower() in VIDEO_EXTENSIONS
+    return extension(name) in VIDEO_EXTENSIONS
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name is a URL such as s3://, minio:// or https://."""
+    return _SCHEME.match(name) is not None
+
+
+def join(folder: str, name: str) -> str:
+    """The path of `name` in `folder`, with the folder spelled as it was given."""
+    return folder + name if folder.endswith(_SEPARATORS) else f"{folder}/{name}"

@@ -1,0 +1,88 @@
+"""Batches of decoded pictures: both pixel sizes made from one decode."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from fastdup_gpu.fallback_cpu.pictures import Refused, read_picture
+
+from fastdup_gpu.protocol import STATS_SIDE, U8, Encoded, Outcome, PixelPlan, Status
+
+# Unpacked pictures over this size are handled one at a time, so that memory stays bounded by
+# one large picture, not by one a thread.
+_LARGE_FILE = 4 << 20
+_one_large_picture = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class CpuBatch:
+    """`stats_pixels`: u8[h, w, 3] BGR each, at most 224 x 224; `model_pixels`: u8[n, H, W, 3]
+    RGB; both only of pictures that are OK, in the order of `outcomes`."""
+
+    outcomes: Sequence[Outcome]
+    stats_pixels: Sequence[U8]
+    model_pixels: U8
+
+
+def decode(encoded: Sequence[Encoded], plan: PixelPlan) -> CpuBatch:
+    """Decode one batch on the calling thread; a bad picture costs only itself."""
+    outcomes: list[Outcome] = []
+    stats_pixels: list[U8] = []
+    model_pixels = np.empty((len(encoded), plan.model_height, plan.model_width, 3), np.uint8)
+    for item in encoded:
+        outcome, small = _decode_one(item, plan, model_pixels[len(stats_pixels)])
+        outcomes.append(outcome)
+        if small is not None:
+            stats_pixels.append(small)
+    return CpuBatch(outcomes, stats_pixels, model_pixels[: len(stats_pixels)])
+
+
+def _decode_one(item: Encoded, plan: PixelPlan, out: U8) -> tuple[Outcome, U8 | None]:
+    size = -1
+    try:
+        data = item.load()
+        size = len(data)
+        return _resize_both(item.index, data, plan, out)
+    except Refused as refused:
+        return Outcome(item.index, refused.status, 0, 0, size, refused.detail), None
+    except FileNotFoundError as error:
+        return Outcome(item.index, Status.MISSING, detail=_reason(error)), None
+    except OSError as error:
+        return Outcome(item.index, Status.UNREADABLE, detail=_reason(error)), None
+    except MemoryError:
+        return Outcome(item.index, Status.TOO_LARGE, 0, 0, size, "not enough memory"), None
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _resize_both(index: int, data: bytes, plan: PixelPlan, out: U8) -> tuple[Outcome, U8]:
+    if len(data) > _LARGE_FILE:
+        with _one_large_picture:
+            return _shrink(index, read_picture(data, plan), len(data), plan, out)
+    return _shrink(index, read_picture(data, plan), len(data), plan, out)
+
+
+def _shrink(index: int, pixels: U8, size: int, plan: PixelPlan, out: U8) -> tuple[Outcome, U8]:
+    height, width = pixels.shape[:2]
+    shape = (plan.model_width, plan.model_height)
+    area = cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA)
+    cv2.cvtColor(area, cv2.COLOR_BGR2RGB, dst=out)
+    return Outcome(index, Status.OK, width, height, size), nearest_224(pixels)
+
+
+def nearest_224(pixels: U8) -> U8:
+    """u8[224, 224, 3] by exact nearest neighbour: source x = floor((2i+1) * w / 448).
+
+    A picture under 224 on both sides stays as it is.
+    """
+    height, width = pixels.shape[:2]
+    if height < STATS_SIDE and width < STATS_SIDE:
+        return pixels
+    small = cv2.resize(pixels, (STATS_SIDE, STATS_SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
+    return small.astype(np.uint8, copy=False)

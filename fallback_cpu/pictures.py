@@ -1,0 +1,199 @@
+"""Encoded bytes -> pixels, whatever the format; what a file is, is read from its content.
+
+JPEG goes through libjpeg-turbo (simplejpeg), everything else through Pillow, and what Pillow
+does not know through OpenCV. A picture that libjpeg-turbo finds incomplete is given to Pillow,
+which tells a missing end marker from missing rows.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import simplejpeg
+from PIL import Image, ImageOps
+
+from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Status
+
+# Raster formats only: EPS and WMF run other programs, video and fonts are no pictures.
+_RASTER = (
+    "JPEG PNG GIF BMP DIB TIFF WEBP HEIF AVIF JPEG2000 PPM ICO CUR ICNS TGA PCX SGI SUN "
+    "PSD DDS QOI XBM XPM FITS PCD"
+).split()
+_ORIENTATION = 0x0112
+_SWAPS_SIDES = (5, 6, 7, 8)
+_END = b"\xff\xd9"
+
+cv2.setNumThreads(1)  # the pool of the backend is the only source of parallelism
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# What is wrong with a picture goes to the bad-files list, not to stderr.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _register_heif() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+HAS_HEIF = _register_heif()
+Image.init()  # loads the plug-ins, so that a list of formats may name any of them
+PILLOW_FORMATS = [name for name in _RASTER if name in Image.OPEN]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):
+    """A picture that is not taken, with the status and the reason for the bad-files list."""
+
+    status: Status
+    detail: str
+
+
+def read_picture(data: bytes, plan: PixelPlan) -> U8:
+    """Pixels u8[h, w, 3] in BGR, turned as EXIF says; raises Refused."""
+    if not data:
+        raise Refused(Status.ZERO_SIZE, "the file is empty")
+    if len(data) < plan.min_file_size:
+        raise Refused(
+            Status.FILE_TOO_SMALL, f"{len(data)} bytes, min_file_size is {plan.min_file_size}"
+        )
+    if data[:2] == b"\xff\xd8":
+        pixels = _read_jpeg(data, plan)
+        if pixels is not None:
+            return pixels
+    return _read_any(data, plan)
+
+
+def _read_jpeg(data: bytes, plan: PixelPlan) -> U8 | None:
+    """None where Pillow should have a look instead."""
+    try:
+        height, width, colors, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except Exception:  # simplejpeg raises errors of several kinds on bad headers
+        return None
+    check_size(width, height, plan)
+    if colors in ("CMYK", "YCCK"):
+        return None
+    pixels = _decode_complete(data)
+    if pixels is None and not data.endswith(_END):
+        # A file that lacks nothing but its end marker is whole once it has one.
+        pixels = _decode_complete(data + _END)
+    return None if pixels is None else _turn(pixels, _jpeg_orientation(data))
+
+
+def _decode_complete(data: bytes) -> U8 | None:
+    """None where libjpeg-turbo misses data."""
+    try:
+        pixels: U8 = simplejpeg.decode_jpeg(data, "BGR", strict=True)
+    except Exception:  # as above
+        return None
+    return pixels
+
+
+def _jpeg_orientation(data: bytes) -> int:
+    if data.find(b"Exif\0", 0, 65536) < 0:
+        return 1
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block says nothing about the picture
+        return 1
+
+
+def _turn(pixels: U8, orientation: int) -> U8:
+    if orientation in _SWAPS_SIDES:
+        pixels = np.ascontiguousarray(pixels.transpose(1, 0, 2))
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    if flip is None:
+        return pixels
+    return cv2.flip(pixels, flip).astype(np.uint8, copy=False)
+
+
+def _read_any(data: bytes, plan: PixelPlan) -> U8:
+    try:
+        with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+            check_size(*image.size, plan)
+            return _to_bgr(_upright(image))
+    except Refused:
+        raise
+    except Image.DecompressionBombError as error:
+        raise Refused(Status.TOO_LARGE, str(error)) from error
+    except Image.UnidentifiedImageError:
+        return _read_with_opencv(data, plan)
+    except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
+        raise Refused(Status.CORRUPT, f"{type(error).__name__}: {error}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        orientation = int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # as above: pixels count, a damaged EXIF block does not
+        return image
+    return ImageOps.exif_transpose(image) if 2 <= orientation <= 8 else image
+
+
+def _to_bgr(image: Image.Image) -> U8:
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
+        grey = _to_8_bit(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
+
+
+def _to_8_bit(grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> U8:
+    """16-bit keeps its high byte; wider integers and floats are read by the range they use."""
+    values = np.nan_to_num(grey.astype(np.float64))
+    peak = float(values.max(initial=0.0))
+    if grey.dtype.kind == "f":
+        scale = 255.0 if peak <= 1 else 1.0
+    elif grey.dtype.itemsize == 2 or peak > 255:
+        scale = 2.0 ** -(8 if peak <= 65535 else 24)
+    else:
+        scale = 1.0
+    return np.clip(np.floor(values * scale), 0, 255).astype(np.uint8)
+
+
+def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
+    """What Pillow does not know and OpenCV may (Radiance HDR, PFM, Sun raster, ...)."""
+    if _looks_like_heif(data) and not HAS_HEIF:
+        raise Refused(Status.UNSUPPORTED, "HEIC/HEIF needs: pip install 'fastdup-gpu[heif]'")
+    known = _NOT_PICTURES.get(_sniff(data))
+    if known:
+        raise Refused(Status.UNSUPPORTED, f"the content is {known}, not a picture")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise Refused(Status.CORRUPT, f"OpenCV: {error.err}") from error
+    if pixels is None:
+        raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
+    check_size(pixels.shape[1], pixels.shape[0], plan)
+    return pixels.astype(np.uint8, copy=False)
+
+
+def _looks_like_heif(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+
+
+_NOT_PICTURES = {"pdf": "a PDF", "zip": "a zip archive", "markup": "HTML, XML or SVG"}
+
+
+def _sniff(data: bytes) -> str:
+    if data[:4] == b"%PDF":
+        return "pdf"
+    if data[:4] == b"PK\x03\x04":
+        return "zip"
+    return "markup" if data[:256].lstrip()[:1] == b"<" else ""
+
+
+def check_size(width: int, height: int, plan: PixelPlan) -> None:
+    """Refuse what is under 10 pixels on a side or claims more than plan.max_pixels."""
+    if width < MIN_SIDE or height < MIN_SIDE:
+        raise Refused(Status.TOO_SMALL, f"{width}x{height}, at least 10x10 is needed")
+    if width * height > plan.max_pixels:
+        raise Refused(Status.TOO_LARGE, f"{width}x{height}, at most {plan.max_pixels} pixels")

@@ -1,0 +1,88 @@
+"""Cosine and euclidean by matrix products: fast to choose by, exact to report."""
+
+from __future__ import annotations
+
+import numpy as np
+from fastdup_gpu.fallback_cpu.rows import FAR, SHORTEST, Floats, squared, usable
+from fastdup_gpu.fallback_cpu.workers import Workers
+
+from fastdup_gpu.protocol import F32, F64
+
+# Affinities closer than this are equal: some ten times the rounding error of float32 products
+# of unit rows. A power of two, so that rounding to it is exact.
+_GRID = 2.0**-20
+
+
+class Cosine:
+    """Cosine similarity in [-1, 1]; a row of zeros has 0 to everything. See spaces.Space."""
+
+    exact, sign = False, 1
+
+    def left(self, rows: F32) -> F32:
+        """Rows of unit length, or of zeros."""
+        length = squared(rows)
+        with np.errstate(all="ignore"):
+            unit: F32 = rows * (1 / np.sqrt(length))[:, None]
+        unit[~usable(length, SHORTEST)] = 0
+        return unit
+
+    right = left
+
+    def steps(self, rows: F32) -> F32:
+        """The same for all rows."""
+        return np.full(len(rows), _GRID, dtype=np.float32)
+
+    def affinity(self, left: Floats, right: Floats, workers: Workers) -> F32:
+        """The cosine itself, in float32."""
+        return np.matmul(left, right.T)
+
+    def scores(self, queries: F32, candidates: F32) -> F64:
+        """The cosine in float64."""
+        with np.errstate(all="ignore"):
+            here, there = queries.astype(np.float64), candidates.astype(np.float64)
+            lengths, others = squared(here)[:, None], squared(there)
+            cosine: F64 = np.matmul(there, here[:, :, None])[:, :, 0]
+            cosine /= np.sqrt(lengths * others)
+        good = usable(lengths, SHORTEST) & usable(others, SHORTEST)
+        return np.where(good, np.clip(cosine, -1, 1), 0.0)
+
+
+class Euclidean:
+    """Euclidean distance; the affinity is minus half its square. See spaces.Space."""
+
+    exact, sign = False, -1
+
+    def left(self, rows: F32) -> F32:
+        """[row, -|row|^2 / 2, 1], so that one product gives the affinity."""
+        clean, half = self._halves(rows)
+        return np.column_stack([clean, half, np.ones_like(half)])
+
+    def right(self, rows: F32) -> F32:
+        """[row, 1, -|row|^2 / 2]."""
+        clean, half = self._halves(rows)
+        return np.column_stack([clean, np.ones_like(half), half])
+
+    def _halves(self, rows: F32) -> tuple[F32, F32]:
+        length = squared(rows)
+        good = usable(length)
+        clean = rows if good.all() else np.where(good[:, None], rows, np.float32(0))
+        return clean, np.where(good, length / np.float32(-2), np.float32(-FAR))
+
+    def steps(self, rows: F32) -> F32:
+        """In proportion to the squared length, as the rounding errors are."""
+        length = squared(rows)
+        exponent = np.frexp(length)[1]
+        return np.where(usable(length, SHORTEST), np.ldexp(_GRID, exponent), 0).astype(np.float32)
+
+    def affinity(self, left: Floats, right: Floats, workers: Workers) -> F32:
+        """Minus half the squared distance, in float32."""
+        return np.matmul(left, right.T)
+
+    def scores(self, queries: F32, candidates: F32) -> F64:
+        """The distance in float64."""
+        with np.errstate(all="ignore"):
+            gap = candidates.astype(np.float64)
+            gap -= queries[:, None, :]
+            distance = np.sqrt(squared(gap))
+        good = usable(squared(queries))[:, None] & usable(squared(candidates))
+        return np.where(good, distance, np.inf)

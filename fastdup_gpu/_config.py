@@ -1,0 +1,193 @@
+"""RunConfig: the arguments of run(), checked and read, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._params import (
+    Tuning,
+    parse_nnf_mode,
+    parse_nnf_param,
+    parse_turi,
+    whole_number,
+)
+from fastdup_gpu.formats.names import DEFAULT_DIM
+from fastdup_gpu.protocol import METRICS, Metric, SearchPlan
+
+Input = str | os.PathLike[str] | Sequence[Any]
+COMPUTE = ("cpu", "gpu", "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything a run needs to know. `arguments` keeps what the caller gave, for config.json."""
+
+    input_dir: Input
+    work_dir: Path
+    test_dir: Input
+    compute: Literal["cpu", "gpu", "auto"]
+    verbose: bool
+    threads: int
+    num_images: int
+    tuning: Tuning
+    threshold: float
+    lower_threshold: float
+    model_path: str
+    k: int
+    d: int
+    run_mode: int
+    min_offset: int
+    max_offset: int
+    search: SearchPlan
+    bounding_box: str
+    batch_size: int
+    resume: bool
+    high_accuracy: bool
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def features_only(self) -> bool:
+        """Whether the run stops after extraction."""
+        return self.run_mode == 1
+
+
+def make_config(**given: Any) -> RunConfig:
+    """Check the arguments of run() (its names and defaults) and build the RunConfig.
+
+    Raises InvalidArgument naming the argument, what was given and what is expected.
+    """
+    a = _Arguments(given)
+    nnf = parse_nnf_mode(given["nnf_mode"])
+    param = parse_nnf_param(given["nnf_param"])
+    tuning = parse_turi(given["turi_param"])
+    metric = _metric(given["distance"], nnf.mode)
+    if given["nn_provider"] != "nnf":
+        raise choose("nn_provider", given["nn_provider"], ["nnf"])
+    if given["compute"] not in COMPUTE:
+        raise choose("compute", given["compute"], COMPUTE)
+    threads = _threads(a.whole("num_threads", -1, 4096))
+    search = SearchPlan(
+        metric=metric,
+        mode=nnf.mode,
+        links=nnf.links,
+        clusters=param.get("num_clusters", nnf.clusters),
+        iterations=param.get("num_em_iter", 20),
+        threads=threads,
+        seed=tuning.seed,
+    )
+    config = RunConfig(
+        input_dir=_input("input_dir", given["input_dir"]),
+        work_dir=_work_dir(given["work_dir"]),
+        test_dir=_input("test_dir", given["test_dir"]),
+        compute=given["compute"],
+        verbose=a.flag("verbose"),
+        threads=threads,
+        num_images=a.whole("num_images", 0, 2**62),
+        tuning=tuning,
+        threshold=a.real("threshold", 0, 1),
+        lower_threshold=a.real("lower_threshold", 0, 1),
+        model_path=a.text("model_path"),
+        k=a.whole("nearest_neighbors_k", 1, 10_000),
+        d=a.whole("d", 1, 1_000_000),
+        run_mode=a.whole("run_mode", 0, 4),
+        min_offset=a.whole("min_offset", 0, 2**62),
+        max_offset=a.whole("max_offset", 0, 2**62),
+        search=search,
+        bounding_box=a.text("bounding_box"),
+        batch_size=a.whole("batch_size", 1, 199),
+        resume=a.flag("resume"),
+        high_accuracy=a.flag("high_accuracy"),
+        arguments=dict(given),
+    )
+    _check_together(config)
+    return config
+
+
+class _Arguments:
+    """Typed access to the raw arguments."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given = given
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        return whole_number(name, self.given[name], low, high)
+
+    def real(self, name: str, low: float, high: float) -> float:
+        value = self.given[name]
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(value, (bool, str)) or not low <= number <= high:
+            raise InvalidArgument(f"{name}={value!r}: expected a number from {low} to {high}")
+        return number
+
+    def flag(self, name: str) -> bool:
+        value = self.given[name]
+        if value not in (0, 1):
+            raise InvalidArgument(f"{name}={value!r}: expected True or False (1 or 0)")
+        return bool(value)
+
+    def text(self, name: str) -> str:
+        value = self.given[name]
+        if not isinstance(value, (str, os.PathLike)):
+            raise InvalidArgument(f"{name} is {type(value).__name__}, expected a str")
+        return os.fspath(value)
+
+
+def _threads(given: int) -> int:
+    if given > 0:
+        return given
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _metric(distance: str, mode: str) -> Metric:
+    if distance not in METRICS:
+        raise choose("distance", distance, METRICS)
+    if mode != "flat" and distance not in ("cosine", "euclidean"):
+        raise InvalidArgument(
+            f"distance={distance!r} needs nnf_mode='Flat'; "
+            f"other modes take 'cosine' and 'euclidean'"
+        )
+    return distance
+
+
+def _input(name: str, value: Any) -> Input:
+    if isinstance(value, (str, os.PathLike)):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise InvalidArgument(
+        f"{name} is {type(value).__name__}, expected a path (str or os.PathLike) or a list of paths"
+    )
+
+
+def _work_dir(value: Any) -> Path:
+    if not isinstance(value, (str, os.PathLike)):
+        raise InvalidArgument(f"work_dir is {type(value).__name__}, expected a path")
+    if str(value) == "":
+        raise InvalidArgument("work_dir is empty; give a folder for the result files")
+    return Path(value)
+
+
+def _check_together(c: RunConfig) -> None:
+    if c.max_offset and c.max_offset <= c.min_offset:
+        raise InvalidArgument(
+            f"max_offset={c.max_offset} must be larger than min_offset={c.min_offset} "
+            "(0 = to the end of the list)"
+        )
+    if c.run_mode in (0, 1) and isinstance(c.input_dir, str) and c.input_dir == "":
+        raise InvalidArgument(f"input_dir is empty; run_mode={c.run_mode} needs pictures to read")
+    if c.run_mode == 3 and isinstance(c.test_dir, str) and c.test_dir == "":
+        raise InvalidArgument("run_mode=3 compares test_dir with a stored index: give test_dir")
+    if c.high_accuracy and c.d not in (DEFAULT_DIM, 960):
+        raise InvalidArgument(f"high_accuracy=True gives d=960, but d={c.d} was asked for")

@@ -1,0 +1,169 @@
+"""Parsing of the three little languages inside arguments: turi_param, nnf_mode, nnf_param."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal, cast
+
+from fastdup_gpu._errors import InvalidArgument, choose
+
+Precision = Literal["auto", "int8", "fp16"]
+PRECISIONS = ("auto", "int8", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The keys of turi_param, with their defaults.
+
+    `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
+    `model_precision` and `seed` are additions of this library.
+    """
+
+    ccthreshold: float = 0.96
+    run_cc: bool = True
+    run_pagerank: bool = True
+    run_stats: bool = True
+    run_advanced_stats: bool = False
+    min_file_size: int = 0
+    tar_only: bool = False
+    delete_tar: bool = False
+    delete_img: bool = False
+    sync_s3_to_local: bool = False
+    augmentation_horiz: float = 0.2
+    augmentation_vert: float = 0.2
+    nnmodel: int = 0
+    global_log_error_level: int = 0
+    model_precision: Precision = "auto"
+    seed: int = 0
+
+
+_LATER = {
+    "delete_tar": "files of an input are never deleted by run() in this release",
+    "delete_img": "files of an input are never deleted by run() in this release",
+    "sync_s3_to_local": "remote inputs are not read in this release; copy them to a folder first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NnfMode:
+    """nnf_mode, read: the way of searching and its size parameter."""
+
+    mode: Literal["flat", "hnsw", "ivf"]
+    links: int = 32
+    clusters: int = 0
+
+
+def parse_turi(text: str) -> Tuning:
+    """`'ccthreshold=0.99,run_cc=1'` -> Tuning; an unknown key lists the known ones."""
+    known = {f.name: f.type for f in fields(Tuning)}
+    values: dict[str, object] = {}
+    for key, value in _pairs("turi_param", text):
+        if key not in known:
+            raise choose("turi_param key", key, sorted(known))
+        values[key] = _TURI_READERS[str(known[key])](key, value)
+    tuning = Tuning(**values)  # type: ignore[arg-type]
+    _check_tuning(tuning)
+    return tuning
+
+
+def parse_nnf_mode(text: str) -> NnfMode:
+    """`'HNSW32'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`."""
+    if not isinstance(text, str):
+        raise InvalidArgument(f"nnf_mode is {type(text).__name__}, expected a str like 'HNSW32'")
+    if text.lower() == "flat":
+        return NnfMode("flat")
+    if m := re.fullmatch(r"HNSW(\d*)", text, re.IGNORECASE):
+        links = int(m[1] or 32)
+        if not 2 <= links <= 512:
+            raise InvalidArgument(f"nnf_mode={text!r}: HNSW links must be 2 to 512, as in 'HNSW32'")
+        return NnfMode("hnsw", links=links)
+    if m := re.fullmatch(r"IVF(\d*)(,?Flat)?", text, re.IGNORECASE):
+        return NnfMode("ivf", clusters=int(m[1] or 0))
+    raise choose("nnf_mode", text, ["HNSW<links>", "Flat", "IVF<clusters>", "IVF<clusters>,Flat"])
+
+
+def parse_nnf_param(text: str) -> dict[str, int]:
+    """`'num_em_iter=20,num_clusters=100'` -> those of the two that are given."""
+    out: dict[str, int] = {}
+    for key, value in _pairs("nnf_param", text):
+        if key not in ("num_em_iter", "num_clusters"):
+            raise choose("nnf_param key", key, ["num_em_iter", "num_clusters"])
+        number = _whole(key, value)
+        if number < 1:
+            raise InvalidArgument(f"nnf_param {key}={value}: expected a whole number of 1 or more")
+        out[key] = number
+    return out
+
+
+def whole_number(name: str, value: object, low: int, high: int) -> int:
+    """An argument that must be a whole number from `low` to `high`; raises InvalidArgument."""
+    index = getattr(value, "__index__", None)
+    if index is None or isinstance(value, bool) or not low <= index() <= high:
+        raise InvalidArgument(f"{name}={value!r}: expected a whole number from {low} to {high}")
+    return int(index())
+
+
+def _pairs(argument: str, text: str) -> list[tuple[str, str]]:
+    if not isinstance(text, str):
+        raise InvalidArgument(
+            f"{argument} is {type(text).__name__}, expected a str of comma-separated key=value"
+        )
+    pairs = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        key, sep, value = part.partition("=")
+        if not sep or not value.strip():
+            raise InvalidArgument(
+                f"{argument}={text!r}: {part!r} is not of the form key=value; "
+                "separate several by commas"
+            )
+        pairs.append((key.strip(), value.strip()))
+    return pairs
+
+
+def _whole(key: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise InvalidArgument(f"{key}={value!r}: expected a whole number") from None
+
+
+def _real(key: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InvalidArgument(f"{key}={value!r}: expected a number") from None
+
+
+def _flag(key: str, value: str) -> bool:
+    if value.lower() not in ("0", "1", "true", "false"):
+        raise InvalidArgument(f"{key}={value!r}: expected 0 or 1")
+    return value.lower() in ("1", "true")
+
+
+def _precision(key: str, value: str) -> Precision:
+    if value not in PRECISIONS:
+        raise choose(key, value, PRECISIONS)
+    return cast(Precision, value)
+
+
+_TURI_READERS: dict[str, Callable[[str, str], object]] = {
+    "float": _real,
+    "int": _whole,
+    "bool": _flag,
+    "Precision": _precision,
+}
+
+
+def _check_tuning(tuning: Tuning) -> None:
+    if not 0 <= tuning.ccthreshold <= 1:
+        raise InvalidArgument(f"ccthreshold={tuning.ccthreshold}: expected 0 to 1")
+    if tuning.min_file_size < 0 or tuning.seed < 0:
+        raise InvalidArgument("min_file_size and seed must be 0 or more")
+    for key in ("augmentation_horiz", "augmentation_vert"):
+        if not 0 <= getattr(tuning, key) <= 1:
+            raise InvalidArgument(f"{key}={getattr(tuning, key)}: expected 0 to 1")
+    for key, why in _LATER.items():
+        if getattr(tuning, key):
+            raise InvalidArgument(f"turi_param {key}=1 cannot be done: {why}")

@@ -1,0 +1,72 @@
+"""config.json: what was asked for, by what it was done."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from typing import Any
+
+from fastdup_gpu._config import RunConfig
+from fastdup_gpu.protocol import ModelSpec
+
+_PACKAGES = (
+    "fastdup-gpu",
+    "numpy",
+    "scipy",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "opencv-python-headless",
+    "simplejpeg",
+    "pillow",
+    "pillow-heif",
+    "hnswlib",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "cuvs-cu12",
+    "cuvs-cu13",
+)
+_LONG_LIST = 100
+
+
+def describe(config: RunConfig, backend: str, model: ModelSpec | None) -> dict[str, Any]:
+    """The arguments of run() by name, then `environment` and `model`."""
+    content: dict[str, Any] = {k: _shown(v) for k, v in config.arguments.items()}
+    content.pop("license", None)
+    content["environment"] = {
+        "backend": backend,
+        "threads": config.threads,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": versions(),
+    }
+    if model is not None:
+        content["model"] = {
+            "file": model.path.name,
+            "sha256": model.sha256,
+            "precision": model.precision,
+            "d": model.dim,
+        }
+    return content
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that shape results."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)) and len(value) > _LONG_LIST:
+        return [*map(_shown, value[:_LONG_LIST]), f"and {len(value) - _LONG_LIST} more"]
+    return value

@@ -1,0 +1,48 @@
+"""The table of backends: the only place that opens one, and only the one that was asked for."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import cast
+
+from fastdup_gpu._errors import BackendUnavailable, MissingDependency, choose
+from fastdup_gpu.protocol import Backend
+
+log = logging.getLogger("fastdup_gpu")
+
+_BACKENDS = {
+    "cpu": ("fastdup_gpu.fallback_cpu.backend", "CpuBackend", "cpu"),
+    "gpu": ("fastdup_gpu.gpu.backend", "GpuBackend", "cu13"),
+}
+
+
+def open_backend(compute: str) -> Backend:
+    """Open the backend of `compute`: 'cpu', 'gpu' or 'auto' (the GPU where usable).
+
+    An explicit choice never falls back: raises BackendUnavailable or MissingDependency saying
+    what is missing.
+    """
+    if compute == "auto":
+        return _open_auto()
+    if compute not in _BACKENDS:
+        raise choose("compute", compute, [*_BACKENDS, "auto"])
+    module, name, extra = _BACKENDS[compute]
+    try:
+        backend = getattr(importlib.import_module(module), name)()
+    except ImportError as error:
+        raise MissingDependency(
+            f"compute={compute!r} needs the package {error.name or error}, which is not "
+            f"installed: pip install 'fastdup-gpu[{extra}]'"
+        ) from error
+    return cast(Backend, backend)
+
+
+def _open_auto() -> Backend:
+    try:
+        backend = open_backend("gpu")
+    except (BackendUnavailable, MissingDependency) as error:
+        log.info("compute='auto' runs on the CPU: %s", error)
+        return open_backend("cpu")
+    log.info("compute='auto' runs on the GPU")
+    return backend

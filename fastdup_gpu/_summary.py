@@ -1,0 +1,84 @@
+"""What a run found, counted in images."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu.protocol import I64
+from fastdup_gpu.stages.graph import Components
+from fastdup_gpu.stages.neighbors import Edges
+
+# similarity.csv has six decimals: pictures of equal content come out as 1.000000.
+_SAME = 1 - 1e-6
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts are images; `seconds` are wall time by stage."""
+
+    work_dir: str
+    backend: str
+    valid: int = 0
+    bad: dict[str, int] = field(default_factory=dict)
+    resumed_at: int = 0
+    exact_duplicates: int = 0
+    near_duplicates: int = 0
+    outliers: int = 0
+    components: int = 0
+    in_components: int = 0
+    largest_component: int = 0
+    loosest_link: float = 0.0
+    index: str = ""
+    recall: float = 1.0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add_edges(self, similar: Edges, outliers: Edges) -> None:
+        """Count the images that have a duplicate, and those that are outliers."""
+        exact = _ends(similar.take(similar.similarity >= _SAME))
+        every = _ends(similar)
+        self.exact_duplicates = len(exact)
+        self.near_duplicates = len(np.setdiff1d(every, exact))
+        self.outliers = len(np.unique(outliers.sources))
+
+    def add_components(self, found: Components) -> None:
+        """Count components of two images and more."""
+        groups = found.counts[found.counts > 0]
+        self.components = len(groups)
+        self.in_components = int(groups.sum())
+        self.largest_component = int(groups.max(initial=0))
+        self.loosest_link = float(found.low[found.counts > 0].min(initial=1.0))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For json."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        bad = sum(self.bad.values())
+        total = self.valid + bad
+        out = [f"{total:,} images read: {self.valid:,} valid, {bad:,} bad"]
+        out += [f"  {count:,} {reason}" for reason, count in self.bad.items()]
+        if self.index:
+            out += self._findings()
+        spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())
+        out.append(f"seconds: {spent}" if spent else "nothing was left to do")
+        out.append(f"results: {self.work_dir}")
+        return out
+
+    def _findings(self) -> list[str]:
+        how = "exact search" if self.recall == 1 else f"recall {self.recall:.3f} on a sample"
+        return [
+            f"{self.exact_duplicates:,} images have an exact duplicate",
+            f"{self.near_duplicates:,} more have a near duplicate",
+            f"{self.components:,} components hold {self.in_components:,} images, "
+            f"the largest {self.largest_component:,} (loosest link {self.loosest_link:.3f})",
+            f"{self.outliers:,} images are outliers",
+            f"neighbours by {self.index} index, {how}",
+        ]
+
+
+def _ends(edges: Edges) -> I64:
+    return np.unique(edges.sources)

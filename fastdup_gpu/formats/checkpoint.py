@@ -1,0 +1,182 @@
+"""Growing files under a checkpoint: what was committed survives a kill at any point.
+
+While pictures are extracted, four files grow in work_dir/tmp: features, their names, bad files
+and statistics. `commit` makes what was appended durable and then replaces a small json that
+tells how far each file is good. A later run with the same fingerprint cuts each file there and
+goes on. When all is done the json is marked complete and the files are renamed to their places;
+a kill between two renames is mended by renaming the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.files import TEXT, csv_writer, read_json, write_json
+from fastdup_gpu.protocol import F32, F64, Outcome, Status
+
+
+class ExtractionFiles:
+    """The files of one extraction (`kind` 'atrain' or 'atest')."""
+
+    def __init__(self, folder: Path, kind: str, stats_columns: Sequence[str]) -> None:
+        self.folder = folder
+        self.kind = kind
+        self.columns = tuple(stats_columns)
+        self.rows = 0
+        self.bad = 0
+        self.position = 0
+        self._state_path = folder / names.TMP_DIR / f"{kind}_extraction.json"
+        self._streams: dict[str, IO[Any]] = {}
+        self._targets = _targets(kind, with_stats=bool(stats_columns))
+
+    def begin(self, fingerprint: str, *, resume: bool) -> bool:
+        """Open the files at the last commit (or anew); False where all is complete already."""
+        self._fingerprint = fingerprint
+        state = read_json(self._state_path) if resume else None
+        if state is None or state.get("fingerprint") != fingerprint:
+            state = None
+        if state and state["complete"] and self._finish_renames(state):
+            self._recall(state)
+            return False
+        self._state_path.parent.mkdir(parents=True, exist_ok=True)
+        if state and not state["complete"] and self._open_at(state):
+            self._recall(state)
+        else:
+            self._open_anew()
+        return True
+
+    def append(
+        self, filenames: Sequence[str], outcomes: Sequence[Outcome], features: F32, stats: F64
+    ) -> None:
+        """Add one batch; `filenames` belong to `outcomes`."""
+        np.ascontiguousarray(features, "<f4").tofile(self._streams["features"])
+        good = 0
+        for filename, outcome in zip(filenames, outcomes, strict=True):
+            if outcome.status is Status.OK:
+                self._add_good(filename, outcome, stats[good])
+                good += 1
+            else:
+                row = (outcome.index, filename, outcome.status.value, outcome.file_size)
+                self._writers["bad"].writerow(row)
+                self.bad += 1
+        self.position += len(outcomes)
+
+    def _add_good(self, filename: str, outcome: Outcome, numbers: F64) -> None:
+        self._writers["names"].writerow((self.rows, filename))
+        if self.columns:
+            known: dict[str, Any] = {
+                "index": self.rows,
+                "filename": filename,
+                "width": outcome.width,
+                "height": outcome.height,
+                "file_size": outcome.file_size,
+            }
+            known.update(zip(self._pixel_columns, numbers, strict=True))
+            self._writers["stats"].writerow([_cell(c, known[c]) for c in self.columns])
+        self.rows += 1
+
+    @property
+    def _pixel_columns(self) -> tuple[str, ...]:
+        advanced = self.columns == names.STATS_COLUMNS_ADVANCED
+        return names.PIXEL_STATS_ADVANCED if advanced else names.PIXEL_STATS
+
+    def commit(self) -> None:
+        """Make everything appended so far durable."""
+        sizes = {}
+        for key, stream in self._streams.items():
+            stream.flush()
+            os.fsync(stream.fileno())
+            sizes[key] = os.fstat(stream.fileno()).st_size
+        self._write_state(sizes, complete=False)
+
+    def finish(self) -> None:
+        """Commit, close, and move the files to their places."""
+        self.commit()
+        state = read_json(self._state_path) or {}
+        self.close()
+        self._write_state(state["sizes"], complete=True)
+        self._finish_renames(state)
+
+    def close(self) -> None:
+        """Close the files; what was not committed is cut off by a later resume."""
+        for stream in self._streams.values():
+            stream.close()
+        self._streams = {}
+
+    def forget(self) -> None:
+        """Drop the record, so that nothing is resumed from it."""
+        self._state_path.unlink(missing_ok=True)
+
+    def _write_state(self, sizes: dict[str, int], *, complete: bool) -> None:
+        content = {
+            "fingerprint": self._fingerprint,
+            "complete": complete,
+            "position": self.position,
+            "rows": self.rows,
+            "bad": self.bad,
+            "sizes": sizes,
+        }
+        write_json(self._state_path, content)
+
+    def _recall(self, state: dict[str, Any]) -> None:
+        self.position, self.rows, self.bad = state["position"], state["rows"], state["bad"]
+
+    def _part(self, key: str) -> Path:
+        return self.folder / names.TMP_DIR / (self._targets[key] + ".part")
+
+    def _finish_renames(self, state: dict[str, Any]) -> bool:
+        for key, target in self._targets.items():
+            if self._part(key).is_file():
+                self._part(key).replace(self.folder / target)
+        sizes = state["sizes"]
+        paths = {key: self.folder / target for key, target in self._targets.items()}
+        return all(p.is_file() and p.stat().st_size == sizes.get(k) for k, p in paths.items())
+
+    def _open_at(self, state: dict[str, Any]) -> bool:
+        sizes = state["sizes"]
+        for key in self._targets:
+            part = self._part(key)
+            if not part.is_file() or part.stat().st_size < sizes.get(key, 1 << 62):
+                return False
+        for key in self._targets:
+            os.truncate(self._part(key), sizes[key])
+        self._open_streams("a")
+        return True
+
+    def _open_anew(self) -> None:
+        self.forget()
+        self._open_streams("w")
+        self._writers["names"].writerow(names.FEATURES_COLUMNS)
+        self._writers["bad"].writerow(names.BAD_COLUMNS)
+        if self.columns:
+            self._writers["stats"].writerow(self.columns)
+
+    def _open_streams(self, mode: str) -> None:
+        for key in self._targets:
+            binary = key == "features"
+            options: dict[str, Any] = {"mode": mode + "b"} if binary else {"mode": mode, **TEXT}
+            self._streams[key] = self._part(key).open(**options)
+        self._writers = {k: csv_writer(s) for k, s in self._streams.items() if k != "features"}
+
+
+def _targets(kind: str, *, with_stats: bool) -> dict[str, str]:
+    found = {
+        "features": names.FEATURES.format(kind=kind),
+        "names": names.FEATURES_CSV.format(kind=kind),
+        "bad": names.BAD_CSV.format(kind=kind),
+    }
+    return found | ({"stats": names.STATS_CSV.format(kind=kind)} if with_stats else {})
+
+
+def _cell(column: str, value: Any) -> object:
+    if column == "filename":
+        return value
+    if column == "index" or column in names.INTEGER_STATS:
+        return int(value)
+    return f"{value:.4f}"

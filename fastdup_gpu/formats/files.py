@@ -1,0 +1,88 @@
+"""Files written whole: a temporary name beside the target, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from fastdup_gpu._errors import FormatError, WorkDirError
+
+# Names of files are bytes on disk; this pair of settings brings any of them through a text file.
+TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+
+
+def prepare_folder(path: Path) -> None:
+    """Create a folder that files can be written to; raises WorkDirError saying why not."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".write-test-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise WorkDirError(
+            f"work_dir={str(path)!r} cannot be written to ({error.strerror or error}); "
+            "give a folder that you may write to"
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file that becomes `path` when the block ends well, and goes otherwise."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    options: dict[str, Any] = {} if "b" in mode else TEXT
+    try:
+        with temporary.open(mode, **options) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def csv_writer(stream: IO[str]) -> Any:
+    """The dialect of every csv here: minimal quoting, LF ends."""
+    return csv.writer(stream, lineterminator="\n")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a whole csv with its header."""
+    with replacing(path) as stream:
+        writer = csv_writer(stream)
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a csv of any size, every cell as text; raises FormatError."""
+    try:
+        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+            rows = list(csv.reader(stream))
+    except FileNotFoundError as error:
+        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.run() first") from error
+    except csv.Error as error:
+        raise FormatError(f"{path} is not a csv: {error}") from error
+    if not rows:
+        raise FormatError(f"{path} is empty, a header row was expected")
+    return rows[0], rows[1:]
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a json object, keys in the order given."""
+    with replacing(path) as stream:
+        json.dump(content, stream, indent=2, default=str)
+        stream.write("\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The json object of a file; None where it is missing or no such thing."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,105 @@
+"""The model files that come with the package, and which of them a run uses."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fastdup_gpu._errors import ModelError
+from fastdup_gpu.protocol import ModelSpec
+
+FOLDER = Path(__file__).parent
+Precision = Literal["int8", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One packaged file: `side` is the input's height and width, `dim` the output's length."""
+
+    filename: str
+    dim: int
+    side: int
+    precision: Precision
+    sha256: str
+
+
+DEFAULT: dict[str, Entry] = {
+    "fp16": Entry(
+        "ndembed_lite0_576_fp16w.onnx",
+        576,
+        160,
+        "fp16",
+        "3d7e755e9f91137f291bdf111e91eb447b4eb8f88a262999cac74756ab3d5398",
+    ),
+    "int8": Entry(
+        "ndembed_lite0_576_int8.onnx",
+        576,
+        160,
+        "int8",
+        "953fe201254070307a7f1102ef3e83196652fd91090afb9f84010ff56b19ceed",
+    ),
+}
+HIGH_ACCURACY: dict[str, Entry] = {
+    "fp16": Entry(
+        "ndembed_lite2_960_fp16w.onnx",
+        960,
+        192,
+        "fp16",
+        "563dc876130eaec6b483282f9b6d8d7992cba428892fb3828a0c484894794a9a",
+    ),
+    "int8": Entry(
+        "ndembed_lite2_960_int8.onnx",
+        960,
+        192,
+        "int8",
+        "895c4a69447e11876e6975810f3b99fa2edcf31577a69634f5281e76af8cf238",
+    ),
+}
+DEFAULT_PATH = str(FOLDER / DEFAULT["fp16"].filename)
+
+
+def choose_model(
+    model_path: str, d: int, *, high_accuracy: bool, precision: str, backend: str
+) -> ModelSpec:
+    """The model of a run. `model_path` equal to DEFAULT_PATH means the packaged ones.
+
+    precision 'auto': int8 on CPUs with 8-bit dot products, where it measures 1.7 to 2.3 times
+    faster, fp16 weights elsewhere.
+    """
+    if model_path != DEFAULT_PATH:
+        return _own_model(Path(model_path), d)
+    if precision == "auto":
+        precision = "int8" if backend == "cpu" and has_int8_dot() else "fp16"
+    entry = (HIGH_ACCURACY if high_accuracy else DEFAULT)[precision]
+    return ModelSpec(
+        path=FOLDER / entry.filename,
+        dim=entry.dim,
+        height=entry.side,
+        width=entry.side,
+        normalize=True,
+        precision=entry.precision,
+        sha256=entry.sha256,
+    )
+
+
+def _own_model(path: Path, d: int) -> ModelSpec:
+    if not path.is_file():
+        raise ModelError(f"model_path={str(path)!r} is not a file; give an ONNX file")
+    with path.open("rb") as f:
+        digest = hashlib.file_digest(f, "sha256").hexdigest()
+    return ModelSpec(path=path, dim=d, sha256=digest)
+
+
+def has_int8_dot() -> bool:
+    """Whether this CPU multiplies 8-bit integers natively (x86 VNNI, Arm dot product)."""
+    if platform.machine().lower() in ("arm64", "aarch64") and platform.system() == "Darwin":
+        return True
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    words = set(flags.split())
+    return bool(words & {"avx512_vnni", "avx_vnni", "asimddp"})

@@ -1,0 +1,226 @@
+"""A run: which stages run_mode asks for, over which files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu import _provenance
+from fastdup_gpu._config import Input, RunConfig
+from fastdup_gpu._errors import InputError
+from fastdup_gpu._progress import Progress
+from fastdup_gpu._registry import open_backend
+from fastdup_gpu._summary import Summary
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.features import FeatureSet, feature_paths, open_features
+from fastdup_gpu.formats.files import prepare_folder, read_json, write_csv, write_json
+from fastdup_gpu.models.manifest import choose_model
+from fastdup_gpu.protocol import Index, ModelSpec
+from fastdup_gpu.sources import open_source
+from fastdup_gpu.stages import graph, joined
+from fastdup_gpu.stages.extract import ExtractPlan, Wanted, extract
+from fastdup_gpu.stages.neighbors import (
+    Edges,
+    load_index,
+    save_index,
+    to_edges,
+    write_outliers,
+    write_similarity,
+)
+
+
+def run(config: RunConfig, progress: Progress | None = None) -> Summary:
+    """Run the stages of config.run_mode; raises FastdupError where one cannot be done."""
+    return _Run(config, progress or Progress()).go()
+
+
+class _Run:
+    """One run: the config, the backend, and what is found on the way."""
+
+    def __init__(self, config: RunConfig, progress: Progress) -> None:
+        self.config = config
+        self.progress = progress
+        self.folder = joined.work_folder(config)
+        self.backend = open_backend(config.compute)
+        self.model: ModelSpec | None = None
+        self.summary = Summary(str(self.folder), self.backend.name, seconds=progress.seconds)
+
+    def go(self) -> Summary:
+        prepare_folder(self.folder)
+        mode = self.config.run_mode
+        if mode in (0, 1):
+            self._extract(self.config.input_dir, names.TRAIN)
+        if mode in (0, 1, 3) and self.config.test_dir:
+            self._extract(self.config.test_dir, names.TEST)
+        if mode == 2:
+            joined.gather_features(self.config, self.folder)
+        if mode != 1:
+            self._compare()
+        self._write_config()
+        return self.summary
+
+    def _extract(self, given: Input, kind: str) -> None:
+        config = self.config
+        self.model = choose_model(
+            config.model_path,
+            config.d,
+            high_accuracy=config.high_accuracy,
+            precision=config.tuning.model_precision,
+            backend=self.backend.name,
+        )
+        with self.progress.stage("list"):
+            source = open_source(
+                given,
+                work_dir=self.folder,
+                tar_only=config.tuning.tar_only,
+                bounding_box=config.bounding_box,
+                threads=config.threads,
+            )
+        try:
+            if source.crops:
+                self._write_crops(source.crops, kind)
+            plan = self._extract_plan(kind, len(source.names))
+            total = plan.last - plan.first
+            title = "extract" if kind == names.TRAIN else "extract test"
+            with self.progress.stage(title), self.progress.counting(title, total) as advance:
+                done = extract(self.backend, source, self.model, plan, advance)
+        finally:
+            source.close()
+        self.summary.valid += done.rows
+        self.summary.resumed_at += done.resumed_at
+        for reason, count in done.bad.items():
+            self.summary.bad[reason] = self.summary.bad.get(reason, 0) + count
+
+    def _extract_plan(self, kind: str, available: int) -> ExtractPlan:
+        config = self.config
+        first, last = 0, available
+        if kind == names.TRAIN:
+            first = min(config.min_offset, available)
+            last = min(config.max_offset or available, available)
+        if config.num_images:
+            last = min(last, first + config.num_images)
+        if first >= last:
+            raise InputError(
+                f"min_offset={config.min_offset} leaves nothing of {available} images; "
+                "offsets start from 0"
+            )
+        return ExtractPlan(
+            folder=self.folder,
+            kind=kind,
+            first=first,
+            last=last,
+            batch_size=config.batch_size if config.batch_size > 1 else self.backend.batch_size,
+            wanted=self._wanted_stats(),
+            threads=config.threads,
+            resume=config.resume,
+            min_file_size=config.tuning.min_file_size,
+        )
+
+    def _wanted_stats(self) -> Wanted:
+        if not self.config.tuning.run_stats:
+            return "none"
+        return "advanced" if self.config.tuning.run_advanced_stats else "basic"
+
+    def _write_crops(self, crops: Sequence[Any], kind: str) -> None:
+        rows = ((c.index, c.filename, c.crop_filename, *asdict(c.box).values()) for c in crops)
+        write_csv(self.folder / names.CROPS_CSV.format(kind=kind), names.CROPS_COLUMNS, rows)
+
+    def _compare(self) -> None:
+        """Neighbours, then components, unless a resumed run has them already."""
+        base = open_features(feature_paths(self.folder)[0], self._stored_dim())
+        queries = joined.query_features(self.config, self.folder, base)
+        if self.config.run_mode in (2, 4):
+            self.summary.valid = len((queries or base).filenames)
+        if not base.filenames:
+            raise InputError(
+                f"no picture could be read; the reasons stand in "
+                f"{self.folder / names.BAD_CSV.format(kind=names.TRAIN)}"
+            )
+        fingerprint = self._compare_fingerprint(base, queries)
+        record = self.folder / names.TMP_DIR / "comparison.json"
+        if self.config.resume and self._already_compared(record, fingerprint):
+            return
+        record.unlink(missing_ok=True)
+        similar, edges = self._find_neighbors(base, queries)
+        if queries is None and self.config.tuning.run_cc:
+            self._find_components(len(base.filenames), similar, edges)
+        else:
+            for stale in (names.COMPONENTS, names.COMPONENT_INFO):
+                (self.folder / stale).unlink(missing_ok=True)
+        record.parent.mkdir(exist_ok=True)
+        found = self.summary.as_dict()
+        del found["seconds"], found["valid"], found["bad"], found["resumed_at"]
+        write_json(record, {"fingerprint": fingerprint, "found": found})
+
+    def _stored_dim(self) -> int:
+        return self.model.dim if self.model else self.config.d
+
+    def _find_neighbors(self, base: FeatureSet, queries: FeatureSet | None) -> tuple[Edges, Edges]:
+        config = self.config
+        index = self._open_index(base)
+        asked = queries or base
+        with self.progress.stage("neighbors"):
+            found = index.search(asked.matrix, config.k, exclude_self=queries is None)
+        self.summary.index, self.summary.recall = index.kind, found.recall
+        with self.progress.stage("write"):
+            edges = to_edges(found, config.search.metric)
+            similar = write_similarity(
+                self.folder, edges, config.threshold, asked.filenames, base.filenames
+            )
+            outliers = write_outliers(
+                self.folder, edges, config.lower_threshold, asked.filenames, base.filenames
+            )
+        self.summary.add_edges(similar, outliers)
+        return similar, edges
+
+    def _open_index(self, base: FeatureSet) -> Index:
+        config = self.config
+        with self.progress.stage("index"):
+            if config.run_mode in (3, 4):
+                return load_index(self.backend, self.folder, base.matrix, config.search)
+            index = self.backend.build_index(base.matrix, config.search)
+            save_index(index, self.folder, base.matrix, config.search)
+            return index
+
+    def _find_components(self, n: int, similar: Edges, edges: Edges) -> None:
+        tuning = self.config.tuning
+        with self.progress.stage("components"):
+            found = graph.find_components(self.backend, n, edges, tuning.ccthreshold)
+            rank = None
+            if tuning.run_pagerank:
+                rank = self.backend.pagerank(
+                    n, similar.sources, similar.targets, np.maximum(similar.similarity, 0)
+                )
+            graph.write_components(self.folder, found, rank)
+        self.summary.add_components(found)
+
+    def _compare_fingerprint(self, base: FeatureSet, queries: FeatureSet | None) -> str:
+        config = self.config
+        search = asdict(config.search)
+        del search["threads"]
+        stamps = [
+            (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+            for path in joined.files_behind(base, queries)
+        ]
+        wanted = [config.k, config.threshold, config.lower_threshold, asdict(config.tuning)]
+        content = json.dumps([self.backend.name, search, wanted, stamps, config.run_mode])
+        return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _already_compared(self, record: Path, fingerprint: str) -> bool:
+        state = read_json(record)
+        if not state or state.get("fingerprint") != fingerprint:
+            return False
+        for key, value in state["found"].items():
+            setattr(self.summary, key, value)
+        return all((self.folder / name).is_file() for name in (names.SIMILARITY, names.OUTLIERS))
+
+    def _write_config(self) -> None:
+        content = _provenance.describe(self.config, self.backend.name, self.model)
+        content["found"] = self.summary.as_dict()
+        write_json(self.folder / names.CONFIG, content)

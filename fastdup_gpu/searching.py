@@ -1,0 +1,94 @@
+"""Search by picture over a finished run: init_search() and search()."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
+from fastdup_gpu._params import whole_number
+from fastdup_gpu._registry import open_backend
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.formats.files import read_json, write_csv
+from fastdup_gpu.models.manifest import DEFAULT_PATH, choose_model
+from fastdup_gpu.protocol import Encoded, ModelSpec, PixelPlan, SearchPlan
+from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.stages.neighbors import load_index, to_edges
+
+log = logging.getLogger("fastdup_gpu")
+
+
+class Searcher:
+    """The index of a finished run, opened once, searched many times."""
+
+    def __init__(self, work_dir: Path, k: int, d: int, model_path: str) -> None:
+        header = read_json(work_dir / names.INDEX)
+        if header is None:
+            raise WorkDirError(f"{work_dir / names.INDEX} does not exist; run() first")
+        config = read_json(work_dir / names.CONFIG) or {}
+        self.work_dir, self.k = work_dir, k
+        self.base = open_features(feature_paths(work_dir)[0], d)
+        self._plan = SearchPlan(metric=header["metric"])
+        self._backend = open_backend("cpu" if config.get("compute", "cpu") == "cpu" else "auto")
+        self._index = load_index(self._backend, work_dir, self.base.matrix, self._plan)
+        self._model = self._backend.open_model(self._choose(config, model_path))
+
+    def _choose(self, config: dict[str, Any], model_path: str) -> ModelSpec:
+        dim = self.base.matrix.shape[1]
+        precision = config.get("model", {}).get("precision", "auto")
+        return choose_model(
+            model_path,
+            dim,
+            high_accuracy=dim == names.HIGH_ACCURACY_DIM,
+            precision=precision if model_path == DEFAULT_PATH else "auto",
+            backend=self._backend.name,
+        )
+
+    def search(self, name: str) -> pd.DataFrame:
+        """The k most similar pictures, `from`, `to`, `distance`, most similar first."""
+        plan = PixelPlan(self._model.height, self._model.width)
+        batch = self._backend.decode([Encoded(0, lambda: read_by_name(name))], plan)
+        (outcome,) = batch.outcomes
+        if outcome.status:
+            raise InputError(f"{name!r} cannot be searched for: {outcome.status} {outcome.detail}")
+        query = self._backend.embed(self._model, batch)
+        edges = to_edges(self._index.search(query, self.k), self._plan.metric)
+        rows = [
+            (name, self.base.filenames[target], round(score, 6))
+            for target, score in zip(edges.targets.tolist(), edges.scores.tolist(), strict=True)
+        ]
+        write_csv(self.work_dir / names.SEARCH, names.EDGE_COLUMNS, rows)
+        return pd.DataFrame(rows, columns=list(names.EDGE_COLUMNS))
+
+
+_current: Searcher | None = None
+
+
+def init_search(
+    k: int,
+    work_dir: str | os.PathLike[str],
+    d: int,
+    model_path: str | os.PathLike[str],
+    verbose: bool,
+) -> None:
+    """Open the run in work_dir for search()."""
+    global _current  # noqa: PLW0603  the V0.2xx API keeps one search open between two calls
+    whole_number("k", k, 1, 10_000)
+    _current = Searcher(Path(work_dir), k, d, os.fspath(model_path))
+    if verbose:
+        log.info("%d images of %s can be searched", len(_current.base.filenames), work_dir)
+
+
+def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd.DataFrame:
+    """Search the run that init_search() opened; `size` is not needed."""
+    if _current is None:
+        raise InvalidArgument("search() was called before init_search(k, work_dir)")
+    found = _current.search(os.fspath(img))
+    if verbose:
+        log.info("%s", found.to_string(index=False))
+    return found

@@ -1,0 +1,155 @@
+"""Pictures inside tar and zip archives, read where they are: nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+
+from fastdup_gpu._errors import InputError
+from fastdup_gpu.sources.base import ARCHIVE_SUFFIXES, Crop
+from fastdup_gpu.sources.members import Contents, OpenFiles
+from fastdup_gpu.sources.tars import COMPRESSED, list_tar
+from fastdup_gpu.sources.zips import list_zip
+
+_log = logging.getLogger(__name__)
+
+
+class ArchiveSource:
+    """The pictures of some archives, one archive after the other, members as stored.
+
+    A picture is named `{archive}/{member}`. An archive that cannot be listed to its end gives
+    what it has, and one more item under its own name whose load raises the reason.
+    """
+
+    crops: Sequence[Crop] = ()
+
+    def __init__(self, archives: Sequence[Contents]) -> None:
+        self.names: Sequence[str] = [name for archive in archives for name in _names(archive)]
+        self.sequential = any(archive.sequential for archive in archives)
+        self._archives = archives
+        self._ends = list(accumulate(len(a.labels) + bool(a.why) for a in archives))
+        self._files = OpenFiles()
+
+    def load(self, index: int) -> bytes:
+        """The bytes of member `index`."""
+        if not 0 <= index < len(self.names):
+            raise IndexError(index)
+        which = bisect_right(self._ends, index)
+        archive = self._archives[which]
+        position = index - (self._ends[which - 1] if which else 0)
+        if position == len(archive.labels):
+            raise OSError(errno.EIO, archive.why, archive.path)
+        return archive.read(position, self._files)
+
+    def close(self) -> None:
+        """Close the archives."""
+        self._files.close()
+
+
+def open_archives(paths: Sequence[str]) -> ArchiveSource:
+    """List archives, each once.
+
+    Raises InputError where none of them holds a picture, with the reason of those that are
+    damaged.
+    """
+    archives = [list_archive(path) for path in paths]
+    if not any(archive.labels for archive in archives):
+        reasons = [f"{a.path!r}: {a.why}" for a in archives if a.why][:3]
+        raise InputError(
+            f"no pictures in {len(paths)} archive(s), the first {paths[0]!r}; expected files named "
+            f"like pictures in a tar, tar.gz, tgz or zip. {'; '.join(reasons)}"
+        )
+    for archive in archives:
+        _report(archive)
+    return ArchiveSource(archives)
+
+
+def list_archive(path: str) -> Contents:
+    """List one archive, of the kind that its content says. Never raises for a damaged one."""
+    try:
+        with Path(path).open("rb") as stream:
+            head = stream.read(512)
+        if _is_zip(path, head):
+            return list_zip(path)
+        return list_tar(path, head)
+    except (OSError, ValueError) as error:
+        return Contents(path, why=getattr(error, "strerror", None) or str(error))
+
+
+def _is_zip(path: str, head: bytes) -> bool:
+    """Whether to read a file as a zip. One may begin with something else (a program that
+    unpacks it), so a file with that extension is one unless it begins like a tar."""
+    if head.startswith((b"PK\3\4", b"PK\5\6")):
+        return True
+    is_tar = head[257:262] == b"ustar" or head.startswith(tuple(COMPRESSED))
+    return path.lower().endswith(".zip") and not is_tar
+
+
+def _names(archive: Contents) -> list[str]:
+    names = [f"{archive.path}/{label}" for label in archive.labels]
+    return [*names, archive.path] if archive.why else names
+
+
+def _report(archive: Contents) -> None:
+    if archive.why:
+        _log.error(
+            "%r cannot be read to its end, %d picture(s) were found: %s",
+            archive.path,
+            len(archive.labels),
+            archive.why,
+        )
+    if archive.left_out:
+        counts = ", ".join(f"{n} {what}" for what, n in sorted(archive.left_out.items()))
+        _log.warning("%r: left out %s", archive.path, counts)
+
+
+def read_member(name: str) -> bytes:
+    """The bytes of a picture by its name `{archive}/{member}`.
+
+    A few archives stay open for the next call. Raises FileNotFoundError where there is no such
+    archive or member.
+    """
+    path, _, label = _split(name)
+    status = Path(path).stat()
+    source, members = _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
+    if label not in members:
+        raise FileNotFoundError(errno.ENOENT, f"no such picture in {path!r}", name)
+    return source.load(members[label])
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """The archive in a name, the slash, and the member."""
+    lower = name.lower()
+    ends = sorted(
+        start + len(suffix)
+        for suffix in ARCHIVE_SUFFIXES
+        for start in _occurrences(lower, suffix + "/")
+    )
+    for end in ends:
+        if _is_file(name[:end]):
+            return name[:end], "/", name[end + 1 :]
+    raise FileNotFoundError(errno.ENOENT, "neither a file nor a member of an archive", name)
+
+
+def _occurrences(text: str, part: str) -> list[int]:
+    return [i for i in range(len(text)) if text.startswith(part, i)]
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str, mtime: int, size: int, process: int) -> tuple[ArchiveSource, dict[str, int]]:
+    """An archive by path and state; `process` because open files are not shared after a fork."""
+    archive = list_archive(path)
+    return ArchiveSource([archive]), {label: i for i, label in enumerate(archive.labels)}

@@ -1,0 +1,174 @@
+"""Cut boxes out of pictures, each picture decoded once, and give the crops as a source."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu.sources.base import Box, Crop, Source
+from fastdup_gpu.sources.folder import read_file
+from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+JPEG_QUALITY = 95
+STEM = 60
+# Pictures handed to the threads at a time: few where their bytes are already in memory.
+CHUNK, CHUNK_LOADED = 1024, 64
+NO_BOX = Box(0, 0, 0, 0)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Cut `box` (or know why there is none) out of picture `picture` of a source into `path`."""
+
+    index: int
+    picture: int
+    box: Box | str
+    path: Path
+
+
+class CropSource:
+    """One item for each box asked for; loading one that could not be cut raises the reason."""
+
+    sequential = False
+
+    def __init__(self, crops: Sequence[Crop], failed: dict[int, str]) -> None:
+        self.crops = crops
+        self.names: Sequence[str] = [crop.crop_filename for crop in crops]
+        self._failed = failed
+
+    def load(self, index: int) -> bytes:
+        """The JPEG of crop `index`."""
+        if index in self._failed:
+            raise OSError(self._failed[index])
+        return read_file(self.names[index])
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def cut(
+    source: Source, asked: Sequence[tuple[int, Box | str]], folder: Path, *, threads: int = 0
+) -> CropSource:
+    """Cut `asked`, pairs of an index into `source` and a box, into JPEGs in `folder`.
+
+    Boxes are in pixels after EXIF orientation and are clipped to the picture. Every crop is
+    written anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
+    i becomes `{i:07d}_{name of the picture}.jpg`. A box that gives no crop keeps its place.
+    Raises WorkDirError where the folder cannot be written to.
+    """
+    requests = [
+        Request(i, picture, box, folder / _file_name(i, source.names[picture]))
+        for i, (picture, box) in enumerate(asked)
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        failed = _cut_all(source, requests, threads or os.cpu_count() or 1)
+    except OSError as error:
+        raise WorkDirError(
+            f"crops cannot be written to {str(folder)!r} ({error.strerror or error}); "
+            "give a work_dir that you may write to, on a disk with room"
+        ) from error
+    if failed:
+        first = next(iter(failed.items()))
+        _log.warning(
+            "%d of %d boxes gave no crop, e.g. box %d: %s", len(failed), len(asked), *first
+        )
+    return CropSource([_row(source, request) for request in requests], failed)
+
+
+def _file_name(index: int, name: str) -> str:
+    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+    return f"{index:07d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', stem)[:STEM]}.jpg"
+
+
+def _row(source: Source, request: Request) -> Crop:
+    box = request.box if isinstance(request.box, Box) else NO_BOX
+    return Crop(request.index, source.names[request.picture], str(request.path), box)
+
+
+def _cut_all(source: Source, requests: Sequence[Request], threads: int) -> dict[int, str]:
+    """Item -> why it has no crop."""
+    failed: dict[int, str] = {}
+    groups: dict[int, list[Request]] = {}
+    for request in requests:
+        groups.setdefault(request.picture, []).append(request)
+
+    def work(data: bytes | str | None, group: list[Request]) -> dict[int, str]:
+        return _cut_picture(_fetch(source, group) if data is None else data, group)
+
+    with relaxed_limits(), ThreadPoolExecutor(threads) as pool:
+        for part in _chunks(groups.values(), CHUNK_LOADED if source.sequential else CHUNK):
+            data = [_fetch(source, group) if source.sequential else None for group in part]
+            for failures in pool.map(work, data, part):
+                failed.update(failures)
+    return dict(sorted(failed.items()))
+
+
+def _chunks(groups: Iterable[list[Request]], size: int) -> Iterator[list[list[Request]]]:
+    waiting = iter(groups)
+    while part := list(islice(waiting, size)):
+        yield part
+
+
+def _fetch(source: Source, group: list[Request]) -> bytes | str:
+    """The bytes of the group's picture, or why they cannot be had."""
+    try:
+        return source.load(group[0].picture)
+    except OSError as error:
+        return str(error)
+
+
+def _cut_picture(data: bytes | str, group: list[Request]) -> dict[int, str]:
+    """Write all crops of one picture; item -> why it has none."""
+    picture = read_upright(data) if isinstance(data, bytes) else data
+    failed = {}
+    for request in group:
+        crop = picture if isinstance(picture, str) else _crop(picture, request.box)
+        if isinstance(crop, str):
+            request.path.unlink(missing_ok=True)  # of an earlier run, of another picture
+            failed[request.index] = crop
+        else:
+            _write(request.path, crop)
+    return failed
+
+
+def _crop(picture: Image.Image, box: Box | str) -> bytes | str:
+    """The JPEG of a box, clipped to the picture, or why there is none."""
+    if isinstance(box, str):
+        return box
+    left, top = max(box.col_x, 0), max(box.row_y, 0)
+    right = min(box.col_x + box.width, picture.width)
+    bottom = min(box.row_y + box.height, picture.height)
+    if left >= right or top >= bottom:
+        return f"{box} holds no pixel of a picture of {picture.width} x {picture.height}"
+    jpeg = io.BytesIO()
+    try:
+        picture.crop((left, top, right, bottom)).save(
+            jpeg, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4"
+        )
+    except (OSError, ValueError) as error:
+        return f"{box} cannot be written as a JPEG: {error}"
+    return jpeg.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,182 @@
+"""Pictures as plain files: reading one, and walking a folder for them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import heapq
+import logging
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastdup_gpu._errors import InputError
+from fastdup_gpu.formats import names as formats
+from fastdup_gpu.sources.base import Crop, Found, join
+
+MAX_FILE = 2 << 30
+# A FIFO without a writer would otherwise block the open for ever.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_log = logging.getLogger(__name__)
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a regular file of at most 2 GiB; raises OSError for anything else."""
+    try:
+        fd = os.open(path, _FLAGS)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, f"not a possible file name ({error})", path) from error
+    try:
+        status = os.fstat(fd)
+        _check_readable(path, status)
+        data = os.read(fd, status.st_size)
+        return data if len(data) == status.st_size else _read_rest(fd, data, status.st_size)
+    finally:
+        os.close(fd)
+
+
+def _check_readable(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file but a pipe, socket or device", path)
+    if status.st_size > MAX_FILE:
+        raise OSError(
+            errno.EFBIG, f"{status.st_size} bytes, more than the limit of {MAX_FILE}", path
+        )
+
+
+def _read_rest(fd: int, data: bytes, size: int) -> bytes:
+    """Go on after a short read: one call gives just under 2 GiB, network disks may give less."""
+    parts = [data]
+    have = len(data)
+    while have < size and (data := os.read(fd, size - have)):
+        parts.append(data)
+        have += len(data)
+    return b"".join(parts)
+
+
+class FileSource:
+    """Pictures that are files of their own."""
+
+    sequential = False
+    crops: Sequence[Crop] = ()
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def load(self, index: int) -> bytes:
+        """The bytes of file `index`."""
+        return read_file(self.names[index])
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder is a by-product of macOS and no picture in spite of its name."""
+    return name.startswith("._") or name == "__MACOSX"
+
+
+def walk(root: str, work_dir: Path) -> Found:
+    """Every picture, archive and video in a folder and below, each sorted by code point of its
+    path, so that the order is the same on every machine.
+
+    Hidden files and folders are taken; macOS junk and `work_dir` are not. Links to files are
+    taken. Links to folders are followed after all real folders, in order of their paths, and no
+    folder is entered twice: a loop ends, a folder that is linked twice gives each picture once,
+    under its real path where that is inside `root`, and a link to a folder around `root` is not
+    followed. A sub-folder that cannot be listed costs one warning.
+    """
+    found = Found(root)
+    seen = _never_entered(root, work_dir)
+    unreadable: list[OSError] = []
+    real, linked = [root], list[str]()
+    while real or linked:
+        folder = real.pop() if real else heapq.heappop(linked)
+        for entry in _enter(folder, seen, unreadable):
+            _sort_in(entry, join(folder, entry.name), found, real, linked)
+    _report(root, unreadable)
+    for kind in (found.pictures, found.archives, found.videos):
+        kind.sort()
+    return found
+
+
+def _sort_in(
+    entry: os.DirEntry[str], name: str, found: Found, real: list[str], linked: list[str]
+) -> None:
+    if is_junk(entry.name):
+        return
+    if entry.is_dir(follow_symlinks=False):
+        real.append(name)
+    elif entry.is_symlink() and _leads_to_folder(entry):
+        heapq.heappush(linked, name)
+    else:
+        found.add(name, any_extension=False)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _enter(
+    folder: str, seen: set[tuple[int, int]], unreadable: list[OSError]
+) -> list[os.DirEntry[str]]:
+    """The entries of a folder; none where it was entered before or cannot be listed."""
+    try:
+        identity = _identity(Path(folder))
+        if identity in seen:
+            return []
+        seen.add(identity)
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        unreadable.append(error)
+        return []
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _never_entered(root: str, work_dir: Path) -> set[tuple[int, int]]:
+    """The folders around `root`, and the work_dir inside it.
+
+    Where the two are the same folder, only the crops that an earlier run left in it are kept out.
+    """
+    here = Path(root).resolve()
+    barred = [*here.parents, work_dir]
+    if work_dir.resolve() == here:
+        barred.pop()
+        kinds = (formats.TRAIN, formats.TEST)
+        if any((work_dir / formats.CROPS_CSV.format(kind=kind)).exists() for kind in kinds):
+            barred.append(work_dir / formats.CROPS_DIR)
+    identities = set()
+    for path in barred:
+        with contextlib.suppress(OSError):
+            identities.add(_identity(path))
+    return identities
+
+
+def _report(root: str, unreadable: list[OSError]) -> None:
+    if not unreadable:
+        return
+    first = unreadable[0]
+    if first.filename == root:
+        raise InputError(
+            f"input_dir={root!r} cannot be listed ({first.strerror}); "
+            "give a folder that you may read"
+        ) from first
+    _log.warning(
+        "%d folder(s) under %r cannot be listed and are left out, the first: %r (%s)",
+        len(unreadable),
+        root,
+        first.filename,
+        first.strerror,
+    )

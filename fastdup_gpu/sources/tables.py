@@ -1,0 +1,98 @@
+"""Text files that name pictures: one name a row, or a csv with a column `filename`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastdup_gpu._errors import InputError
+from fastdup_gpu.sources.base import join
+
+FILENAME = "filename"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A csv as text: the file it came from, its header, its rows (blank ones left out)."""
+
+    path: str
+    header: list[str]
+    rows: list[list[str]]
+
+    def column(self, name: str) -> int:
+        """The position of a column."""
+        return self.header.index(name)
+
+
+def read_text(path: str) -> str:
+    """A whole text file; bytes that are not UTF-8 become surrogate escapes, as in file names."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path!r} cannot be read ({error.strerror or error})") from error
+    if b"\0" in data[:8192]:
+        raise InputError(
+            f"{path!r} was taken for a list of names but is not UTF-8 text; to run on one picture "
+            "with an unusual extension put it into a Python list"
+        )
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+def table_of(path: str, text: str) -> Table | None:
+    """The csv in a text, or None where the first row is no header with a column `filename`."""
+    first, _, _ = text.lstrip("\r\n").partition("\n")
+    if "," not in first or FILENAME not in first:
+        return None
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except csv.Error as error:
+        raise InputError(
+            f"{path!r} begins like a csv but cannot be read as one: {error}"
+        ) from error
+    header = [cell.strip() for cell in rows[0]]
+    return Table(path, header, rows[1:]) if FILENAME in header else None
+
+
+def rows_of(path: str, text: str) -> list[str]:
+    """One name a row, taken literally; blank rows and a first row `filename` are left out."""
+    rows = [row for line in text.split("\n") if (row := line.removesuffix("\r")).strip()]
+    if rows and rows[0].strip() == FILENAME:
+        del rows[0]
+    return located(rows, path)
+
+
+def names_of(table: Table) -> list[str]:
+    """The column `filename` of a csv."""
+    return located(cells(table, FILENAME), table.path)
+
+
+def cells(table: Table, name: str) -> list[str]:
+    """One column of a csv; '' where a row is too short."""
+    at = table.column(name)
+    return [row[at] if at < len(row) else "" for row in table.rows]
+
+
+def located(names: Sequence[str], list_file: str) -> list[str]:
+    """Relative names as they are where they exist so, else beside the list file where they exist
+    there, else as they are."""
+    folder = str(Path(list_file).parent)
+    return [_locate(name, folder) for name in names]
+
+
+def _locate(name: str, folder: str) -> str:
+    path = Path(name)
+    if path.is_absolute() or exists(name):
+        return name
+    beside = join(folder, name)
+    return beside if exists(beside) else name
+
+
+def exists(name: str) -> bool:
+    """Whether there is such a file or folder; False for what cannot be looked at."""
+    try:
+        return Path(name).exists()
+    except OSError:
+        return False

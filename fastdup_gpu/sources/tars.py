@@ -1,0 +1,120 @@
+"""Tar archives: plain ones read at random, compressed ones as a stream."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import math
+import tarfile
+import zlib
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from fastdup_gpu.sources.members import Contents, OpenFiles, size_of, unpacked_limit
+
+Opener = Callable[[str], BinaryIO]
+COMPRESSED: dict[bytes, Opener] = {
+    b"\x1f\x8b": cast(Opener, gzip.open),
+    b"BZh": cast(Opener, bz2.open),
+    b"\xfd7zXZ\x00": cast(Opener, lzma.open),
+}
+# A longer header record (a name, a table of attributes) is an attack on memory.
+_MAX_HEADER = 16 << 20
+_STREAM_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
+
+
+@dataclass(slots=True)
+class TarContents(Contents):
+    """Where the bytes of each member are. `opener` unpacks a compressed archive."""
+
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    opener: Opener | None = None
+
+    @property
+    def sequential(self) -> bool:
+        """Whether the archive is compressed as a whole."""
+        return self.opener is not None
+
+    def read(self, position: int, files: OpenFiles) -> bytes:
+        """The bytes of a member."""
+        offset, size = self.offsets[position], self.sizes[position]
+        self.check_size(position, size)
+        if self.opener is None:
+            return files.read_at(self.path, offset, size)
+        try:
+            data = files.read_stream(self.path, self.opener, offset, size)
+        except _STREAM_ERRORS as error:
+            raise self.error(position, f"the archive is damaged ({error})") from error
+        if len(data) < size:
+            raise self.error(position, "the archive is cut off")
+        return data
+
+    def add(self, info: tarfile.TarInfo) -> None:
+        """Take a member if it is a picture."""
+        if info.isdir():
+            return
+        label = self.label(info.name, regular=info.isreg() and not info.issparse())
+        if label is not None:
+            self.labels.append(label)
+            self.offsets.append(info.offset_data)
+            self.sizes.append(info.size)
+
+
+class _Watched(io.BufferedIOBase):
+    """A stream that remembers its last read and refuses to be led too far."""
+
+    def __init__(self, raw: BinaryIO, limit: float) -> None:
+        self._raw = raw
+        self._limit = limit
+        self.last = b""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _MAX_HEADER:
+            raise tarfile.ReadError(f"a header asks for {size} bytes")
+        self.last = self._raw.read(size)
+        return self.last
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if offset > self._limit:
+            raise tarfile.ReadError(
+                f"it unpacks to more than {self._limit} bytes, too far for its size"
+            )
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+
+def list_tar(path: str, head: bytes) -> TarContents:
+    """List a tar. What follows a damaged place is lost; `why` then tells what happened."""
+    found = TarContents(path)
+    found.opener = next((o for magic, o in COMPRESSED.items() if head.startswith(magic)), None)
+    limit = math.inf if found.opener is None else unpacked_limit(size_of(path))
+    with found.opener(path) if found.opener else Path(path).open("rb", buffering=0) as raw:
+        watched = _Watched(raw, limit)
+        try:
+            _list(found, watched)
+        except Exception as error:  # hostile bytes: tarfile lets out more than its own errors
+            found.why = f"damaged or cut off ({type(error).__name__}: {error})"
+        if not found.why and watched.last.strip(b"\0"):
+            found.why = "damaged: no tar header where one should be"
+    return found
+
+
+def _list(found: TarContents, stream: _Watched) -> None:
+    """Take each member once the next header, or the end, shows that its data are all there."""
+    with tarfile.open(
+        fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape"
+    ) as archive:
+        before = archive.next()
+        while before is not None:
+            archive.members = []  # type: ignore[attr-defined]  # it would keep every header for ever
+            info = archive.next()
+            found.add(before)
+            before = info

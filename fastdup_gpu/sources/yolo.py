@@ -1,0 +1,62 @@
+"""The dataset yaml of yolov5: `path`, and `train`, `val`, `test` below it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fastdup_gpu._errors import InputError
+from fastdup_gpu.sources.base import is_remote, join
+from fastdup_gpu.sources.tables import exists
+
+PARTS = ("train", "val", "test")
+
+_log = logging.getLogger(__name__)
+
+
+def parts(path: str, text: str) -> list[str]:
+    """The folders and list files of a yaml, in the order train, val, test.
+
+    Each is looked for below `path` beside the yaml, below `path` in the current directory, and
+    without `path` beside the yaml. A part that is not on this disk costs a warning; raises
+    InputError where none is.
+    """
+    content = _load(path, text)
+    root = content.get("path") or ""
+    named = [name for part in PARTS for name in _as_list(content.get(part))]
+    here = [place for name in named if (place := _locate(path, str(root), name))]
+    if not here:
+        raise InputError(
+            f"{path!r} names no folder or list that exists under train, val or test "
+            f"(path: {root!r}, found: {named}); check these keys"
+        )
+    if len(here) < len(named):
+        _log.warning("%r: %d of %s do not exist", path, len(named) - len(here), named)
+    return here
+
+
+def _load(path: str, text: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path!r} is not a readable yaml: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path!r} is no yolov5 yaml; expected keys path, train, val, test")
+    return content
+
+
+def _as_list(value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [str(v) for v in values if v]
+
+
+def _locate(path: str, root: str, name: str) -> str | None:
+    if is_remote(name) or Path(name).is_absolute():
+        return name if is_remote(name) or exists(name) else None
+    folder = str(Path(path).parent)
+    below = name if root in ("", ".") else join(root, name)
+    beside = [below, name] if folder == "." else [join(folder, below), below, join(folder, name)]
+    return next((place for place in beside if exists(place)), None)

@@ -1,0 +1,117 @@
+"""Features -> nearest neighbours -> similarity.csv and outliers.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu._errors import FormatError, WorkDirError
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.files import read_json, write_csv, write_json
+from fastdup_gpu.protocol import F32, F64, I64, Backend, Index, Metric, Neighbors, SearchPlan
+
+_INDEX_FORMAT = "fastdup-gpu index 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Directed edges, most similar first, equal ones by source and target.
+
+    `sources` i64[e] rows of the queries, `targets` i64[e] rows of the base, `scores` f64[e]
+    as written (cosine similarity, or distance), `similarity` f64[e] in 0..1.
+    """
+
+    sources: I64
+    targets: I64
+    scores: F64
+    similarity: F64
+
+    def take(self, which: Any) -> Edges:
+        """The edges that a mask or a slice selects, in order."""
+        return Edges(
+            self.sources[which], self.targets[which], self.scores[which], self.similarity[which]
+        )
+
+
+def to_edges(found: Neighbors, metric: Metric) -> Edges:
+    """Flatten neighbour lists; where fewer than k exist, nothing stands."""
+    n, k = found.ids.shape
+    sources = np.repeat(np.arange(n, dtype=np.int64), k)
+    targets, scores = found.ids.ravel(), found.scores.ravel().astype(np.float64)
+    kept = targets >= 0
+    sources, targets, scores = sources[kept], targets[kept], scores[kept]
+    similarity = similarity_of(scores, metric)
+    order = np.lexsort((targets, sources, -similarity))
+    return Edges(sources, targets, scores, similarity).take(order)
+
+
+def similarity_of(scores: F64, metric: Metric) -> F64:
+    """Cosine stands for itself; a distance x counts as 1 / (1 + x)."""
+    return scores if metric == "cosine" else 1.0 / (1.0 + scores)
+
+
+def write_similarity(
+    folder: Path, edges: Edges, threshold: float, query: Sequence[str], base: Sequence[str]
+) -> Edges:
+    """similarity.csv: every edge of at least `threshold`. Returns those edges."""
+    # Scores are stored with six decimals; what would be written as the threshold is kept.
+    kept = edges.take(edges.similarity >= threshold - 5e-7)
+    write_csv(folder / names.SIMILARITY, names.EDGE_COLUMNS, _rows(kept, query, base))
+    return kept
+
+
+def write_outliers(
+    folder: Path, edges: Edges, lower_threshold: float, query: Sequence[str], base: Sequence[str]
+) -> Edges:
+    """outliers.csv: of all n edges the last n - round((1 - lower_threshold) * n)."""
+    first = round((1 - lower_threshold) * len(edges.scores))
+    kept = edges.take(slice(first, None))
+    write_csv(folder / names.OUTLIERS, names.EDGE_COLUMNS, _rows(kept, query, base))
+    return kept
+
+
+def _rows(edges: Edges, query: Sequence[str], base: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for source, target, score in zip(
+        edges.sources.tolist(), edges.targets.tolist(), edges.scores.tolist(), strict=True
+    ):
+        yield query[source], base[target], f"{score:.6f}"
+
+
+def save_index(index: Index, folder: Path, features: F32, plan: SearchPlan) -> None:
+    """nnf.index: a json header that says what the index is, payload files beside it."""
+    header = {
+        "format": _INDEX_FORMAT,
+        "kind": index.kind,
+        "metric": plan.metric,
+        "rows": int(features.shape[0]),
+        "d": int(features.shape[1]),
+        "features": names.FEATURES.format(kind=names.TRAIN),
+        "plan": {"links": plan.links, "clusters": plan.clusters, "seed": plan.seed},
+        **index.save(folder / names.INDEX),
+    }
+    write_json(folder / names.INDEX, header)
+
+
+def load_index(backend: Backend, folder: Path, features: F32, plan: SearchPlan) -> Index:
+    """The index that save_index wrote, checked against the features beside it."""
+    path = folder / names.INDEX
+    if not path.is_file():
+        raise WorkDirError(f"{path} does not exist; run with run_mode=0 or 2 first")
+    header = read_json(path)
+    if header is None or header.get("format") != _INDEX_FORMAT:
+        raise FormatError(
+            f"{path} is not an index of this library ({_INDEX_FORMAT!r}); "
+            "run with run_mode=2 to build one from the stored features"
+        )
+    stored = (header["metric"], header["rows"], header["d"])
+    asked = (plan.metric, *features.shape)
+    if stored != asked:
+        raise FormatError(
+            f"{path} was built for (distance, rows, d) = {stored}, not for {asked}; "
+            "run with run_mode=2 to build it anew"
+        )
+    return backend.load_index(path, header, features, plan)

@@ -1,0 +1,80 @@
+"""Compiling the CUDA sources of this folder and launching them.
+
+One module is compiled per source and device, by NVRTC through `cupy.RawModule`, at its first use.
+Shapes are run-time arguments, so no picture size and no feature length compiles anything anew.
+Every integer argument and array is int64. Launches go to CuPy's current stream and return at
+once; who reads a result on the host synchronises.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu._errors import InvalidArgument
+
+OPTIONS = ("-std=c++17",)
+THREADS = 256
+_FOLDER = Path(__file__).parent
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
+
+
+def source(name: str) -> str:
+    """The text of `<name>.cu` with our own headers put in.
+
+    CuPy's compile cache keys on this text alone and would miss a change in an included file.
+    """
+    text = (_FOLDER / f"{name}.cu").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda m: (_FOLDER / m[1]).read_text(encoding="utf-8"), text)
+
+
+@functools.cache
+def _module(name: str, device: int) -> Any:
+    import cupy
+
+    with cupy.cuda.Device(device):
+        return cupy.RawModule(code=source(name), options=OPTIONS)
+
+
+def kernel(name: str, entry: str = "") -> Any:
+    """The kernel `entry` (default: `name`) of `<name>.cu` for the current device.
+
+    Call it as kernel(grid, block, args).
+    """
+    import cupy
+
+    return _module(name, cupy.cuda.runtime.getDevice()).get_function(entry or name)
+
+
+def launch(function: Any, threads: int, args: Sequence[Any]) -> None:
+    """Launch one thread per element, in blocks of 256; nothing where there are no elements."""
+    if threads > 0:
+        function((-(-threads // THREADS),), (THREADS,), typed(args))
+
+
+def typed(args: Sequence[Any]) -> tuple[Any, ...]:
+    """Kernel arguments with every Python int as int64 and every float as float32."""
+    kinds: dict[type, Any] = {int: np.int64, float: np.float32}
+    return tuple(kinds[type(a)](a) if type(a) in kinds else a for a in args)
+
+
+def require(argument: str, array: Any, dtype: str, shape: Sequence[int | None]) -> None:
+    """Refuse an array that the kernel would misread; None in `shape` stands for any length.
+
+    Raises InvalidArgument where dtype, shape or C order is not as told.
+    """
+    fits = len(array.shape) == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits or array.dtype != np.dtype(dtype) or not array.flags.c_contiguous:
+        wanted = ", ".join("any" if s is None else str(s) for s in shape)
+        order = "C" if array.flags.c_contiguous else "other than C"
+        raise InvalidArgument(
+            f"{argument} is {array.dtype}{list(array.shape)} in {order} order; expected "
+            f"{dtype}[{wanted}] in C order. Convert it with cupy.ascontiguousarray(x, dtype)."
+        )

@@ -1,0 +1,33 @@
+"""Exact nearest-neighbour resize of a ragged batch, for the statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import load
+from .ragged import Ragged
+
+
+def nearest_exact(pictures: Ragged, side: int = 224) -> tuple[Any, Any, Any]:
+    """(pixels, heights, widths): every picture at side x side, smaller ones as they are.
+
+    Formula: out[y, x] = in[floor((2y + 1) * h / (2 * side)), floor((2x + 1) * w / (2 * side))];
+    a picture with both sides under `side` is copied, and the rest of its square is 0.
+    Shapes: n pictures of any size -> u8[n, side, side, 3] and the valid sizes i64[n], i64[n]
+    (new arrays).
+    Launch: one thread per output pixel, blocks of 256.
+    Stream: CuPy's current one; returns at once, the caller synchronises.
+    Tolerance: exact. cv2.INTER_NEAREST_EXACT is the same unless 2 * side divides (2x + 1) * w,
+    where the centre lies on the border of two source pixels: there OpenCV takes the one before
+    for some x, which ones depending on its version (side 224: widths that are multiples of 64).
+    """
+    import cupy
+
+    n = len(pictures)
+    out = cupy.empty((n, side, side, 3), cupy.uint8)
+    heights, widths = cupy.empty(n, cupy.int64), cupy.empty(n, cupy.int64)
+    ragged = (pictures.pointers, pictures.heights, pictures.widths, pictures.pitches)
+    load.launch(
+        load.kernel("nearest_exact"), n * side * side, (*ragged, out, heights, widths, n, side)
+    )
+    return out, heights, widths

@@ -1,0 +1,251 @@
+"""What is still to come, and what differs from fastdup on purpose.
+
+PENDING may only shrink: a name in it must not exist yet. `docs/compatibility.md` is made from
+these tables by make_compatibility.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PENDING = (
+    "create_duplicates_gallery",
+    "create_duplicate_videos_gallery",
+    "create_outliers_gallery",
+    "create_components_gallery",
+    "create_component_videos_gallery",
+    "create_kmeans_clusters_gallery",
+    "delete_components",
+    "delete_components_by_label",
+    "delete_or_retag_stats_outliers",
+    "export_to_tensorboard_projector",
+    "generate_sprite_image",
+    "find_top_components",
+    "create_stats_gallery",
+    "create_similarity_gallery",
+    "create_aspect_ratio_gallery",
+    "export_to_cvat",
+    "export_to_labelImg",
+    "create_knn_classifier",
+    "create_kmeans_classifier",
+    "extract_video_frames",
+)
+
+
+@dataclass(frozen=True)
+class ArgumentDifference:
+    """An argument whose default differs, or (`added`) one that the original has not."""
+
+    function: str
+    argument: str
+    default: object
+    reason: str
+    added: bool = False
+
+
+DECLARED_DIFFERENCES = (
+    ArgumentDifference(
+        "search",
+        "size",
+        default=None,
+        reason="the size is read from the picture, so `search(img)` is enough",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """A difference in what functions do: what fastdup does, what happens here, and why."""
+
+    functions: tuple[str, ...]
+    topic: str
+    theirs: str
+    ours: str
+    why: str
+
+
+RUN = ("run", "run_on_webdataset")
+KMEANS = ("run_kmeans", "run_kmeans_on_extracted")
+EXTRACT = (*RUN, "run_kmeans")
+
+BEHAVIOUR = (
+    Behaviour(
+        (*RUN, *KMEANS),
+        "ids",
+        "`index` in atrain_features.dat.csv is the position in the input list and has gaps "
+        "after bad files",
+        "ids in every file are rows of atrain_features.dat.csv; bad files never shift them",
+        "an id can be used as a row number everywhere",
+    ),
+    Behaviour(
+        EXTRACT,
+        "EXIF orientation",
+        "ignored",
+        "heeded: pictures are turned upright before features and statistics, and `width` and "
+        "`height` are those of the upright picture",
+        "two copies that differ in the orientation tag look the same to people",
+    ),
+    Behaviour(
+        RUN,
+        "mean_r, mean_b",
+        "swapped: mean_r holds the mean of blue",
+        "mean_r is the mean of red, mean_b the mean of blue",
+        "the reference describes them so",
+    ),
+    Behaviour(
+        RUN,
+        "mean_rel_intensity_r, _g, _b",
+        "mean of the channel divided by the mean of one fixed channel, so one column is always 1",
+        "mean_rel_intensity_x = mean_x / mean over all channels (0 where that mean is 0)",
+        "all three columns tell something, and 1 means a neutral balance",
+    ),
+    Behaviour(
+        RUN,
+        "`count` in component_info.csv",
+        "counts the ends of edges (a group of 10 pictures was seen as 26)",
+        "counts pictures",
+        "that is what a reader takes it for",
+    ),
+    Behaviour(
+        RUN,
+        "pagerank in connected_components.csv",
+        "no such column in current releases",
+        "an added last column `pagerank`; absent with turi_param='run_pagerank=0'",
+        "the documented run_pagerank=1 has a visible result",
+    ),
+    Behaviour(
+        RUN,
+        "unknown names",
+        "what happens is not documented",
+        "an unknown turi_param or nnf_param key, nnf_mode, nn_provider, compute or distance raises "
+        "InvalidArgument and lists the known ones",
+        "a misspelt setting must not look like one that works",
+    ),
+    Behaviour(
+        RUN,
+        "turi_param delete_tar, delete_img, sync_s3_to_local",
+        "delete inputs after reading, copy remote inputs first",
+        "setting one of them to 1 raises InvalidArgument with the reason",
+        "this release neither deletes inputs nor reads remote ones",
+    ),
+    Behaviour(
+        (*RUN, *KMEANS, "init_search"),
+        "wrong arguments",
+        "AssertionError",
+        "InvalidArgument, a ValueError, before any file is touched",
+        "assertions vanish under `python -O`",
+    ),
+    Behaviour(
+        EXTRACT,
+        "kind of a file",
+        "told from the extension",
+        "told from the content; the extension only picks files out of folders and archives",
+        "files with a wrong extension are common",
+    ),
+    Behaviour(
+        (*RUN, "init_search"),
+        "nnf.index",
+        "written by fastdup's own index library",
+        "a format of our own, readable only here; features and csv files can be exchanged, and "
+        "run_mode=2 builds the index again",
+        "the other format is not documented",
+    ),
+    Behaviour(
+        RUN,
+        "thresholds with metrics other than cosine",
+        "the `distance` column is a distance; what `threshold` compares with is not documented",
+        "`threshold`, `ccthreshold` stay similarities from 0 to 1, with similarity = "
+        "1 / (1 + distance); the column holds the distance, and files are sorted nearest first",
+        "one scale of thresholds for all metrics",
+    ),
+    Behaviour(
+        EXTRACT,
+        "length of features",
+        "not normalised",
+        "features of the built-in models have unit length; those of a model of your own are "
+        "stored as it gives them",
+        "a dot product of two rows is their cosine similarity",
+    ),
+    Behaviour(
+        EXTRACT,
+        "built-in models",
+        "closed models of length 576 and 960",
+        "open models of the same lengths, calibrated so that 0.9 and 0.96 keep their meaning; "
+        "similarities of single pairs and features differ from fastdup's",
+        "the original models are not free to use",
+    ),
+    Behaviour(
+        RUN,
+        "batch_size",
+        "above 1 only in the enterprise edition",
+        "1 (the default) lets the backend choose; 2 to 199 is used as given; 200 and more raise "
+        "InvalidArgument",
+        "one picture at a time is never the fastest way",
+    ),
+    Behaviour(
+        RUN,
+        "compute",
+        "'gpu' only in the enterprise edition",
+        "'gpu' runs on an NVIDIA GPU or fails with the reason, never silently on the CPU; 'auto' "
+        "is added and takes the GPU where one is usable",
+        "an explicit choice is kept",
+    ),
+    Behaviour(
+        RUN,
+        "number of pictures",
+        "fails under 10 pictures; the free edition stops at a million",
+        "no minimum and no cap",
+        "a folder of two pictures can hold a duplicate",
+    ),
+    Behaviour(
+        (*RUN, *KMEANS),
+        "license",
+        "a key of the enterprise edition",
+        "accepted and ignored",
+        "old scripts run unchanged",
+    ),
+    Behaviour(
+        (*RUN, *KMEANS),
+        "network",
+        "usage data is sent unless switched off",
+        "no telemetry; nothing is sent anywhere",
+        "pictures are private",
+    ),
+    Behaviour(
+        ("search",),
+        "return value",
+        "documented as a status, in fact a DataFrame",
+        "a DataFrame `from`, `to`, `distance`, nearest first; failures raise",
+        "the documented example uses the DataFrame",
+    ),
+    Behaviour(
+        ("search",),
+        "files written",
+        "similarity.csv and outliers.csv of the run are overwritten",
+        "only search.csv is written; the files of the run never change",
+        "a query must not destroy results",
+    ),
+    Behaviour(
+        ("top_k_label",),
+        "k and min_count",
+        "without effect in current releases",
+        "only the k most similar neighbours vote, and a label needs min_count votes",
+        "the reference describes them so",
+    ),
+    Behaviour(
+        ("top_k_label",),
+        "ties and empty lists",
+        "a tie without unknown_class goes to the first label in alphabetical order; no neighbour "
+        "at all, or none above threshold, is an error",
+        "a tie without unknown_class goes to the larger sum of similarities, then to the "
+        "alphabetical order; no neighbour gives unknown_class",
+        "the nearer label is the better guess, and a lone picture is no failure",
+    ),
+    Behaviour(
+        ("delete_components",),
+        "min_distance and how",
+        "ignored",
+        "heeded",
+        "the reference describes them so",
+    ),
+)

@@ -1,0 +1,76 @@
+"""Write docs/compatibility.md from signatures.json and differences.py.
+
+cd tests && python -m spec.make_compatibility
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from .differences import BEHAVIOUR, DECLARED_DIFFERENCES, PENDING, ArgumentDifference, Behaviour
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "compatibility.md"
+SNAPSHOT = Path(__file__).with_name("signatures.json")
+
+INTRODUCTION = """\
+# Compatibility with the fastdup V0.2xx API
+
+Made by tests/spec/make_compatibility.py from the tables beside it; change those, not this file.
+
+`same`: the arguments, their order and defaults, and what is done with them are those of the
+reference. `differs`: the arguments are the same except where the last column names one, and
+what is done differs in the topics listed, which are explained below. `not yet`: the function
+does not exist in this release."""
+
+
+def render() -> str:
+    """The document as it should stand on disk."""
+    names = [f["name"] for f in json.loads(SNAPSHOT.read_text(encoding="utf-8"))]
+    present = [b for b in BEHAVIOUR if not set(b.functions) <= set(PENDING)]
+    planned = [b for b in BEHAVIOUR if set(b.functions) <= set(PENDING)]
+    parts = [INTRODUCTION, "## Functions", _table(_functions(names))]
+    parts += ["## Arguments", _table(_arguments())]
+    parts += ["## Behaviour", _table(_behaviour(present))]
+    if planned:
+        parts += ["## Decided for functions still to come", _table(_behaviour(planned))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _functions(names: list[str]) -> Iterable[tuple[str, ...]]:
+    yield "function", "state", "what differs"
+    for name in names:
+        if name in PENDING:
+            yield f"`{name}`", "not yet", ""
+            continue
+        what = [f"argument `{d.argument}`" for d in DECLARED_DIFFERENCES if d.function == name]
+        what += [b.topic for b in BEHAVIOUR if name in b.functions]
+        yield f"`{name}`", "differs" if what else "same", " · ".join(what)
+
+
+def _arguments() -> Iterable[tuple[str, ...]]:
+    yield "function", "argument", "here", "why"
+    for d in DECLARED_DIFFERENCES:
+        yield f"`{d.function}`", f"`{d.argument}`", _change(d), d.reason
+
+
+def _change(difference: ArgumentDifference) -> str:
+    kind = "an addition, default" if difference.added else "default"
+    return f"{kind} `{difference.default!r}`"
+
+
+def _behaviour(rows: list[Behaviour]) -> Iterable[tuple[str, ...]]:
+    yield "topic", "functions", "fastdup", "here", "why"
+    for b in rows:
+        yield b.topic, ", ".join(f"`{f}`" for f in b.functions), b.theirs, b.ours, b.why
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, "|" + "---|" * (lines[0].count(" | ") + 1))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(render(), encoding="utf-8")

@@ -1,0 +1,72 @@
+"""Who may import whom: the rooms of the package, and what each may bring in.
+
+A room is a module or a folder of `fastdup_gpu`; the longest name that fits counts. The standard
+library and the room itself are always allowed. `inside` names rooms of the package
+(`__init__` is `fastdup_gpu` itself), `outside` other packages.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Room(NamedTuple):
+    """What a room may import."""
+
+    inside: frozenset[str]
+    outside: frozenset[str]
+
+
+def room(inside: str = "", outside: str = "") -> Room:
+    """A room from two lists of words."""
+    return Room(frozenset(inside.split()), frozenset(outside.split()))
+
+
+PICTURES = "cv2 PIL pillow_heif simplejpeg"
+CUDA = "cupy cupyx cuvs pylibraft pylibcugraph cudf rmm nvidia tensorrt tensorrt_rtx"
+
+ROOMS = {
+    "__init__": room("_api _errors"),
+    "_api": room(
+        "pipeline clustering searching formats galleries analysis _config _errors",
+        "numpy pandas",
+    ),
+    "cli": room("__init__ _api _errors _registry _config pipeline galleries analysis", "rich"),
+    "accel": room("__init__"),
+    "_errors": room("", "numpy"),
+    "protocol": room("", "numpy"),
+    "_params": room("_errors protocol"),
+    "_config": room("_errors _params protocol formats.names models"),
+    "_progress": room("", "rich"),
+    "_provenance": room("_config protocol"),
+    "_summary": room("protocol formats stages", "numpy"),
+    "_registry": room("_errors protocol"),
+    "pipeline": room(
+        "_config _errors _registry _progress _provenance _summary "
+        "protocol formats sources models stages",
+        "numpy",
+    ),
+    "clustering": room("pipeline _config _errors _params _registry formats stages"),
+    "searching": room(
+        "_errors _params _registry protocol formats models sources stages", "pandas"
+    ),
+    "stages": room(
+        "_config _errors _progress protocol formats sources models",
+        "numpy pandas",
+    ),
+    "formats": room("_errors protocol", "numpy pandas"),
+    "sources": room("_errors formats.names", "numpy pandas yaml cv2 PIL av fsspec s3fs"),
+    "models": room("_errors protocol formats.names", "numpy"),
+    "galleries": room("_errors analysis formats sources", "numpy pandas jinja2 cv2 PIL"),
+    "analysis": room("_errors formats sources", "numpy pandas cv2 PIL"),
+    "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
+    "fallback_cpu": room(
+        "protocol _errors formats.names",
+        f"numpy scipy onnxruntime hnswlib {PICTURES}",
+    ),
+    "gpu": room(
+        "protocol _errors formats.names kernels",
+        f"numpy scipy onnxruntime {PICTURES} {CUDA}",
+    ),
+    "kernels": room("", "numpy cupy cupyx"),
+}
