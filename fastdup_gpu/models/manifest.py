@@ -39,7 +39,7 @@ DEFAULT: dict[str, Entry] = {
         576,
         160,
         "int8",
-        "953fe201254070307a7f1102ef3e83196652fd91090afb9f84010ff56b19ceed",
+        "1ca0ca10fb0d8c0d2d4b1c3ab56318db367879241270b72be54c2d520393f752",
     ),
 }
 HIGH_ACCURACY: dict[str, Entry] = {
@@ -55,7 +55,7 @@ HIGH_ACCURACY: dict[str, Entry] = {
         960,
         192,
         "int8",
-        "895c4a69447e11876e6975810f3b99fa2edcf31577a69634f5281e76af8cf238",
+        "a60bcf6f76f1f69eb84a42fb8d193386fcda9c9d60bdf1535df5fded998c127d",
     ),
 }
 DEFAULT_PATH = str(FOLDER / DEFAULT["fp16"].filename)

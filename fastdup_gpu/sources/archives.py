@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
-from fastdup_gpu.sources.base import ARCHIVE_SUFFIXES, Crop
+from fastdup_gpu.sources.base import Crop, is_archive
 from fastdup_gpu.sources.members import Contents, OpenFiles
 from fastdup_gpu.sources.tars import COMPRESSED, list_tar
 from fastdup_gpu.sources.zips import list_zip
@@ -115,7 +115,7 @@ def read_member(name: str) -> bytes:
     A few archives stay open for the next call. Raises FileNotFoundError where there is no such
     archive or member.
     """
-    path, _, label = _split(name)
+    path, label = _split(name)
     status = Path(path).stat()
     source, members = _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
     if label not in members:
@@ -123,22 +123,12 @@ def read_member(name: str) -> bytes:
     return source.load(members[label])
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    """The archive in a name, the slash, and the member."""
-    lower = name.lower()
-    ends = sorted(
-        start + len(suffix)
-        for suffix in ARCHIVE_SUFFIXES
-        for start in _occurrences(lower, suffix + "/")
-    )
-    for end in ends:
-        if _is_file(name[:end]):
-            return name[:end], "/", name[end + 1 :]
+def _split(name: str) -> tuple[str, str]:
+    """The archive in a name, and the member."""
+    for slash in (i for i, letter in enumerate(name) if letter == "/"):
+        if is_archive(name[:slash]) and _is_file(name[:slash]):
+            return name[:slash], name[slash + 1 :]
     raise FileNotFoundError(errno.ENOENT, "neither a file nor a member of an archive", name)
-
-
-def _occurrences(text: str, part: str) -> list[int]:
-    return [i for i in range(len(text)) if text.startswith(part, i)]
 
 
 def _is_file(path: str) -> bool:

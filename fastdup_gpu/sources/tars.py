@@ -67,17 +67,21 @@ class TarContents(Contents):
 
 
 class _Watched(io.BufferedIOBase):
-    """A stream that remembers its last read and refuses to be led too far."""
+    """A stream that remembers its last read, and refuses to be led too far or back again (a
+    negative size makes some versions of tarfile go round for ever)."""
 
     def __init__(self, raw: BinaryIO, limit: float) -> None:
         self._raw = raw
         self._limit = limit
         self.last = b""
+        self.reached = 0
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= _MAX_HEADER:
             raise tarfile.ReadError(f"a header asks for {size} bytes")
         self.last = self._raw.read(size)
+        if self.last:
+            self.reached = self._raw.tell()
         return self.last
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -85,6 +89,8 @@ class _Watched(io.BufferedIOBase):
             raise tarfile.ReadError(
                 f"it unpacks to more than {self._limit} bytes, too far for its size"
             )
+        if offset < self._raw.tell():
+            raise tarfile.ReadError("a header leads back")
         return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
@@ -108,13 +114,16 @@ def list_tar(path: str, head: bytes) -> TarContents:
 
 
 def _list(found: TarContents, stream: _Watched) -> None:
-    """Take each member once the next header, or the end, shows that its data are all there."""
+    """Take each member once the step to the next header has shown that its data are all there."""
     with tarfile.open(
         fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape"
     ) as archive:
         before = archive.next()
         while before is not None:
             archive.members = []  # type: ignore[attr-defined]  # it would keep every header for ever
-            info = archive.next()
-            found.add(before)
+            try:
+                info = archive.next()
+            finally:
+                if before.offset_data + before.size <= stream.reached:
+                    found.add(before)
             before = info

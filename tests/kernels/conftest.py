@@ -43,7 +43,7 @@ def on_host(
 
 def host_ragged(pictures: Sequence[U8]) -> Ragged:
     columns = [(p.ctypes.data, p.shape[0], p.shape[1], p.strides[0]) for p in pictures]
-    pointers, heights, widths, pitches = np.array(columns, np.int64).T.copy()
+    pointers, heights, widths, pitches = np.array(columns, np.int64).reshape(-1, 4).T.copy()
     return Ragged(pointers, heights, widths, pitches, tuple(pictures))
 
 

@@ -6,13 +6,14 @@
 // Not kept: time, memory coalescing, atomics under contention, the memory model.
 #pragma once
 #include <setjmp.h>
+#include <signal.h>
 #include <ucontext.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -37,13 +38,13 @@ static ShimIndex threadIdx, blockIdx, blockDim, gridDim;
 namespace shim {
 
 constexpr int LANES = 32;
-constexpr size_t STACK = 128 * 1024;
+constexpr size_t STACK = 64 * 1024;
 enum Wait { RUNNING, AT_BLOCK, AT_WARP };
 
 struct Fiber {
   ucontext_t context;
   jmp_buf resume;
-  std::vector<char> stack;
+  std::unique_ptr<char[]> stack;
   bool started = false, done = false;
   Wait wait = RUNNING;
   unsigned block_phase = 0, warp_phase = 0;
@@ -62,6 +63,24 @@ static std::string error;
   _longjmp(scheduler, 2);
 }
 
+// The sources are compiled with traps for signed overflow and for indices outside an array.
+static void trapped(int) { fail("signed overflow, division by zero, or an index outside an array"); }
+
+struct Traps {
+  struct sigaction old_ill, old_trap;
+  Traps() {
+    struct sigaction ours = {};
+    ours.sa_handler = trapped;
+    ours.sa_flags = SA_NODEFER;
+    sigaction(SIGILL, &ours, &old_ill);
+    sigaction(SIGTRAP, &ours, &old_trap);
+  }
+  ~Traps() {
+    sigaction(SIGILL, &old_ill, nullptr);
+    sigaction(SIGTRAP, &old_trap, nullptr);
+  }
+};
+
 static void __attribute__((noinline)) wait(Wait for_whom) {
   fibers[current].wait = for_whom;
   if (_setjmp(fibers[current].resume) == 0) _longjmp(scheduler, 1);
@@ -76,9 +95,9 @@ static void fiber_main() {
 }
 
 static void start(Fiber& fiber) {
-  fiber.stack.resize(STACK);
+  fiber.stack.reset(new char[STACK]);
   getcontext(&fiber.context);
-  fiber.context.uc_stack.ss_sp = fiber.stack.data();
+  fiber.context.uc_stack.ss_sp = fiber.stack.get();
   fiber.context.uc_stack.ss_size = STACK;
   fiber.context.uc_link = nullptr;
   makecontext(&fiber.context, fiber_main, 0);
@@ -176,6 +195,7 @@ static bool launch(void (*kernel)(A...), const unsigned* grid, unsigned block, i
   blockDim = {block, 1, 1};
   gridDim = {grid[0], grid[1], 1};
   fibers = std::vector<Fiber>(threads);
+  const Traps traps;
   for (int64_t i = first; i < last; ++i) {
     blockIdx = {(unsigned)(i % grid[0]), (unsigned)(i / grid[0]), 0};
     if (!run_block(reverse)) return false;

@@ -1,0 +1,135 @@
+"""HNSW by hnswlib, an optional package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu._errors import FormatError
+from fastdup_gpu.fallback_cpu.approximate import Approximate, Table, points
+from fastdup_gpu.fallback_cpu.files import replaced
+from fastdup_gpu.fallback_cpu.topk import EMPTY, pack
+from fastdup_gpu.fallback_cpu.workers import blocks
+from fastdup_gpu.protocol import F32, I64, SearchPlan
+
+SUFFIX = ".hnsw"
+_CONSTRUCTION = 200
+_LEAST_EF, _MOST_EF = 32, 512
+_BLOCK = 16_384
+
+
+class HnswIndex(Approximate):
+    """`graph`: an hnswlib.Index over `approximate.points` of the features."""
+
+    kind = "hnsw"
+
+    def __init__(
+        self, features: F32, plan: SearchPlan, graph: Any, table: Table | None = None
+    ) -> None:
+        super().__init__(features, plan, table)
+        self._graph = graph
+
+    def ladder(self) -> Iterator[int]:
+        """Values of hnswlib's ef."""
+        ef = _LEAST_EF
+        while ef <= _MOST_EF:
+            yield ef
+            ef *= 2
+
+    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
+        """What hnswlib finds, one more where each query's own row has to go."""
+        width = min(keep + (own is not None), len(self.features))
+        keys = np.empty((len(queries), width), dtype=np.int64)
+        for part in blocks(len(queries), _BLOCK):
+            ids, gaps = self._query(points(queries[part], self.plan), width, effort)
+            keys[part] = pack(-gaps, ids)
+            if own is not None:
+                keys[part][ids == own[part, None]] = EMPTY
+        keys.sort(axis=1)
+        return keys[:, :keep]
+
+    def _query(self, rows: F32, width: int, effort: int) -> tuple[I64, F32]:
+        """hnswlib fails where it reaches fewer than `width` rows; more effort reaches more."""
+        while True:
+            self._graph.set_ef(max(effort, width))
+            try:
+                ids, gaps = self._graph.knn_query(rows, width, num_threads=self._workers.threads)
+            except RuntimeError:
+                if effort >= len(self.features):
+                    raise
+                effort = min(2 * max(effort, width), len(self.features))
+            else:
+                return ids.astype(np.int64), gaps
+
+    def write(self, path: Path) -> None:
+        """The graph in hnswlib's own format."""
+        with replaced(path.with_name(path.name + SUFFIX)) as temporary:
+            with _utf8(temporary) as name:
+                self._graph.save_index(name)
+                if name != str(temporary):
+                    shutil.copyfile(name, temporary)
+
+
+def build(features: F32, plan: SearchPlan) -> HnswIndex:
+    """Add the rows one after the other: with more threads the graph differs from run to run."""
+    graph = _open(features, plan)
+    graph.init_index(
+        max(1, len(features)), M=plan.links, ef_construction=_CONSTRUCTION, random_seed=plan.seed
+    )
+    for part in blocks(len(features), _BLOCK):
+        rows = points(features[part], plan)
+        graph.add_items(rows, np.arange(part.start, part.stop), num_threads=1)
+    return HnswIndex(features, plan, graph)
+
+
+def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex:
+    """The index that `HnswIndex.write` wrote; raises FormatError where it does not fit."""
+    file = path.with_name(path.name + SUFFIX)
+    graph = _open(features, plan)
+    try:
+        with _utf8(file) as name:
+            if name != str(file):
+                shutil.copyfile(file, name)
+            graph.load_index(name)
+    except (OSError, RuntimeError) as error:
+        raise FormatError(f"{file} is no stored hnsw index ({error}); run again to make it.") from error
+    if graph.element_count != len(features):
+        raise FormatError(
+            f"{file} holds {graph.element_count} rows, the features {len(features)}; "
+            "run again to make it."
+        )
+    return HnswIndex(features, plan, graph, table)
+
+
+def available() -> bool:
+    """Whether hnswlib is installed."""
+    try:
+        import hnswlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _open(features: F32, plan: SearchPlan) -> Any:
+    import hnswlib
+
+    return hnswlib.Index("ip" if plan.metric == "cosine" else "l2", features.shape[1])
+
+
+@contextmanager
+def _utf8(path: Path) -> Iterator[str]:
+    """A name hnswlib can take: it knows UTF-8 only, so other paths go by way of a copy."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            yield str(Path(folder) / "index")
+    else:
+        yield str(path)

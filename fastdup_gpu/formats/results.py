@@ -1,0 +1,206 @@
+"""Readers of what a run left behind: one pandas DataFrame for each result file.
+
+Names are read as they stand in the file, never as numbers or missing values; their columns have
+dtype object, because names that are not UTF-8 carry surrogate escapes. A `source` is a csv path,
+a work_dir, or a DataFrame with the columns of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
+from fastdup_gpu.formats import features, names
+from fastdup_gpu.formats.files import TEXT
+
+Source = str | os.PathLike[str] | pd.DataFrame
+
+EDGE_FILES = {"similarity": names.SIMILARITY, "outliers": names.OUTLIERS}
+_TEXT_COLUMNS = frozenset(("filename", "crop_filename", "from", "to", "label", "error_code"))
+_INTEGER_COLUMNS = frozenset(
+    ("index", "__id", "component_id", "count", "cluster", "filesize", *names.INTEGER_STATS)
+)
+
+
+def read_edges(
+    source: Source,
+    *,
+    which: str = "similarity",
+    nrows: int | None = None,
+    work_dir: str | os.PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Pairs: `from`, `to` (names), `distance` (float64), in the order of the file.
+
+    `which` is 'similarity' or 'outliers', the file meant where `source` is a folder. Columns
+    beyond the three are kept. Where both ends are ids, they are turned into names by the
+    features csv of the work_dir. Raises WorkDirError for a missing file, FormatError for one of
+    another shape.
+    """
+    if which not in EDGE_FILES:
+        raise InvalidArgument(f"which={which!r}: expected one of {', '.join(EDGE_FILES)}")
+    table = _table(source, EDGE_FILES[which], names.EDGE_COLUMNS, nrows)
+    return _with_names(table, work_dir_of(source, work_dir))
+
+
+def read_components(
+    source: Source, nrows: int | None = None, work_dir: str | os.PathLike[str] | None = None
+) -> pd.DataFrame:
+    """Members of components: the columns of the csv and `filename`, one row for a picture.
+
+    `__id` is the row of a picture in the features csv. Singletons have `count` 0.
+    """
+    table = _table(source, names.COMPONENTS, ("__id", "component_id"), nrows)
+    if "filename" in table:
+        return table
+    folder = work_dir_of(source, work_dir)
+    if folder is None:
+        raise InvalidArgument("components without a column 'filename' need work_dir to name them")
+    listed = read_filenames(folder)
+    ids = table["__id"].to_numpy()
+    if len(ids) and not 0 <= ids.min() <= ids.max() < len(listed):
+        raise FormatError(
+            f"{names.COMPONENTS} has ids from {ids.min()} to {ids.max()}, but the features csv "
+            f"of {folder} names {len(listed)} pictures; the files are of different runs"
+        )
+    table["filename"] = _objects(listed[i] for i in ids)
+    return table
+
+
+def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
+    """Statistics: the columns of the csv, and `size` = width x height in pixels."""
+    table = _table(source, names.STATS_CSV.format(kind=names.TRAIN), ("filename",), nrows)
+    if "size" not in table and {"width", "height"} <= set(table):
+        table["size"] = table["width"] * table["height"]
+    return table
+
+
+def read_kmeans(work_dir: str | os.PathLike[str]) -> pd.DataFrame:
+    """Assignments: `index`, `filename`, `cluster`, `distance` (squared L2); for each picture one
+    row for each of its nearest centroids, nearest first."""
+    return _table(work_dir, names.KMEANS_ASSIGNMENTS, names.KMEANS_COLUMNS, None)
+
+
+def read_bad(work_dir: str | os.PathLike[str]) -> pd.DataFrame:
+    """Files that could not be used: `index` in the input list, `filename`, `error_code`,
+    `filesize` (-1 for a missing file)."""
+    return _table(work_dir, names.BAD_CSV.format(kind=names.TRAIN), names.BAD_COLUMNS, None)
+
+
+def read_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
+    """The names of the good pictures, in the order of their ids."""
+    return features.read_filenames(features.feature_paths(Path(work_dir))[1])
+
+
+def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) -> Path | None:
+    """The work_dir that belongs to a source: the one given, else the folder itself or the folder
+    of the csv where that holds the features csv; None where there is none."""
+    if work_dir is not None:
+        path = Path(work_dir)
+        if not path.is_dir():
+            raise WorkDirError(f"work_dir={str(path)!r} is no folder")
+        return path
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = Path(source)
+    if path.is_dir():
+        return path
+    return path.parent if features.feature_paths(path.parent)[1].is_file() else None
+
+
+def _table(
+    source: Source, file_name: str, needed: Sequence[str], nrows: int | None
+) -> pd.DataFrame:
+    """A DataFrame of its own (the caller's is copied) that has the columns `needed`."""
+    if isinstance(source, pd.DataFrame):
+        table, shown = (source if nrows is None else source.head(nrows)).copy(), "the DataFrame"
+        table = table.reset_index(drop=True)
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source) / file_name if Path(source).is_dir() else Path(source)
+        table, shown = _read(path, nrows), str(path)
+    else:
+        raise InvalidArgument(
+            f"{type(source).__name__} was given; expected a work_dir, a csv file or a DataFrame"
+        )
+    missing = [column for column in needed if column not in table]
+    if missing:
+        raise FormatError(
+            f"{shown} has the columns {list(table)}, but {', '.join(missing)} "
+            f"of {file_name} is missing"
+        )
+    return table
+
+
+def _read(path: Path, nrows: int | None) -> pd.DataFrame:
+    try:
+        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+            reader = csv.reader(stream)
+            header = next(reader, None)
+            rows = [row for row in islice(reader, nrows) if row]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.run() first") from error
+    except csv.Error as error:
+        raise FormatError(f"{path} is not a csv: {error}") from error
+    if not header:
+        raise FormatError(f"{path} is empty, a header row was expected")
+    short = next((i for i, row in enumerate(rows) if len(row) != len(header)), None)
+    if short is not None:
+        raise FormatError(
+            f"{path}: row {short + 1} has {len(rows[short])} cells, its header {len(header)}"
+        )
+    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
+    return pd.DataFrame(
+        {name: _column(name, cells, path) for name, cells in zip(header, columns, strict=True)}
+    )
+
+
+def _column(name: str, cells: Sequence[str], path: Path) -> pd.Series[Any]:
+    if name in _TEXT_COLUMNS:
+        return _objects(cells)
+    try:
+        numbers = np.array([float(cell or "nan") for cell in cells], np.float64)
+    except ValueError as error:
+        if name in (*_INTEGER_COLUMNS, "distance"):
+            raise FormatError(f"{path}: column {name!r} holds no number: {error}") from error
+        return _objects(cells)
+    whole = name in _INTEGER_COLUMNS and not np.isnan(numbers).any()
+    return pd.Series(numbers.astype(np.int64) if whole else numbers)
+
+
+def _objects(cells: Iterable[object]) -> pd.Series[Any]:
+    return pd.Series(list(cells), dtype=object)
+
+
+def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
+    """Turn ids in `from` and `to` into names; anything else is made text."""
+    ends = {end: _objects(map(_text, table[end])) for end in ("from", "to")}
+    found = set(ends["from"]) | set(ends["to"])
+    if found and work_dir is not None and all(cell.isdecimal() for cell in found):
+        by_id = _names_by_id(work_dir)
+        if not found <= set(by_id.values()):
+            unknown = sorted(found - set(by_id))
+            if unknown:
+                raise FormatError(f"ids such as {unknown[0]} are not in the files of {work_dir}")
+            ends = {end: _objects(by_id[cell] for cell in cells) for end, cells in ends.items()}
+    return table.assign(**ends)
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, os.PathLike):
+        return os.fsdecode(cell)
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _names_by_id(work_dir: Path) -> dict[str, str]:
+    path = features.feature_paths(work_dir)[1]
+    if not path.is_file():
+        return {}
+    table = _table(path, path.name, names.FEATURES_COLUMNS, None)
+    return dict(zip(map(str, table["index"]), table["filename"], strict=True))

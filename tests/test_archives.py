@@ -1,0 +1,456 @@
+"""Pictures in tars and zips: random and streamed reading, damage, hostile members, mixing."""
+
+import bz2
+import gzip
+import io
+import logging
+import lzma
+import os
+import random
+import tarfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fastdup_gpu._errors import InputError, InvalidArgument
+from fastdup_gpu.sources import archives as archives_module
+from fastdup_gpu.sources import folder as folder_module
+from fastdup_gpu.sources import members, open_source, read_by_name
+
+PACK = {
+    "x.tar": lambda data: data,
+    "x.tar.gz": gzip.compress,
+    "x.tgz": gzip.compress,
+}
+
+
+def noise(seed: int, size: int = 3000) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+FILES = {f"d/{i}.jpg": noise(i, 1000 + i) for i in range(20)}
+
+
+def member(name: str, **fields) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    for key, value in fields.items():
+        setattr(info, key, value)
+    return info
+
+
+def tar_bytes(files: dict[str, bytes], extra: list[tarfile.TarInfo] | None = None) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", errors="surrogateescape") as archive:
+        for info in extra or []:
+            archive.addfile(info, io.BytesIO(b"?" * info.size))
+        for name, data in files.items():
+            archive.addfile(member(name, size=len(data)), io.BytesIO(data))
+    return stream.getvalue()
+
+
+def zip_bytes(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def opened(given, **options):
+    return open_source(given, work_dir=Path("work"), **options)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    archives_module._opened.cache_clear()
+
+
+def check_all(source, archive, files):
+    assert source.names == [f"{archive}/{name}" for name in files]
+    assert [source.load(i) for i in range(len(files))] == list(files.values())
+
+
+# --- kinds of archives
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_tars(name):
+    Path(name).write_bytes(PACK[name](tar_bytes(FILES)))
+    source = opened(name)
+    check_all(source, name, FILES)
+    assert source.sequential is (name != "x.tar")
+    assert source.load(3) == FILES["d/3.jpg"]  # back again
+    assert read_by_name(f"{name}/d/7.jpg") == FILES["d/7.jpg"]
+    assert read_by_name(f"{name}/d/2.jpg") == FILES["d/2.jpg"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_zips(method):
+    Path("x.ZIP").write_bytes(zip_bytes(FILES, method))
+    source = opened("x.ZIP")
+    check_all(source, "x.ZIP", FILES)
+    assert not source.sequential
+    assert read_by_name("x.ZIP/d/7.jpg") == FILES["d/7.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.tar", gzip.compress(tar_bytes(FILES))),
+        ("x.tar", bz2.compress(tar_bytes(FILES))),
+        ("x.tgz", lzma.compress(tar_bytes(FILES))),
+        ("x.tgz", tar_bytes(FILES)),
+        ("x.tgz", zip_bytes(FILES)),
+        ("x.zip", tar_bytes(FILES)),
+        ("x.zip", gzip.compress(tar_bytes(FILES))),
+        ("x.zip", b"#!/bin/sh\nunpacker\n" + zip_bytes(FILES)),
+    ],
+)
+def test_the_content_counts_and_not_the_extension(name, data):
+    Path(name).write_bytes(data)
+    check_all(opened(name), name, FILES)
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.zip", "x.tgz"])
+def test_threads_and_random_order(name):
+    make = zip_bytes if name == "x.zip" else tar_bytes
+    data = make(FILES)
+    Path(name).write_bytes(gzip.compress(data) if name == "x.tgz" else data)
+    source = opened(name)
+    order = [i % 20 for i in range(400)]
+    random.Random(1).shuffle(order)
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(source.load, order))
+    assert got == [FILES[f"d/{i}.jpg"] for i in order]
+
+
+def test_more_archives_than_stay_open():
+    Path("many").mkdir()
+    for i in range(100):
+        Path(f"many/{i:03d}.tar").write_bytes(tar_bytes({"a.jpg": noise(i)}))
+    source = opened("many")
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0  # noqa: PTH208
+    for _ in range(2):
+        assert [source.load(i) for i in range(100)] == [noise(i) for i in range(100)]
+    if before:
+        assert len(os.listdir("/proc/self/fd")) <= before + 64  # noqa: PTH208
+    source.close()
+    if before:
+        assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+
+
+def test_a_closed_source_opens_again():
+    Path("x.tar").write_bytes(tar_bytes(FILES))
+    source = opened("x.tar")
+    source.close()
+    assert source.load(0) == FILES["d/0.jpg"]
+
+
+# --- which archives, in which order
+
+
+def test_archives_of_a_folder_are_sorted_and_members_keep_their_order(here):
+    files = {"z.jpg": b"1", "a.jpg": b"2", "label.cls": b"3", "b.PNG": b"4"}
+    (here / "in").mkdir()
+    (here / "in/b.tar").write_bytes(tar_bytes(files))
+    (here / "in/a.zip").write_bytes(zip_bytes(files))
+    expected = [f"in/{a}/{m}" for a in ("a.zip", "b.tar") for m in ("z.jpg", "a.jpg", "b.PNG")]
+    source = opened("in")
+    assert source.names == expected
+    assert [source.load(i) for i in range(6)] == [b"1", b"2", b"4"] * 2
+    assert opened(["in/b.tar", "in/a.zip"]).names == expected[3:] + expected[:3]
+
+
+def test_pictures_and_archives_do_not_mix(here):
+    Path("in").mkdir()
+    Path("in/a.tar").write_bytes(tar_bytes(FILES))
+    Path("in/b.jpg").write_bytes(b"b")
+    with pytest.raises(InvalidArgument, match="tar_only=1"):
+        opened("in")
+    assert opened("in", tar_only=True).names == [f"in/a.tar/{name}" for name in FILES]
+    with pytest.raises(InvalidArgument, match="cannot be mixed"):
+        opened(["in/b.jpg", "in/a.tar"])
+
+
+def test_tar_only_without_archives_says_so(here):
+    Path("in").mkdir()
+    Path("in/b.jpg").write_bytes(b"b")
+    with pytest.raises(InputError, match="tar_only=1"):
+        opened("in", tar_only=True)
+
+
+def test_an_archive_without_pictures():
+    Path("x.tar").write_bytes(tar_bytes({"a.txt": b""}))
+    with pytest.raises(InputError, match=r"x\.tar"):
+        opened("x.tar")
+
+
+# --- damage
+
+
+def test_a_single_broken_archive_is_an_input_error():
+    for name in ("x.zip", "x.tar", "x.tgz"):
+        Path(name).write_bytes(b"no archive at all" * 100)
+        with pytest.raises(InputError, match=name):
+            opened(name)
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense" * 200, b"\x1f\x8bnonsense", b"PK\3\4nonsense"])
+def test_a_broken_archive_among_others_costs_one_item(data, caplog):
+    Path("b.tar").write_bytes(data)
+    Path("a.tar").write_bytes(tar_bytes({"1.jpg": b"1"}))
+    Path("c.zip").write_bytes(zip_bytes({"2.jpg": b"2"}))
+    source = opened(["a.tar", "b.tar", "gone.zip", "c.zip"])
+    assert source.names == ["a.tar/1.jpg", "b.tar", "gone.zip", "c.zip/2.jpg"]
+    assert (source.load(0), source.load(3)) == (b"1", b"2")
+    for i, name in ((1, r"b\.tar"), (2, r"gone\.zip")):
+        with pytest.raises(OSError, match=name):
+            source.load(i)
+    assert [r.levelname for r in caplog.records] == ["ERROR", "ERROR"]
+
+
+@pytest.mark.parametrize("name", PACK)
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.77])
+def test_a_truncated_tar_gives_what_it_has(name, share, caplog):
+    data = PACK[name](tar_bytes(FILES))
+    Path(name).write_bytes(data[: int(len(data) * share)])
+    source = opened(name)
+    whole = len(source.names) - 1
+    assert 0 < whole < 20
+    assert whole >= int(20 * share) - 4
+    assert source.names[-1] == name
+    assert [source.load(i) for i in range(whole)] == list(FILES.values())[:whole]
+    with pytest.raises(OSError, match="cut off"):
+        source.load(whole)
+    assert "cannot be read to its end" in caplog.text
+
+
+def test_a_damaged_header_in_the_middle_does_not_pass_for_the_end():
+    data = bytearray(tar_bytes(FILES))
+    second = 512 + 1024
+    data[second + 5] ^= 0xFF
+    Path("x.tar").write_bytes(data)
+    source = opened("x.tar")
+    assert source.names == ["x.tar/d/0.jpg", "x.tar"]
+    with pytest.raises(OSError, match="damaged"):
+        source.load(1)
+
+
+def test_every_flipped_byte_is_survived(caplog):
+    caplog.set_level(logging.CRITICAL)
+    for make, name in ((tar_bytes, "x.tar"), (zip_bytes, "x.zip")):
+        data = make({"a.jpg": b"a" * 600, "b.jpg": b"b" * 20})
+        for at in range(0, len(data), 7):
+            bad = bytearray(data)
+            bad[at] ^= 0xA5
+            Path(name).write_bytes(bad)
+            try:
+                source = opened(name)
+            except InputError:
+                continue
+            for i in range(len(source.names)):
+                try:
+                    source.load(i)
+                except OSError as error:
+                    assert str(error)
+
+
+def test_a_damaged_zip_member_costs_only_itself():
+    data = bytearray(zip_bytes(FILES, zipfile.ZIP_STORED))
+    at = bytes(data).index(FILES["d/4.jpg"])
+    data[at + 10] ^= 1
+    Path("x.zip").write_bytes(data)
+    source = opened("x.zip")
+    with pytest.raises(OSError, match="damaged"):
+        source.load(4)
+    assert source.load(5) == FILES["d/5.jpg"]
+
+
+def test_an_archive_cut_off_after_it_was_listed():
+    data = tar_bytes(FILES)
+    Path("x.tar").write_bytes(data)
+    source = opened("x.tar")
+    Path("x.tar").write_bytes(data[:5000])
+    assert source.load(0) == FILES["d/0.jpg"]
+    with pytest.raises(OSError, match="cut off"):
+        source.load(15)
+
+
+def test_encrypted_and_unsupported_members_say_so():
+    data = bytearray(zip_bytes({"a.jpg": b"a" * 100}))
+    central = data.index(b"PK\1\2")
+    locked = bytearray(data)
+    locked[central + 8] |= 1
+    Path("x.zip").write_bytes(locked)
+    with pytest.raises(OSError, match="encrypted"):
+        opened("x.zip").load(0)
+    Path("y.zip").write_bytes(zip_bytes({"a.jpg": b"a" * 100}, zipfile.ZIP_LZMA))
+    with pytest.raises(OSError, match="method 14 is not supported"):
+        opened("y.zip").load(0)
+
+
+# --- hostile members
+
+
+def test_links_devices_and_names_that_point_outside_are_left_out(caplog):
+    extra = [
+        member("link.jpg", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        member("hard.jpg", type=tarfile.LNKTYPE, linkname="good.jpg"),
+        member("dev.jpg", type=tarfile.CHRTYPE),
+        member("fifo.jpg", type=tarfile.FIFOTYPE),
+        member("folder.jpg", type=tarfile.DIRTYPE),
+        member("../up.jpg", size=3),
+        member("a/../../up.jpg", size=3),
+        member("/abs.jpg", size=3),
+        member("C:\\win.jpg", size=3),
+        member("..\\win.jpg", size=3),
+        member("inner.tar", size=3),
+        member("film.mp4", size=3),
+        member("__MACOSX/x.jpg", size=3),
+        member("d/._x.jpg", size=3),
+    ]
+    Path("x.tar").write_bytes(tar_bytes({"./good.jpg": b"good", "b//c.jpg": b"c"}, extra))
+    source = opened("x.tar")
+    assert source.names == ["x.tar/good.jpg", "x.tar/b/c.jpg"]
+    assert [source.load(i) for i in range(2)] == [b"good", b"c"]
+    for part in ["4 links", "5 names that point outside", "1 nested archives", "1 videos"]:
+        assert part in caplog.text
+    assert [p.name for p in Path().iterdir()] == ["x.tar"]
+
+
+def test_hostile_zip_members(caplog):
+    link = zipfile.ZipInfo("link.jpg")
+    link.external_attr = 0o120777 << 16
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("../up.jpg", b"x")
+        archive.writestr("dir.jpg/", b"")
+        archive.writestr("ok.jpg", b"ok")
+    Path("x.zip").write_bytes(stream.getvalue())
+    assert opened("x.zip").names == ["x.zip/ok.jpg"]
+    assert "1 links" in caplog.text
+    assert "1 names that point outside" in caplog.text
+
+
+def test_hostile_member_names_are_labels():
+    files = {
+        name: name.encode("utf-8", "surrogateescape")
+        for name in ["-rf.jpg", 'q"\'.jpg', "new\nline.jpg", "\U0001f600.jpg", "bad\udcff.jpg", "c:d.jpg"]
+    }
+    Path("x.tar").write_bytes(tar_bytes(files))
+    check_all(opened("x.tar"), "x.tar", files)
+    assert read_by_name("x.tar/bad\udcff.jpg") == b"bad\xff.jpg"
+    assert read_by_name("x.tar/new\nline.jpg") == b"new\nline.jpg"
+
+
+def test_members_over_the_limit_are_refused(monkeypatch):
+    for module in (members, folder_module):
+        monkeypatch.setattr(module, "MAX_FILE", 1000)
+    for name, data in (
+        ("x.tar", tar_bytes({"big.jpg": bytes(1001), "ok.jpg": bytes(1000)})),
+        ("x.tgz", gzip.compress(tar_bytes({"big.jpg": bytes(1001), "ok.jpg": bytes(1000)}))),
+        ("x.zip", zip_bytes({"big.jpg": bytes(1001), "ok.jpg": bytes(1000)})),
+    ):
+        Path(name).write_bytes(data)
+        source = opened(name)
+        with pytest.raises(OSError, match="limit of 1000"):
+            source.load(0)
+        assert source.load(1) == bytes(1000)
+
+
+@pytest.mark.parametrize("name", ["x.tgz", "x.zip"])
+def test_bombs_are_cut_short(name, monkeypatch):
+    monkeypatch.setattr(members, "MAX_UNPACKED", 100_000)
+    monkeypatch.setattr(members, "MAX_RATIO", 10)
+    files = {"ok.jpg": noise(1), "bomb.jpg": bytes(1_000_000), "after.jpg": noise(2)}
+    data = zip_bytes(files) if name == "x.zip" else gzip.compress(tar_bytes(files))
+    Path(name).write_bytes(data)
+    source = opened(name)
+    assert source.names == [f"{name}/ok.jpg", name]
+    assert source.load(0) == files["ok.jpg"]
+    with pytest.raises(OSError, match="unpacks to more than 100000 bytes"):
+        source.load(1)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_zip_that_lies_about_its_size_unpacks_no_further(method):
+    data = bytearray(zip_bytes({"a.jpg": bytes(5_000_000)}, method))
+    central = data.index(b"PK\1\2")
+    data[central + 24 : central + 28] = (50).to_bytes(4, "little")
+    Path("x.zip").write_bytes(data)
+    with pytest.raises(OSError, match="damaged"):
+        opened("x.zip").load(0)
+
+
+def test_a_tar_that_leads_back_ends():
+    header = bytearray(member("a.jpg", size=0).tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = (-1024 % (1 << 96)).to_bytes(12, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    Path("x.tar").write_bytes(tar_bytes({"ok.jpg": b"ok"})[:1024] + bytes(header) + bytes(1024))
+    source = opened("x.tar")
+    assert source.names[0] == "x.tar/ok.jpg"
+    assert source.load(0) == b"ok"
+
+
+def test_a_header_that_asks_for_too_much_memory():
+    pax = member("x", type=tarfile.XHDTYPE, size=1 << 40).tobuf(tarfile.GNU_FORMAT)
+    Path("x.tar").write_bytes(tar_bytes({"ok.jpg": b"ok"})[:1024] + pax + bytes(10240))
+    source = opened("x.tar")
+    assert source.names == ["x.tar/ok.jpg", "x.tar"]
+
+
+def test_a_chain_of_headers_ends():
+    chain = member("x", type=tarfile.GNUTYPE_LONGNAME, size=0).tobuf(tarfile.GNU_FORMAT) * 5000
+    Path("x.tar").write_bytes(tar_bytes({"ok.jpg": b"ok"})[:1024] + chain + bytes(10240))
+    source = opened("x.tar")
+    assert source.names == ["x.tar/ok.jpg", "x.tar"]
+
+
+# --- by name
+
+
+def test_read_by_name_follows_a_changed_archive():
+    Path("x.tar").write_bytes(tar_bytes({"a.jpg": b"old"}))
+    assert read_by_name("x.tar/a.jpg") == b"old"
+    Path("x.tar").unlink()
+    Path("x.tar").write_bytes(tar_bytes({"b.jpg": b"", "a.jpg": b"newer"}) + bytes(512))
+    assert read_by_name("x.tar/a.jpg") == b"newer"
+
+
+@pytest.mark.parametrize("name", ["x.tar/gone.jpg", "gone.tar/a.jpg", "x.tar/a.jpg/b", "d.tar/no"])
+def test_read_by_name_says_what_is_missing(name):
+    Path("x.tar").write_bytes(tar_bytes({"a.jpg": b"a"}))
+    Path("d.tar").mkdir()
+    with pytest.raises(FileNotFoundError):
+        read_by_name(name)
+
+
+def test_an_archive_in_a_folder_named_like_one():
+    Path("d.tar").mkdir()
+    Path("d.tar/x.zip").write_bytes(zip_bytes({"y.tar/a.jpg": b"a"}))
+    assert opened("d.tar").names == ["d.tar/x.zip/y.tar/a.jpg"]
+    assert read_by_name("d.tar/x.zip/y.tar/a.jpg") == b"a"
+
+
+@pytest.mark.shared
+def test_webdataset_shards(tmp_path):
+    archive = Path(__file__).parents[1].parent / "shared/data/webdataset.tar"
+    if not archive.exists():
+        pytest.skip("the shards are not beside the checkout")
+    with tarfile.open(archive) as stream:
+        stream.extractall(tmp_path, filter="data")
+    expected = []
+    for shard in sorted(tmp_path.rglob("shard-*.tar")):
+        with tarfile.open(shard) as stream:
+            for info in stream:
+                if info.name.endswith(".jpg"):
+                    expected.append((f"{shard}/{info.name}", stream.extractfile(info).read()))
+    source = opened(str(tmp_path))
+    assert len(expected) == 80
+    assert [(n, source.load(i)) for i, n in enumerate(source.names)] == expected

@@ -1,0 +1,382 @@
+"""What open_source finds in folders, lists, csvs and yamls, and how single files are read."""
+
+import logging
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastdup_gpu._errors import InputError, InvalidArgument
+from fastdup_gpu.sources import folder as folder_module
+from fastdup_gpu.sources import open_source, read_by_name
+
+HOSTILE = [
+    "-rf.jpg",
+    "a b.jpg",
+    "comma,semi;.jpg",
+    'double"quote.jpg',
+    "emoji \U0001f600.jpg",
+    "it's.jpg",
+    "new\nline.jpg",
+    os.fsdecode(b"not-utf8-\xff\xfe.jpg"),
+    "$(touch pwned).jpg",
+]
+
+
+def put(path: Path, content: bytes | None = None) -> str:
+    """A file whose bytes name it, so that a mix-up shows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(os.fsencode(path.name) if content is None else content)
+    return str(path)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(given, work_dir="work", **options):
+    return list(open_source(given, work_dir=Path(work_dir), **options).names)
+
+
+# --- folders
+
+
+def test_folder_is_walked_in_code_point_order_and_names_stay_relative(here):
+    for name in ["b.jpg", "B.JPG", "a/z.png", "a.png", "a-b/c.webp", "é.jpeg", "Z/q.tiff", "no.txt"]:
+        put(here / "pics" / name)
+    expected = sorted(
+        ["B.JPG", "Z/q.tiff", "a-b/c.webp", "a.png", "a/z.png", "b.jpg", "é.jpeg"]
+    )
+    assert names("pics") == [f"pics/{n}" for n in expected]
+    assert names("pics/") == names(Path("pics")) == names("pics")
+    assert names("./pics") == [f"./pics/{n}" for n in expected]
+    assert names(str(here / "pics")) == [f"{here}/pics/{n}" for n in expected]
+
+
+def test_hostile_names_are_found_and_read(here):
+    for name in HOSTILE:
+        put(here / "pics" / name)
+    source = open_source("pics", work_dir=here)
+    assert sorted(source.names) == sorted(f"pics/{name}" for name in HOSTILE)
+    for i, name in enumerate(source.names):
+        assert source.load(i) == os.fsencode(name.removeprefix("pics/"))
+        assert read_by_name(name) == source.load(i)
+
+
+def test_hidden_files_are_taken_and_macos_junk_is_not(here):
+    for name in [".hidden.jpg", ".cache/x.jpg", "._a.jpg", "__MACOSX/a.jpg", "a.jpg"]:
+        put(here / "pics" / name)
+    assert names("pics") == ["pics/.cache/x.jpg", "pics/.hidden.jpg", "pics/a.jpg"]
+
+
+def test_work_dir_inside_the_folder_is_skipped(here):
+    put(here / "pics/a.jpg")
+    put(here / "pics/out/crops/b.jpg")
+    (here / "pics/link").symlink_to("out")
+    assert names("pics", work_dir="pics/out") == ["pics/a.jpg"]
+    assert names(str(here / "pics"), work_dir="pics/out") == [f"{here}/pics/a.jpg"]
+
+
+def test_crops_of_an_earlier_run_are_skipped_where_the_work_dir_is_the_folder(here):
+    put(here / "a.jpg")
+    put(here / "crops/mine.jpg")
+    assert names(".", work_dir=".") == ["./a.jpg", "./crops/mine.jpg"]
+    put(here / "atrain_crops.csv")
+    assert names(".", work_dir=".") == ["./a.jpg"]
+
+
+def test_loops_end_and_each_folder_is_listed_once(here):
+    put(here / "pics/real/a.jpg")
+    put(here / "outside/b.jpg")
+    put(here / "sibling/no.jpg")
+    for link, target in {
+        "pics/self": ".",
+        "pics/around": "..",
+        "pics/real/back": "../../pics",
+        "pics/alias": "real",
+        "pics/one": "../outside",
+        "pics/two": "../outside",
+        "pics/dead-end": "dead-end",
+    }.items():
+        (here / link).symlink_to(target)
+    assert names("pics") == ["pics/one/b.jpg", "pics/real/a.jpg"]
+
+
+def test_linked_files_and_broken_links_keep_their_place(here):
+    put(here / "elsewhere/x.jpg")
+    (here / "pics").mkdir()
+    (here / "pics/link.jpg").symlink_to("../elsewhere/x.jpg")
+    (here / "pics/gone.jpg").symlink_to("nowhere")
+    source = open_source("pics", work_dir=here / "w")
+    assert source.names == ["pics/gone.jpg", "pics/link.jpg"]
+    assert source.load(1) == b"x.jpg"
+    with pytest.raises(FileNotFoundError):
+        source.load(0)
+
+
+def test_a_folder_that_cannot_be_listed_costs_one_warning(here, monkeypatch, caplog):
+    for name in ["a.jpg", "shut1/b.jpg", "shut2/c.jpg"]:
+        put(here / "pics" / name)
+    real = os.scandir
+
+    def scandir(path):
+        if "shut" in path:
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(folder_module.os, "scandir", scandir)
+    assert names("pics") == ["pics/a.jpg"]
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "2 folder(s)" in caplog.text
+    with pytest.raises(InputError, match="shut1"):
+        names("pics/shut1")
+
+
+def test_videos_among_pictures_are_left_out_with_a_warning(here, caplog):
+    for name in ["a.jpg", "b.mp4", "c.AVI"]:
+        put(here / "pics" / name)
+    assert names("pics") == ["pics/a.jpg"]
+    assert "2 videos" in caplog.text
+
+
+# --- single files and what cannot be used
+
+
+def test_a_single_picture(here):
+    put(here / "a.JPG")
+    assert names("a.JPG") == ["a.JPG"]
+
+
+@pytest.mark.parametrize(
+    "given", ["s3://bucket/x", "minio://google/visual_db", "https://x.org/a.jpg", ["s3://b/a.jpg"]]
+)
+def test_remote_inputs_say_what_to_do(here, given):
+    with pytest.raises(InputError, match="copy the files to a local folder"):
+        names(given)
+
+
+@pytest.mark.parametrize("given", ["a.mp4", ["a.mp4"], "clips"])
+def test_videos_alone_say_what_to_do(here, given):
+    put(here / "a.mp4")
+    put(here / "clips/b.mov")
+    with pytest.raises(InputError, match="extract frames"):
+        names(given)
+
+
+@pytest.mark.parametrize("given", ["", "missing", "missing.jpg", "empty", [], (), "nul\0byte"])
+def test_missing_and_empty_inputs(here, given):
+    (here / "empty").mkdir()
+    put(here / "unrelated.jpg")
+    with pytest.raises(InputError, match="input_dir"):
+        names(given)
+
+
+def test_an_empty_list_file_names_itself(here):
+    put(here / "list.txt", b"\n \r\n")
+    with pytest.raises(InputError, match=r"list\.txt"):
+        names("list.txt")
+
+
+@pytest.mark.parametrize(
+    "given", [3, None, {"a": 1}, {"a.jpg"}, ["a.jpg", 3], ["a.jpg", None], pd.DataFrame({"x": [1]})]
+)
+def test_wrong_types(here, given):
+    with pytest.raises(InvalidArgument, match="input_dir"):
+        names(given)
+
+
+def test_a_binary_file_is_no_list(here):
+    put(here / "features.dat", bytes(100))
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        names("features.dat")
+
+
+# --- lists
+
+
+def test_list_file_is_taken_literally(here):
+    rows = [b"pics/a.jpg", b" lead.jpg", b'"quoted".jpg', b"odd.xyz", b"f\xff.jpg", b"x\xe2\x80\xa8y"]
+    put(here / "list.txt", b"\xef\xbb\xbf" + b"\r\n".join(rows) + b"\r\n\r\n   \n")
+    assert names("list.txt") == [os.fsdecode(row) for row in rows]
+
+
+def test_a_header_filename_is_skipped_only_where_it_is_first(here):
+    put(here / "list.txt", b"filename\na.jpg\nfilename\n")
+    assert names("list.txt") == ["a.jpg", "filename"]
+
+
+def test_relative_rows_are_looked_for_here_then_beside_the_list(here):
+    put(here / "both.jpg")
+    put(here / "lists/both.jpg")
+    put(here / "lists/beside.jpg")
+    put(here / "lists/list.txt", b"both.jpg\nbeside.jpg\nnowhere.jpg\n")
+    assert names("lists/list.txt") == ["both.jpg", "lists/beside.jpg", "nowhere.jpg"]
+
+
+def test_missing_files_keep_their_place(here):
+    put(here / "b.jpg")
+    source = open_source(["a.jpg", "b.jpg", ""], work_dir=here)
+    assert source.names == ["a.jpg", "b.jpg", ""]
+    assert source.load(1) == b"b.jpg"
+    for gone in (0, 2):
+        with pytest.raises(FileNotFoundError):
+            source.load(gone)
+
+
+def test_doubles_stay_with_one_warning(here, caplog):
+    assert names(["a.jpg", "b.jpg", "a.jpg", "a.jpg"]) == ["a.jpg", "b.jpg", "a.jpg", "a.jpg"]
+    assert len(caplog.records) == 1
+    assert caplog.records[0].levelno == logging.WARNING
+    assert "2 picture(s) more than once" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "make", [list, tuple, iter, np.array, pd.Series, lambda x: np.array(x, object)]
+)
+def test_python_sequences(here, make):
+    for name in ["f/2.jpg", "f/1.jpg", "z.xyz"]:
+        put(here / name)
+    assert names(make(["z.xyz", "f", "a.jpg"])) == ["z.xyz", "f/1.jpg", "f/2.jpg", "a.jpg"]
+
+
+def test_paths_and_bytes_in_a_list(here):
+    assert names([Path("a.jpg"), b"b\xff.jpg"]) == ["a.jpg", os.fsdecode(b"b\xff.jpg")]
+
+
+def test_folders_in_a_list_file_are_walked(here):
+    put(here / "d/a.jpg")
+    put(here / "d/notes.txt")
+    put(here / "list.txt", b"x.jpg\nd\n")
+    assert names("list.txt") == ["x.jpg", "d/a.jpg"]
+
+
+# --- csv
+
+
+def test_csv_of_names(here):
+    put(here / "f.csv", b'index,filename\r\n0,a.jpg\r\n1,"b,1.jpg"\r\n2,"c\n2.jpg"\r\n')
+    assert names("f.csv") == ["a.jpg", "b,1.jpg", "c\n2.jpg"]
+
+
+def test_a_statistics_csv_is_a_list_of_names(here):
+    put(here / "s.csv", b"index,filename,width,height\n0,a.jpg,20,30\n")
+    assert names("s.csv") == ["a.jpg"]
+
+
+def test_a_comma_in_the_first_name_makes_no_csv(here):
+    put(here / "list.txt", b"filename,1.jpg\nb.jpg\n")
+    put(here / "other.txt", b"my_filename,1.jpg\nb.jpg\n")
+    assert names("other.txt") == ["my_filename,1.jpg", "b.jpg"]
+
+
+# --- yaml
+
+
+def yolo(here, text):
+    for name in ["data/images/train/1.jpg", "data/images/val/2.jpg", "data/more/3.jpg"]:
+        put(here / name)
+    put(here / "data/d.yaml", text.encode())
+    return names("data/d.yaml")
+
+
+def test_yaml_takes_train_val_test_in_this_order(here):
+    found = yolo(here, "path: .\ntest: more\nval: images/val\ntrain: images/train\nnc: 1\n")
+    assert found == ["data/images/train/1.jpg", "data/images/val/2.jpg", "data/more/3.jpg"]
+
+
+def test_yaml_with_a_path_a_list_and_one_part(here):
+    assert yolo(here, "path: images\ntrain: [val, train]\n") == [
+        "data/images/val/2.jpg",
+        "data/images/train/1.jpg",
+    ]
+    assert yolo(here, f"path: {here}/data\nval: images/val\n") == [f"{here}/data/images/val/2.jpg"]
+    assert yolo(here, "path: data/images\nval: val\n") == ["data/images/val/2.jpg"]
+
+
+def test_yaml_with_a_list_file(here):
+    put(here / "data/train.txt", b"./images/train/1.jpg\n./more/3.jpg\n")
+    assert yolo(here, "train: train.txt\n") == ["data/./images/train/1.jpg", "data/./more/3.jpg"]
+
+
+def test_yaml_warns_of_missing_parts_and_refuses_where_all_are(here, caplog):
+    assert yolo(here, "train: images/train\ntest: gone\n") == ["data/images/train/1.jpg"]
+    assert "1 of" in caplog.text
+    with pytest.raises(InputError, match="gone"):
+        yolo(here, "train: gone\n")
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a: [", "", "train: d.yaml\n", "x: !!python/object:os.x"])
+def test_odd_yamls(here, text):
+    if text.startswith("train"):
+        assert yolo(here, text) == ["train: d.yaml"]  # not followed: taken as a list file
+    else:
+        with pytest.raises(InputError, match="yaml"):
+            yolo(here, text)
+
+
+# --- reading files
+
+
+def test_only_regular_files_are_read(here):
+    os.mkfifo(here / "pipe.jpg")
+    (here / "folder.jpg").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("sock.jpg")
+        source = open_source(["pipe.jpg", "folder.jpg", "sock.jpg", "/dev/zero"], work_dir=here)
+        for i in range(4):
+            with pytest.raises(OSError):
+                source.load(i)
+    with pytest.raises(IsADirectoryError):
+        source.load(1)
+
+
+def test_impossible_names_are_os_errors(here):
+    source = open_source(["a\0.jpg", "\ud800.jpg", "x" * 5000 + ".jpg"], work_dir=here)
+    for i in range(3):
+        with pytest.raises(OSError):
+            source.load(i)
+
+
+def test_huge_files_are_refused_and_empty_ones_are_not(here, monkeypatch):
+    with (here / "huge.jpg").open("wb") as stream:
+        stream.truncate((2 << 30) + 1)
+    put(here / "empty.jpg", b"")
+    source = open_source(["huge.jpg", "empty.jpg"], work_dir=here)
+    with pytest.raises(OSError, match="limit of 2147483648"):
+        source.load(0)
+    assert source.load(1) == b""
+
+
+def test_short_reads_are_continued(here, monkeypatch):
+    put(here / "a.jpg", bytes(range(256)))
+    real = os.read
+    monkeypatch.setattr(folder_module.os, "read", lambda fd, size: real(fd, min(size, 100)))
+    assert read_by_name("a.jpg") == bytes(range(256))
+
+
+def test_read_by_name_says_what_is_missing(here):
+    with pytest.raises(FileNotFoundError, match=r"gone\.jpg"):
+        read_by_name("gone.jpg")
+
+
+def test_shared_pictures(shared_ugly):
+    source = open_source(str(shared_ugly), work_dir=shared_ugly / "none")
+    for i, name in enumerate(source.names):
+        assert source.load(i) == Path(name).read_bytes()
+
+
+@pytest.fixture
+def shared_ugly(tmp_path):
+    import tarfile
+
+    archive = Path(__file__).parents[1].parent / "shared/data/ugly.tar"
+    if not archive.exists():
+        pytest.skip("the odd pictures are not beside the checkout")
+    with tarfile.open(archive) as stream:
+        stream.extractall(tmp_path, filter="data")
+    return tmp_path
