@@ -26,7 +26,5 @@ def area_resize(pictures: Ragged, height: int, width: int) -> Any:
     n = len(pictures)
     out = cupy.empty((n, height, width, 3), cupy.uint8)
     ragged = (pictures.pointers, pictures.heights, pictures.widths, pictures.pitches)
-    load.launch(
-        load.kernel("area_resize"), n * height * width, (*ragged, out, n, height, width)
-    )
+    load.launch(load.kernel("area_resize"), n * height * width, (*ragged, out, n, height, width))
     return out

@@ -71,10 +71,10 @@ def read_boxes(
         return lambda name: as_boxes(_call(call, name, "get_bounding_box_func"), name)
     if isinstance(given, Mapping):
         known = given
-        return lambda name: as_boxes(known.get(name, known.get(os.path.abspath(name))), name)
+        return lambda name: as_boxes(known.get(name, known.get(_absolute(name))), name)
     if isinstance(given, str | os.PathLike):
         stored = _boxes_from_csv(Path(given))
-        return lambda name: stored.get(name, stored.get(os.path.abspath(name), []))
+        return lambda name: stored.get(name, stored.get(_absolute(name), []))
     raise InvalidArgument(
         f"get_bounding_box_func is a {type(given).__name__}; expected a callable, a dict, a csv "
         "file or a work_dir"
@@ -97,6 +97,10 @@ def as_boxes(given: Any, name: str) -> list[Corners]:
         ) from error
 
 
+def _absolute(name: str) -> str:
+    return str(Path(name).absolute())
+
+
 def _call(function: Callable[[str], Any], name: str, argument: str) -> Any:
     try:
         return function(name)
@@ -108,7 +112,7 @@ def _call(function: Callable[[str], Any], name: str, argument: str) -> Any:
 
 def _look_up(known: Mapping[str, Any], filenames: Sequence[str], argument: str) -> list[Any]:
     missing = object()
-    found = [known.get(n, known.get(os.path.abspath(n), missing)) for n in filenames]
+    found = [known.get(n, known.get(_absolute(n), missing)) for n in filenames]
     if filenames and all(entry is missing for entry in found):
         example = next(iter(known), None)
         raise InvalidArgument(

@@ -76,7 +76,7 @@ def read_table(table: Table) -> Found:
 def _box(row: int, values: tuple[str, ...]) -> Box | str:
     try:
         numbers = [_whole(value) for value in values]
-    except ValueError:
+    except (ValueError, OverflowError):
         shown = ", ".join(f"{k}={v!r}" for k, v in zip(EDGES, values, strict=True))
         return f"row {row} of the box csv gives no numbers: {shown}"
     return Box(*numbers)

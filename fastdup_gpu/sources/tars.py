@@ -108,9 +108,15 @@ def list_tar(path: str, head: bytes) -> TarContents:
             _list(found, watched)
         except Exception as error:  # hostile bytes: tarfile lets out more than its own errors
             found.why = f"damaged or cut off ({type(error).__name__}: {error})"
-        if not found.why and watched.last.strip(b"\0"):
-            found.why = "damaged: no tar header where one should be"
+    found.why = found.why or _ending(watched.last)
     return found
+
+
+def _ending(last: bytes) -> str:
+    """What is wrong with the block at which tarfile saw the end; for it, damage is one as well."""
+    if last.strip(b"\0"):
+        return "damaged: no tar header where one should be"
+    return "" if len(last) == tarfile.BLOCKSIZE else "cut off, or written without an end mark"
 
 
 def _list(found: TarContents, stream: _Watched) -> None:

@@ -3,16 +3,14 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from cuda_on_host import KERNELS, HostKernel, build
-from numpy.typing import NDArray
-
 from fastdup_gpu.kernels import load
 from fastdup_gpu.kernels.ragged import Ragged
+from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
 
@@ -74,9 +72,9 @@ def pictures() -> list[U8]:
     rng = np.random.default_rng(1)
     made = [natural(h, w, i) for i, (h, w) in enumerate(SIZES)]
     made += [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in SIZES]
-    made += [np.full((h, w, 3), v, np.uint8) for (h, w), v in zip(SIZES, (0, 255, 7) * 4, strict=False)]
+    made += [
+        np.full((h, w, 3), v, np.uint8) for (h, w), v in zip(SIZES, (0, 255, 7) * 4, strict=False)
+    ]
     padded = np.zeros((90, 140, 3), np.uint8)
     padded[:, :121] = natural(90, 121, 5)
     return [*made, padded[:, :121]]
-
-

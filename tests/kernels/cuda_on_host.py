@@ -27,7 +27,9 @@ def build(folder: Path, source: Path) -> ctypes.CDLL:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is needed to run the kernels on the CPU")
-    names = re.findall(r"__global__ void (?:__launch_bounds__\(\w+\)\s*)?(\w+)\(", source.read_text())
+    names = re.findall(
+        r"__global__ void (?:__launch_bounds__\(\w+\)\s*)?(\w+)\(", source.read_text()
+    )
     unit, library = folder / f"{source.stem}.cpp", folder / f"{source.stem}.so"
     exports = "".join(f"SHIM_EXPORT({name})\n" for name in names)
     unit.write_text(f'#include "cuda_shim.h"\n#include "{source}"\n{exports}')

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from cuda_on_host import KERNELS
-
 from fastdup_gpu.kernels import load
 
 NAMES = sorted(path.stem for path in KERNELS.glob("*.cu"))
@@ -67,7 +66,7 @@ def test_nvcc(name, tmp_path):
 def test_nvrtc(name, capability):
     options = [*load.OPTIONS, f"-arch=sm_{capability}"]
     code, log = compile_by_nvrtc(nvrtc(), load.source(name), options)
-    assert (code, log.strip("\0\n ")) == (0, "")
+    assert code == 0, log
 
 
 def test_the_catalogue_lists_every_kernel():

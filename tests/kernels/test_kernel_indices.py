@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from conftest import natural
 from cuda_on_host import HostKernel, build
-
 from fastdup_gpu.kernels.load import typed
 from fastdup_gpu.kernels.nearest_exact import nearest_exact
 from fastdup_gpu.kernels.ragged import Ragged

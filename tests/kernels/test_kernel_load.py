@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.kernels import load
 from fastdup_gpu.kernels.ragged import ragged
+
+from fastdup_gpu._errors import InvalidArgument
 
 
 class FakeCupy:
@@ -27,7 +27,7 @@ class FakeCupy:
         assert number == self.current
         return nullcontext()
 
-    def RawModule(self, *, code, options):  # noqa: N802
+    def RawModule(self, *, code, options):
         self.compiled.append((self.current, code, options))
         return SimpleNamespace(get_function=lambda entry: entry)
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import natural
+from fastdup_gpu.kernels import pixel_stats as basic
+from fastdup_gpu.kernels import pixel_stats_advanced as advanced
 
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.formats import names
-from fastdup_gpu.kernels import pixel_stats as basic
-from fastdup_gpu.kernels import pixel_stats_advanced as advanced
 
 cv2 = pytest.importorskip("cv2")
 
@@ -70,10 +70,12 @@ def test_edges_equal_opencvs_on_many_pictures(on_host):
 def test_weak_edges_follow_a_winding_path(on_host):
     """One strong end must light a long, weak spiral."""
     turn = np.linspace(0, 12 * np.pi, 2000)
-    points = np.stack([112 + (8 + 2.5 * turn) * np.cos(turn), 112 + (8 + 2.5 * turn) * np.sin(turn)], -1)
+    points = np.stack(
+        [112 + (8 + 2.5 * turn) * np.cos(turn), 112 + (8 + 2.5 * turn) * np.sin(turn)], -1
+    )
     spiral = cv2.polylines(np.zeros((224, 224), np.uint8), [points.astype(np.int32)], False, 22, 5)
     lit = cv2.polylines(spiral.copy(), [points[:8].astype(np.int32)], False, 60, 5)
-    batch, heights, widths, kept = square_batch([np.repeat(p[..., None], 3, 2) for p in (spiral, lit)])
+    batch, heights, widths, _ = square_batch([np.repeat(p[..., None], 3, 2) for p in (spiral, lit)])
     dark, bright = advanced.pixel_stats_advanced(batch, heights, widths)[:, 14]
     assert dark == 0
     assert bright == (cv2.Canny(lit, 50, 150) > 0).mean() > 0.03
@@ -102,4 +104,7 @@ def test_wrong_arguments_are_refused(on_host):
 
 def test_empty_batch(on_host):
     none = np.empty(0, np.int64)
-    assert advanced.pixel_stats_advanced(np.empty((0, 9, 9, 3), np.uint8), none, none).shape == (0, 18)
+    assert advanced.pixel_stats_advanced(np.empty((0, 9, 9, 3), np.uint8), none, none).shape == (
+        0,
+        18,
+    )

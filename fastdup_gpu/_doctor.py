@@ -1,0 +1,62 @@
+"""`fastdup-gpu doctor`: what is installed, what is usable, what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+from fastdup_gpu import _provenance
+from fastdup_gpu.gpu import probe
+from fastdup_gpu.models.manifest import has_int8_dot
+
+_CPU_MODULES = {
+    "onnxruntime": "runs the model",
+    "cv2": "decodes and resizes",
+    "simplejpeg": "decodes JPEG",
+    "scipy": "components and pagerank",
+}
+_OPTIONAL_MODULES = {
+    "hnswlib": ("HNSW index for large sets (else IVF or exact search)", "fastdup-gpu[hnsw]"),
+    "pillow_heif": ("HEIC and HEIF pictures", "fastdup-gpu[heif]"),
+}
+
+
+def examine() -> dict[str, Any]:
+    """Everything doctor knows, for --json."""
+    return {
+        "packages": _provenance.versions(),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
+        "int8_dot_product": has_int8_dot(),
+        "cpu": {name: _installed(name) for name in _CPU_MODULES},
+        "optional": {name: _installed(name) for name in _OPTIONAL_MODULES},
+        "gpu": [
+            {"ok": f.ok, "name": f.name, "found": f.found, "hint": "" if f.ok else f.hint}
+            for f in probe.check()
+        ],
+    }
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """For people; the last line of each backend says whether it can run."""
+    out = ["CPU backend"]
+    for name, role in _CPU_MODULES.items():
+        out.append(_line(found["cpu"][name], name, role, "pip install 'fastdup-gpu[cpu]'"))
+    for name, (role, extra) in _OPTIONAL_MODULES.items():
+        mark = "ok" if found["optional"][name] else "--"
+        hint = "" if found["optional"][name] else f"; optional: pip install '{extra}'"
+        out.append(f"  [{mark}] {name}: {role}{hint}")
+    out.append(f"  model precision here: {'int8' if found['int8_dot_product'] else 'fp16'}")
+    out.append(f"  => {'usable' if all(found['cpu'].values()) else 'not usable'}")
+    out.append("GPU backend")
+    out += [_line(f["ok"], f["name"], f["found"], f["hint"]) for f in found["gpu"]]
+    out.append(f"  => {'usable' if all(f['ok'] for f in found['gpu']) else 'not usable'}")
+    return out
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _line(ok: bool, name: str, found: str, hint: str) -> str:
+    return f"  [{'ok' if ok else 'NO'}] {name}: {found}" + ("" if ok else f" -> {hint}")

@@ -1,0 +1,184 @@
+"""Moving files so that every move can be taken back.
+
+All moves of one go are written to a log, a json line each, and the log is brought to the disk
+before the first file is touched. Nothing is ever overwritten, neither by a move nor by its
+undoing; what the log says and where a file really is are compared when moves are taken back, so
+a go that was cut off at any point can be undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fastdup_gpu._errors import FormatError, InvalidArgument
+
+TRASH_DIR = ".fastdup-trash"
+LOG_NAME = "undo.jsonl"
+FORMAT = "fastdup-gpu undo 1"
+_TAKEN = "there is already a file at the place it would go to"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One file: its name in the results, where it is, where it goes (absolute paths)."""
+
+    name: str
+    source: str
+    target: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of files: names that are `done`, names `refused` with the reason, the `log`."""
+
+    done: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    log: Path | None = None
+
+
+def timestamp() -> str:
+    """The time in UTC as the name of a folder, such as 20260131T235959.123456Z."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def move_all(moves: Sequence[Move], log: Path) -> Outcome:
+    """Move files, after writing `log`, which must not exist. A file that cannot be moved is
+    refused with the reason, and the rest goes on."""
+    outcome = Outcome(log=log)
+    # Out of the log, so that undoing never takes a file for one of ours that is not.
+    free = [move for move in moves if not os.path.lexists(move.target)]
+    kept = set(free)
+    outcome.refused += [(move.name, _TAKEN) for move in moves if move not in kept]
+    _write_log(log, free)
+    for move in free:
+        try:
+            Path(move.target).parent.mkdir(parents=True, exist_ok=True)
+            move_without_overwriting(move.source, move.target)
+        except OSError as error:
+            outcome.refused.append((move.name, reason(error)))
+        else:
+            outcome.done.append(move.name)
+    return outcome
+
+
+def undo(log: str | os.PathLike[str]) -> Outcome:
+    """Take the moves of a log back, the last first. A place that is taken again is left alone,
+    and so are files that are not where the log says. Raises FormatError for another file."""
+    outcome = Outcome(log=Path(log))
+    moves = read_log(Path(log))
+    for move in reversed(moves):
+        problem = _take_back(move)
+        if problem is None:
+            outcome.done.append(move.source)
+        elif problem:
+            outcome.refused.append((move.source, problem))
+    for folder in sorted({Path(move.target).parent for move in moves}, reverse=True):
+        _remove_empty_folders(folder)
+    return outcome
+
+
+def read_log(log: Path) -> list[Move]:
+    """The moves of a log, in order; a last line that was cut off is left out, for its file was
+    never touched."""
+    try:
+        lines = log.read_text(encoding="utf-8").split("\n")
+        head = json.loads(lines[0])
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise ValueError(f"no line with the format {FORMAT!r}")
+        return [Move(**json.loads(line)) for line in lines[1:-1]]
+    except FileNotFoundError as error:
+        raise InvalidArgument(f"{str(log)!r} does not exist; give the {LOG_NAME} file") from error
+    except (ValueError, TypeError) as error:
+        raise FormatError(f"{str(log)!r} is no undo log of fastdup-gpu: {error}") from error
+
+
+def move_without_overwriting(source: str, target: str) -> None:
+    """Move a file or a link (not what it points to); raises FileExistsError where `target`
+    exists, and leaves `source` as it is wherever it raises."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # another file system, or one without hard links
+        _move_by_hand(source, target)
+    else:
+        Path(source).unlink()
+
+
+def reason(error: OSError) -> str:
+    """The cause of an OSError in words."""
+    if isinstance(error, FileExistsError):
+        return _TAKEN
+    return error.strerror or str(error)
+
+
+def _move_by_hand(source: str, target: str) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(target)
+    same_disk = Path(source).lstat().st_dev == Path(target).parent.stat().st_dev
+    if same_disk:
+        Path(source).rename(target)
+        return
+    partial = f"{target}.partial-{os.getpid()}"
+    try:
+        shutil.copy2(source, partial, follow_symlinks=False)
+        _flush(partial)
+        Path(partial).rename(target)
+        _flush(Path(target).parent)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    Path(source).unlink()
+
+
+def _flush(path: str | Path) -> None:
+    """Bring a file, or the entries of a folder, to the disk where the system can."""
+    if Path(path).is_symlink():
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_log(log: Path, moves: Iterable[Move]) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("x", encoding="utf-8") as stream:
+        lines: Iterable[object] = ({"format": FORMAT}, *map(asdict, moves))
+        # ASCII escapes carry any name, bytes that are not UTF-8 included.
+        stream.writelines(json.dumps(line) + "\n" for line in lines)
+        stream.flush()
+        os.fsync(stream.fileno())
+    _flush(log.parent)
+
+
+def _take_back(move: Move) -> str | None:
+    """None where the file is back, '' where it never went, else why it stays."""
+    here, there = os.path.lexists(move.source), os.path.lexists(move.target)
+    if here and there and os.path.samestat(os.lstat(move.source), os.lstat(move.target)):
+        Path(move.target).unlink()  # cut off between the two steps of a move
+        return ""
+    if not there:
+        return "" if here else f"it is not at {move.target!r} any more"
+    try:
+        Path(move.source).parent.mkdir(parents=True, exist_ok=True)
+        move_without_overwriting(move.target, move.source)
+    except OSError as error:
+        return reason(error)
+    return None
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """Remove a folder that undoing left empty, and those above it that are empty then."""
+    with contextlib.suppress(OSError):
+        for each in (folder, *folder.parents):
+            each.rmdir()
