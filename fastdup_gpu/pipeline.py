@@ -81,6 +81,7 @@ class _Run:
                 tar_only=config.tuning.tar_only,
                 bounding_box=config.bounding_box,
                 threads=config.threads,
+                kind=kind,
             )
         try:
             if source.crops:
@@ -144,7 +145,8 @@ class _Run:
             )
         fingerprint = self._compare_fingerprint(base, queries)
         record = self.folder / names.TMP_DIR / "comparison.json"
-        if self.config.resume and self._already_compared(record, fingerprint):
+        there = all(path.is_file() for path in self._outputs(queries))
+        if self.config.resume and there and self._already_compared(record, fingerprint):
             return
         record.unlink(missing_ok=True)
         similar, edges = self._find_neighbors(base, queries)
@@ -218,7 +220,14 @@ class _Run:
             return False
         for key, value in state["found"].items():
             setattr(self.summary, key, value)
-        return all((self.folder / name).is_file() for name in (names.SIMILARITY, names.OUTLIERS))
+        return True
+
+    def _outputs(self, queries: FeatureSet | None) -> list[Path]:
+        """The files that the comparison leaves behind."""
+        wanted = [names.INDEX, names.SIMILARITY, names.OUTLIERS]
+        if queries is None and self.config.tuning.run_cc:
+            wanted += [names.COMPONENTS, names.COMPONENT_INFO]
+        return [self.folder / name for name in wanted]
 
     def _write_config(self) -> None:
         content = _provenance.describe(self.config, self.backend.name, self.model)

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import TEXT, csv_writer, read_json, write_json
+from fastdup_gpu.formats.files import TEXT, CsvWriter, read_json, write_json
 from fastdup_gpu.protocol import F32, F64, Outcome, Status
 
 
@@ -162,7 +162,7 @@ class ExtractionFiles:
             binary = key == "features"
             options: dict[str, Any] = {"mode": mode + "b"} if binary else {"mode": mode, **TEXT}
             self._streams[key] = self._part(key).open(**options)
-        self._writers = {k: csv_writer(s) for k, s in self._streams.items() if k != "features"}
+        self._writers = {k: CsvWriter(s) for k, s in self._streams.items() if k != "features"}
 
 
 def _targets(kind: str, *, with_stats: bool) -> dict[str, str]:

@@ -16,7 +16,7 @@ from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import (
     TEXT,
-    csv_writer,
+    CsvWriter,
     prepare_folder,
     read_csv,
     replacing,
@@ -117,7 +117,7 @@ def write_features(
             for start in range(0, len(part), 65536):
                 np.ascontiguousarray(part[start : start + 65536], _LITTLE).tofile(stream)
     with replacing(csv_path) as stream:
-        writer = csv_writer(stream)
+        writer = CsvWriter(stream)
         writer.writerow(names.FEATURES_COLUMNS)
         writer.writerows(enumerate(map(os.fspath, filenames)))
 

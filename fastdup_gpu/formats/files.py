@@ -45,15 +45,32 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         temporary.unlink(missing_ok=True)
 
 
-def csv_writer(stream: IO[str]) -> Any:
-    """The dialect of every csv here: minimal quoting, LF ends."""
-    return csv.writer(stream, lineterminator="\n")
+class CsvWriter:
+    """The dialect of every csv here: minimal quoting, LF ends.
+
+    The standard writer leaves a bare carriage return unquoted where rows end in LF, and no
+    reader would take it for part of a name; such rows are quoted in full.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._minimal = csv.writer(stream, lineterminator="\n")
+        self._quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def writerow(self, row: Sequence[object]) -> None:
+        """Write one row."""
+        odd = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (self._quoted if odd else self._minimal).writerow(row)
+
+    def writerows(self, rows: Iterable[Sequence[object]]) -> None:
+        """Write many rows."""
+        for row in rows:
+            self.writerow(row)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a whole csv with its header."""
     with replacing(path) as stream:
-        writer = csv_writer(stream)
+        writer = CsvWriter(stream)
         writer.writerow(columns)
         writer.writerows(rows)
 

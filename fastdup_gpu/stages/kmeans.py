@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import csv_writer, replacing, write_csv
+from fastdup_gpu.formats.files import CsvWriter, replacing, write_csv
 from fastdup_gpu.protocol import F32, Backend, Clusters
 
 
@@ -26,7 +26,7 @@ def cluster(
         features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
     )
     with replacing(folder / names.KMEANS_CENTROIDS) as stream:
-        csv_writer(stream).writerows(
+        CsvWriter(stream).writerows(
             [f"{value:.6f}" for value in centroid] for centroid in found.centroids.tolist()
         )
     write_csv(

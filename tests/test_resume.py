@@ -1,0 +1,118 @@
+"""Killed at any point, a run with resume=1 ends with the files of an uninterrupted one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from making import contents, photos, run
+
+from fastdup_gpu.stages import extract
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = """
+import sys
+import fastdup_gpu
+from fastdup_gpu.stages import extract
+extract._COMMIT_EVERY = 16
+sys.exit(fastdup_gpu.run(sys.argv[1], sys.argv[2], resume=1, num_threads=1))
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A folder with good and bad pictures, and its uninterrupted run."""
+    root = tmp_path_factory.mktemp("resume")
+    photos(root / "in", 150)
+    for number in (3, 40, 41, 149):
+        (root / "in" / f"{number:04d}x.jpg").write_bytes(b"no picture")
+    assert run(root / "in", root / "out") == 0
+    return root
+
+
+def _position(out: Path) -> int:
+    try:
+        return int(json.loads((out / "tmp" / "atrain_extraction.json").read_text())["position"])
+    except (OSError, ValueError):
+        return 0
+
+
+def _kill_after(whole: Path, out: Path, position: int) -> bool:
+    """Start the run, kill -9 once that many items are committed; False if it ended first."""
+    command = [sys.executable, "-c", SCRIPT, str(whole / "in"), str(out)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        while process.poll() is None:
+            if _position(out) >= position:
+                os.kill(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.001)
+        process.wait(60)
+    finally:
+        process.kill()
+    return process.returncode == -signal.SIGKILL
+
+
+def test_killed_in_the_middle_of_extraction(whole, tmp_path):
+    out = tmp_path / "out"
+    assert _kill_after(whole, out, 32)
+    done = _position(out)
+    assert 32 <= done < 154
+    assert not (out / "atrain_features.dat").exists()
+    assert run(whole / "in", out, resume=1) == 0
+    assert contents(out) == contents(whole / "out")
+    assert json.loads((out / "config.json").read_text())["found"]["resumed_at"] == done
+
+
+def test_killed_again_and_again_at_random_points(whole, tmp_path):
+    out, draw = tmp_path / "out", random.Random(5)
+    kills = sum(_kill_after(whole, out, draw.randint(16, 140)) for _ in range(3))
+    assert kills
+    assert run(whole / "in", out, resume=1) == 0
+    assert contents(out) == contents(whole / "out")
+
+
+def test_resume_after_a_finished_run_does_nothing_again(whole, tmp_path):
+    out = tmp_path / "out"
+    assert run(whole / "in", out) == 0
+    before = {p: p.stat().st_mtime_ns for p in out.iterdir() if p.name != "config.json"}
+    found = json.loads((out / "config.json").read_text())["found"]
+    assert run(whole / "in", out, resume=1) == 0
+    assert {p: p.stat().st_mtime_ns for p in out.iterdir() if p.name != "config.json"} == before
+    again = json.loads((out / "config.json").read_text())["found"]
+    assert again["resumed_at"] == 154
+    for unlike in ("seconds", "resumed_at"):
+        del found[unlike], again[unlike]
+    assert again == found
+
+
+@pytest.mark.parametrize("lost", ["similarity.csv", "connected_components.csv", "nnf.index"])
+def test_resume_makes_what_is_missing(whole, tmp_path, lost):
+    out = tmp_path / "out"
+    assert run(whole / "in", out) == 0
+    (out / lost).unlink()
+    assert run(whole / "in", out, resume=1) == 0
+    assert contents(out) == contents(whole / "out")
+
+
+def test_resume_with_other_arguments_starts_anew(whole, tmp_path):
+    out = tmp_path / "out"
+    assert run(whole / "in", out, num_images=50, turi_param="run_advanced_stats=1") == 0
+    assert run(whole / "in", out, resume=1) == 0
+    assert contents(out) == contents(whole / "out")
+
+
+def test_a_run_without_resume_does_not_trust_what_lies_there(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "_COMMIT_EVERY", 16)
+    out = tmp_path / "out"
+    assert _kill_after(whole, out, 32)
+    assert run(whole / "in", out) == 0
+    assert contents(out) == contents(whole / "out")
+    assert json.loads((out / "config.json").read_text())["found"]["resumed_at"] == 0

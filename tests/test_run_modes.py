@@ -1,0 +1,199 @@
+"""run_mode 1 to 4, test_dir, search and k-means, over pictures that the tests make."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from making import contents, features, photo, photos, rows, run
+
+import fastdup_gpu
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """24 pictures, some alike, and a whole run over them."""
+    root = tmp_path_factory.mktemp("whole")
+    paths = photos(root / "in", 24)
+    for path in paths[:6]:
+        photo(int(path.stem)).resize((100, 75)).save(path.with_name(f"{path.stem}s.jpg"))
+    assert run(root / "in", root / "out") == 0
+    return root
+
+
+def test_mode_1_then_2_equals_0(whole, tmp_path):
+    assert run(whole / "in", tmp_path / "o", run_mode=1) == 0
+    assert not (tmp_path / "o" / "similarity.csv").exists()
+    assert run("", tmp_path / "o", run_mode=2) == 0
+    assert contents(tmp_path / "o") == contents(whole / "out")
+
+
+def test_nodes_joined_by_mode_2_equal_one_run(whole, tmp_path):
+    for node, (first, last) in enumerate([(0, 11), (11, 20), (20, 0)]):
+        assert (
+            run(
+                whole / "in",
+                tmp_path / f"node{node}",
+                run_mode=1,
+                min_offset=first,
+                max_offset=last,
+            )
+            == 0
+        )
+    listing = tmp_path / "nodes.txt"
+    listing.write_text("".join(f"{tmp_path}/node{n}/atrain_features.dat.csv\n" for n in range(3)))
+    assert run(listing, tmp_path / "joined", run_mode=2) == 0
+    folders = [str(tmp_path / f"node{n}") for n in range(3)]
+    assert run(folders, tmp_path / "joined2", run_mode=2) == 0
+    for name in (
+        "similarity.csv",
+        "outliers.csv",
+        "connected_components.csv",
+        "atrain_features.dat.csv",
+        "atrain_features.dat",
+    ):
+        expected = (whole / "out" / name).read_bytes()
+        assert (tmp_path / "joined" / name).read_bytes() == expected, name
+        assert (tmp_path / "joined2" / name).read_bytes() == expected, name
+
+
+def test_mode_2_takes_the_path_of_the_features_file(whole, tmp_path):
+    shutil.copytree(whole / "out", tmp_path / "o")
+    (tmp_path / "o" / "similarity.csv").unlink()
+    assert run("", tmp_path / "o" / "atrain_features.dat", run_mode=2) == 0
+    assert contents(tmp_path / "o") == contents(whole / "out")
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 3), (3000, 1000), (6000, 64)])
+def test_mode_2_on_features_of_any_shape(tmp_path, n, d):
+    rng = np.random.default_rng(n)
+    x = rng.normal(size=(n, d)).astype(np.float32)
+    x[1] = x[0] * 2
+    names = [f"picture {i}" for i in range(n)]
+    assert fastdup_gpu.save_binary_feature(str(tmp_path), names, x) == 0
+    assert run("", tmp_path, run_mode=2, d=d) == 0
+    best = rows(tmp_path / "similarity.csv")
+    assert {best[0]["from"], best[0]["to"]} == {"picture 0", "picture 1"}
+    assert float(best[0]["distance"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_mode_2_without_features(tmp_path, caplog):
+    assert run("", tmp_path / "o", run_mode=2) == 1
+    assert "run_mode=1" in caplog.text
+
+
+def test_test_dir_gives_test_to_train_edges_only(whole, tmp_path):
+    photos(tmp_path / "test", 3)
+    assert run(whole / "in", tmp_path / "o", test_dir=str(tmp_path / "test"), threshold=0.5) == 0
+    edges = rows(tmp_path / "o" / "similarity.csv")
+    assert {r["from"].rsplit("/", 1)[0] for r in edges} == {str(tmp_path / "test")}
+    assert {r["to"].rsplit("/", 1)[0] for r in edges} == {str(whole / "in")}
+    same = [r for r in edges if r["from"].rsplit("/")[-1] == r["to"].rsplit("/")[-1]]
+    assert len(same) == 3
+    assert all(float(r["distance"]) > 0.999 for r in same)
+    assert len(features(tmp_path / "o", "atest")) == 3
+
+
+def test_mode_3_scores_new_pictures_against_a_stored_index(whole, tmp_path):
+    shutil.copytree(whole / "out", tmp_path / "o")
+    photos(tmp_path / "test", 3)
+    arguments = {"test_dir": str(tmp_path / "test"), "threshold": 0.5}
+    assert run(whole / "in", tmp_path / "o", run_mode=3, **arguments) == 0
+    assert run(whole / "in", tmp_path / "fresh", **arguments) == 0
+    for name in ("similarity.csv", "outliers.csv", "atest_features.dat"):
+        assert (tmp_path / "o" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+
+
+def test_mode_4_scores_stored_features_against_a_stored_index(whole, tmp_path):
+    shutil.copytree(whole / "out", tmp_path / "o")
+    photos(tmp_path / "new", 4, first=2)
+    assert run(tmp_path / "new", tmp_path / "features", run_mode=1) == 0
+    assert run(str(tmp_path / "features"), tmp_path / "o", run_mode=4) == 0
+    edges = rows(tmp_path / "o" / "similarity.csv")
+    assert {r["from"].rsplit("/", 1)[0] for r in edges} == {str(tmp_path / "new")}
+    assert (whole / "out" / "nnf.index").read_bytes() == (tmp_path / "o" / "nnf.index").read_bytes()
+
+
+def test_mode_3_without_an_index(tmp_path, caplog):
+    photos(tmp_path / "in", 2)
+    assert run(tmp_path / "in", tmp_path / "o", run_mode=1) == 0
+    assert run(tmp_path / "in", tmp_path / "o", run_mode=3, test_dir=str(tmp_path / "in")) == 1
+    assert "nnf.index" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # 0/0 counts as 0
+@pytest.mark.parametrize("distance", ["euclidean", "l1", "linf", "canberra", "braycurtis"])
+def test_distances_stand_in_the_column_nearest_first(whole, tmp_path, distance):
+    assert (
+        run(
+            whole / "in",
+            tmp_path,
+            distance=distance,
+            nnf_mode="Flat",
+            threshold=0,
+            nearest_neighbors_k=1,
+        )
+        == 0
+    )
+    x = features(tmp_path).astype(np.float64)
+    a, b = x[:, None], x[None]
+    expected = {
+        "euclidean": lambda: np.sqrt(((a - b) ** 2).sum(-1)),
+        "l1": lambda: np.abs(a - b).sum(-1),
+        "linf": lambda: np.abs(a - b).max(-1),
+        "canberra": lambda: np.nansum(np.abs(a - b) / (np.abs(a) + np.abs(b)), -1),
+        "braycurtis": lambda: np.abs(a - b).sum(-1) / np.abs(a + b).sum(-1),
+    }[distance]()
+    np.fill_diagonal(expected, np.inf)
+    found = [float(r["distance"]) for r in rows(tmp_path / "similarity.csv")]
+    assert found == sorted(found)
+    np.testing.assert_allclose(found, np.sort(expected.min(1)), rtol=1e-4, atol=2e-6)
+
+
+def test_high_accuracy_has_960_numbers(whole, tmp_path):
+    assert run(whole / "in", tmp_path, high_accuracy=True, num_images=4) == 0
+    names, x = fastdup_gpu.load_binary_feature(str(tmp_path / "atrain_features.dat"), d=960)
+    assert x.shape == (4, 960)
+    assert len(names) == 4
+
+
+def test_search_finds_the_picture_and_changes_no_file_of_the_run(whole, tmp_path):
+    shutil.copytree(whole / "out", tmp_path / "o")
+    before = contents(tmp_path / "o")
+    query = str(whole / "in" / "0004.jpg")
+    assert fastdup_gpu.init_search(3, str(tmp_path / "o")) == 0
+    found = fastdup_gpu.search(query, None, verbose=True)
+    assert list(found.columns) == ["from", "to", "distance"]
+    assert list(found["to"])[:2] == [query, str(whole / "in" / "0004s.jpg")]
+    assert found["distance"][0] == pytest.approx(1, abs=1e-5)
+    after = contents(tmp_path / "o")
+    assert after.pop("search.csv").startswith(b"from,to,distance\n")
+    assert after == before
+
+
+def test_kmeans_assigns_every_picture_to_its_nearest_centroid(whole, tmp_path):
+    assert fastdup_gpu.run_kmeans(str(whole / "in"), str(tmp_path), num_clusters=5) == 0
+    centroids = np.loadtxt(tmp_path / "kmeans_centroids.csv", delimiter=",")
+    x = features(tmp_path).astype(np.float64)
+    squared = ((x[:, None] - centroids[None]) ** 2).sum(-1)
+    table = rows(tmp_path / "kmeans_assignments.csv")
+    assert len(table) == 2 * len(x)
+    for i, row in enumerate(table):
+        order = np.sort(squared[i // 2])
+        assert row["index"] == str(i // 2)
+        assert float(row["distance"]) == pytest.approx(order[i % 2], abs=1e-4)
+        assert squared[i // 2, int(row["cluster"])] == pytest.approx(order[i % 2], abs=1e-4)
+    assert (
+        fastdup_gpu.run_kmeans_on_extracted(
+            str(whole / "out"), str(tmp_path / "again"), num_clusters=5
+        )
+        == 0
+    )
+    again = (tmp_path / "again" / "kmeans_assignments.csv").read_bytes()
+    assert again == (tmp_path / "kmeans_assignments.csv").read_bytes()
+
+
+def test_version_is_printed(capsys):
+    assert fastdup_gpu.run(version=True) == 0
+    assert capsys.readouterr().out.strip() == fastdup_gpu.__version__
