@@ -1,0 +1,1 @@
+"""Benchmarks: cases, a runner, rows under results/."""

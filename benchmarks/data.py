@@ -1,0 +1,60 @@
+"""Inputs of the benchmarks, made once and kept in a scratch folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fastdup_gpu.formats.features import save_features
+
+
+def many_pictures(photos: Path, target: Path, count: int) -> Path:
+    """`count` different JPEGs cut from the photos below `photos`: other margins, other quality."""
+    done = target / ".complete"
+    if done.exists():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    originals = sorted(p for p in photos.rglob("*.jpg") if p.is_file())
+    jobs = [(originals[i % len(originals)], i // len(originals), i) for i in range(count)]
+    with ProcessPoolExecutor() as pool:
+        for _ in pool.map(_cut, jobs, [target] * count, chunksize=64):
+            pass
+    done.touch()
+    return target
+
+
+def _cut(job: tuple[Path, int, int], target: Path) -> None:
+    original, turn, number = job
+    with Image.open(original) as image:
+        picture = image.convert("RGB")
+    margin = 0.02 * turn
+    width, height = picture.size
+    box = (int(width * margin), int(height * margin), width, height)
+    picture.crop(box).save(target / f"{number:06d}.jpg", quality=92 - 2 * turn)
+
+
+def random_vectors(target: Path, n: int, d: int) -> Path:
+    """A work_dir with n random unit vectors as stored features."""
+    if not (target / "atrain_features.dat.csv").exists():
+        save_features(target, [f"{i:07d}.jpg" for i in range(n)], unit_vectors(n, d))
+    return target
+
+
+def unit_vectors(n: int, d: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """f32[n, d] random directions, seeded."""
+    rng = np.random.default_rng(n + d)
+    x = np.empty((n, d), np.float32)
+    for start in range(0, n, 65536):
+        part = rng.standard_normal((min(65536, n - start), d), np.float32)
+        x[start : start + len(part)] = part / np.linalg.norm(part, axis=1, keepdims=True)
+    return x
+
+
+def quantiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """p20, p50, p80."""
+    low, middle, high = np.quantile(values, (0.2, 0.5, 0.8))
+    return float(low), float(middle), float(high)
