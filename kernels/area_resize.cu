@@ -16,9 +16,10 @@ __device__ inline Taps overlap(i64 to_index, i64 from, i64 to) {
 }
 
 // OpenCV's rule where a side grows: two neighbours, the second weighted by the fraction of the
-// output cell that lies beyond the first. On a growing axis this equals overlap().
+// output cell that lies beyond the first. On a growing axis this equals overlap(), but for the
+// first cell: OpenCV rounds its position in double, and may fall one short of a whole number.
 __device__ inline Taps two_taps(i64 to_index, i64 from, i64 to) {
-  const i64 first = to_index * from / to;
+  const i64 first = (i64)floor(to_index * (1.0 / ((double)to / from)));
   const i64 beyond = (to_index + 1) * from - (first + 1) * to;
   const i64 second = beyond <= 0 ? 0 : beyond % from;
   return {first, second ? 2 : 1, from - second, 0, second};

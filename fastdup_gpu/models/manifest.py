@@ -39,7 +39,7 @@ DEFAULT: dict[str, Entry] = {
         576,
         160,
         "int8",
-        "1ca0ca10fb0d8c0d2d4b1c3ab56318db367879241270b72be54c2d520393f752",
+        "63451cc3ec1c02562e4e2f9c8a51bbfc34797489be4edc252b1d03057c103add",
     ),
 }
 HIGH_ACCURACY: dict[str, Entry] = {
@@ -55,7 +55,7 @@ HIGH_ACCURACY: dict[str, Entry] = {
         960,
         192,
         "int8",
-        "a60bcf6f76f1f69eb84a42fb8d193386fcda9c9d60bdf1535df5fded998c127d",
+        "ec4ee2aa79d6798af6e987ea90fb7eac64664fb15c7eb83e1958d6608c2703bc",
     ),
 }
 DEFAULT_PATH = str(FOLDER / DEFAULT["fp16"].filename)

@@ -10,11 +10,11 @@ import mmap
 
 import numpy as np
 import pytest
-from conftest import natural
 from cuda_on_host import HostKernel, build
 from fastdup_gpu.kernels.load import typed
 from fastdup_gpu.kernels.nearest_exact import nearest_exact
 from fastdup_gpu.kernels.ragged import Ragged
+from kernel_pictures import natural
 
 PROBE = """
 #include "common.cuh"
@@ -113,3 +113,19 @@ def test_features_of_more_than_2_to_the_32_elements(on_host):
     on_host("braycurtis_topk")((1, splits), (256,), args, blocks=range(splits - 1, splits))
     np.testing.assert_array_equal(ids[-1, :, 0], np.arange(n - 3, n))
     np.testing.assert_array_equal(distances[-1, :, 0], 0)
+
+
+def test_neighbours_of_more_than_2_to_the_26_queries(on_host):
+    m, n, d, k = 2**26 + 256, 70, 3, 32
+    base, queries = np.random.default_rng(1).random((n, d), np.float32), virtual((m, d), np.float32)
+    queries[-32:] = base[-32:]
+    partial = virtual((1, m, k), np.float32), virtual((1, m, k), np.int64)
+    results = virtual((m, k), np.float32), virtual((m, k), np.int64)
+    blocks, merge_blocks = m // 32, m * 32 // 256
+    args = typed((queries, base, m, n, d, k, 128, -1, *partial))
+    on_host("braycurtis_topk")((blocks, 1), (256,), args, range(blocks - 1, blocks))
+    args = typed((*partial, m, k, 1, *results))
+    run = on_host("braycurtis_topk", "merge_topk")
+    run((merge_blocks,), (256,), args, range(merge_blocks - 4, merge_blocks))
+    np.testing.assert_array_equal(results[1][-32:, 0], np.arange(n - 32, n))
+    np.testing.assert_array_equal(results[0][-32:, 0], 0)

@@ -17,6 +17,14 @@ def test_area_is_within_one_grey_level_of_opencv(on_host, ragged, pictures, heig
         assert difference.max() <= 1, picture.shape
 
 
+@pytest.mark.parametrize("size", [(148, 261), (143, 392), (155, 402), (26, 36), (98, 104)])
+def test_area_follows_opencv_where_its_positions_round(on_host, ragged, size):
+    """Sizes for which a whole number x * w / 160 comes out one lower in OpenCV."""
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    theirs = cv2.resize(picture, (160, 160), interpolation=cv2.INTER_AREA)
+    assert np.abs(area_resize(ragged([picture]), 160, 160)[0].astype(int) - theirs).max() <= 1
+
+
 def test_area_of_a_shrunk_picture_is_the_exact_mean(on_host, ragged):
     rng = np.random.default_rng(3)
     picture = rng.integers(0, 256, (15, 28, 3), dtype=np.uint8)

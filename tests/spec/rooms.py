@@ -31,7 +31,11 @@ ROOMS = {
         "pipeline clustering searching formats galleries analysis _config _errors",
         "numpy pandas",
     ),
-    "cli": room("__init__ _api _errors _registry _config pipeline galleries analysis", "rich"),
+    "cli": room(
+        "__init__ _api _commands _config _demo _doctor _errors _progress pipeline galleries"
+    ),
+    "_doctor": room("__init__ _provenance gpu.probe models"),
+    "_demo": room("", "numpy PIL"),
     "accel": room("__init__"),
     "_errors": room("", "numpy"),
     "protocol": room("", "numpy"),
@@ -68,5 +72,5 @@ ROOMS = {
         "protocol _errors formats.names kernels",
         f"numpy scipy onnxruntime {PICTURES} {CUDA}",
     ),
-    "kernels": room("", "numpy cupy cupyx"),
+    "kernels": room("_errors", "numpy cupy cupyx"),
 }

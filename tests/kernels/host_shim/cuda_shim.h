@@ -1,8 +1,8 @@
 // Runs CUDA kernel source on the CPU: one fiber per CUDA thread, one block after the other.
 //
 // Kept from CUDA: barriers and warp operations wait for all their threads (a divergent one is
-// reported, not tolerated); shared memory starts each block with rubbish; the order in which
-// threads run between two barriers can be reversed, which shows most missing barriers.
+// reported, not tolerated); shared memory starts each block with rubbish; every warp runs alone as
+// far as it can, the first or the last warp first, which shows most missing barriers.
 // Not kept: time, memory coalescing, atomics under contention, the memory model.
 #pragma once
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static ShimIndex threadIdx, blockIdx, blockDim, gridDim;
 
 namespace shim {
 
-constexpr int LANES = 32;
+constexpr unsigned LANES = 32;
 constexpr size_t STACK = 64 * 1024;
 enum Wait { RUNNING, AT_BLOCK, AT_WARP };
 
@@ -124,27 +124,36 @@ static bool release(unsigned first, unsigned last, Wait kind) {
   return true;
 }
 
-static bool run_block(bool reverse) {
-  if (__start_shim_shared != nullptr)
-    memset(__start_shim_shared, 0xA5, __stop_shim_shared - __start_shim_shared);
-  for (unsigned i = 0; i < threads; ++i) fibers[i].done = false, fibers[i].wait = RUNNING;
-  unsigned left = threads;
-  while (left > 0) {
-    bool moved = false;
-    for (unsigned turn = 0; turn < threads; ++turn) {
-      const unsigned i = reverse ? threads - 1 - turn : turn;
+// One warp as far as it gets alone: to a block barrier or its end.
+static bool run_warp(unsigned first, bool reverse, bool& moved) {
+  const unsigned last = min(first + LANES, threads);
+  do {
+    for (unsigned turn = first; turn < last; ++turn) {
+      const unsigned i = reverse ? first + last - 1 - turn : turn;
       if (fibers[i].done || fibers[i].wait != RUNNING) continue;
       if (!run_fiber(i)) return false;
       moved = true;
-      left -= fibers[i].done;
     }
-    for (unsigned i = 0; i + LANES <= threads; i += LANES) moved |= release(i, i + LANES, AT_WARP);
+  } while (last - first == LANES && release(first, last, AT_WARP));
+  return true;
+}
+
+static bool run_block(bool reverse) {
+  if (__start_shim_shared != nullptr)
+    memset(__start_shim_shared, 0xA5, __stop_shim_shared - __start_shim_shared);
+  for (Fiber& fiber : fibers) fiber.done = false, fiber.wait = RUNNING;
+  const unsigned warps = (threads + LANES - 1) / LANES;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (unsigned turn = 0; turn < warps; ++turn)
+      if (!run_warp((reverse ? warps - 1 - turn : turn) * LANES, reverse, moved)) return false;
     moved |= release(0, threads, AT_BLOCK);
-    if (!moved) {
+  }
+  for (const Fiber& fiber : fibers)
+    if (!fiber.done) {
       error = "some threads wait at a barrier or warp operation that others never reach";
       return false;
     }
-  }
   return true;
 }
 
@@ -169,7 +178,7 @@ static T from_lane(unsigned mask, T value, int lane_from) {
   memcpy(&mine.warp_value[phase], &value, sizeof(T));
   wait(AT_WARP);
   T got;
-  memcpy(&got, &fibers[first + lane_from % LANES].warp_value[phase], sizeof(T));
+  memcpy(&got, &fibers[first + (unsigned)lane_from % LANES].warp_value[phase], sizeof(T));
   return got;
 }
 
@@ -227,7 +236,7 @@ static unsigned __ballot_sync(unsigned mask, bool value) {
   const unsigned phase = shim::fibers[shim::current].warp_phase & 1;
   shim::from_lane<uint64_t>(mask, value, 0);
   unsigned bits = 0;
-  for (int i = 0; i < shim::LANES; ++i)
+  for (unsigned i = 0; i < shim::LANES; ++i)
     bits |= (unsigned)shim::fibers[first + i].warp_value[phase] << i;
   return bits;
 }
