@@ -91,12 +91,14 @@ def _row(case: Case, who: str, runs: list[Measured]) -> dict[str, object]:
     }
 
 
-def write_rows(path: Path, rows: list[dict[str, object]]) -> None:
+def write_rows(
+    path: Path, rows: list[dict[str, object]], columns: tuple[str, ...] = COLUMNS
+) -> None:
     """Append rows to a csv, with a header where it is new."""
     new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerows(rows)

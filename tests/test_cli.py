@@ -1,0 +1,111 @@
+"""The command line, as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from making import contents, photos, run
+
+ROOT = Path(__file__).parent.parent
+
+
+def call(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fastdup_gpu.cli", *map(str, arguments)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "in"
+    photos(folder, 6)
+    (folder / "0002.png").write_bytes(b"no picture")
+    (folder / "copy.jpg").write_bytes((folder / "0001.jpg").read_bytes())
+    return folder
+
+
+def test_run_writes_what_the_function_writes(pictures, tmp_path):
+    done = call("run", pictures, tmp_path / "a", "--nearest-neighbors-k", 3, "--threshold", 0.5)
+    assert done.returncode == 0, done.stderr
+    assert run(pictures, tmp_path / "b", nearest_neighbors_k=3, threshold=0.5) == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert "8 images read: 7 valid, 1 bad" in done.stdout
+    assert "ERROR_CORRUPT_IMAGE" in done.stdout
+    assert "2 images have an exact duplicate" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_one_object_and_nothing_else(pictures, tmp_path):
+    done = call("run", pictures, tmp_path / "o", "--json")
+    found = json.loads(done.stdout)
+    assert (found["valid"], found["bad"]) == (7, {"ERROR_CORRUPT_IMAGE": 1})
+    assert found["exact_duplicates"] == 2
+    assert found["seconds"]["extract"] > 0
+
+
+def test_wrong_argument_is_exit_2_and_touches_nothing(pictures, tmp_path):
+    done = call("run", pictures, tmp_path / "o", "--turi-param", "ccthreshhold=1")
+    assert done.returncode == 2
+    assert "ccthreshhold" in done.stderr
+    assert "ccthreshold" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_missing_input_is_exit_1_and_named(tmp_path):
+    done = call("run", tmp_path / "nowhere", tmp_path / "o")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_gpu_without_a_gpu_is_an_error_that_names_what_is_missing(pictures, tmp_path):
+    from fastdup_gpu.gpu import probe
+
+    missing = [f for f in probe.check() if not f.ok]
+    if not missing:
+        pytest.skip("this machine has a usable GPU stack")
+    done = call("run", pictures, tmp_path / "o", "--compute", "gpu")
+    assert done.returncode == 1
+    for finding in missing:
+        assert finding.name in done.stderr
+    assert not (tmp_path / "o" / "atrain_features.dat").exists()
+
+
+def test_doctor_says_what_is_usable():
+    done = call("doctor")
+    assert done.returncode == 0
+    assert "onnxruntime" in done.stdout
+    assert "NVIDIA driver" in done.stdout
+    found = json.loads(call("doctor", "--json").stdout)
+    assert all(found["cpu"].values())
+    assert {"ok", "name", "found", "hint"} == set(found["gpu"][0])
+
+
+def test_demo_shows_every_kind_of_finding(tmp_path):
+    done = call("demo", tmp_path / "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["exact_duplicates"] >= 4
+    assert found["near_duplicates"] >= 10
+    assert found["components"] >= 5
+    assert found["outliers"] >= 2
+    assert len(found["bad"]) == 3
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
+
+
+def test_help_lists_every_argument_of_run():
+    text = call("run", "--help").stdout
+    for option in ("--turi-param", "--nnf-mode", "--resume", "--high-accuracy", "--batch-size"):
+        assert option in text
+
+
+def test_version():
+    done = call("--version")
+    assert done.returncode == 0
+    assert done.stdout.strip()
