@@ -99,4 +99,5 @@ def _side(of_file: int | str | None, of_spec: int) -> int:
 
 def _unit(features: F32) -> F32:
     length = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(length, np.float32(1e-12))
+    unit: F32 = features / np.maximum(length, np.float32(1e-12))
+    return unit

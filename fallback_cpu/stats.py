@@ -47,7 +47,8 @@ def _one(bgr: U8, advanced: bool) -> list[float]:
 
 
 def _histogram(plane: cv2.typing.MatLike) -> F64:
-    return cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    counts: F64 = cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    return counts
 
 
 def _blur(blue: cv2.typing.MatLike) -> float:

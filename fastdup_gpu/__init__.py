@@ -8,6 +8,7 @@ The functions are those of the fastdup V0.2xx API; docs/compatibility.md lists w
 
 from pathlib import Path as _Path
 
+from fastdup_gpu._accel import install_if_asked as _install_if_asked
 from fastdup_gpu._api import (
     __version__,
     init_search,
@@ -20,6 +21,36 @@ from fastdup_gpu._api import (
     save_binary_feature,
     search,
     top_k_label,
+)
+from fastdup_gpu._api_analysis import (
+    create_kmeans_classifier,
+    create_knn_classifier,
+    delete_components,
+    delete_components_by_label,
+    delete_or_retag_stats_outliers,
+    evaluate,
+    find_top_components,
+    label_scores,
+    undo_deletion,
+)
+from fastdup_gpu._api_exports import (
+    export_to_coco,
+    export_to_cvat,
+    export_to_labelImg,
+    export_to_tensorboard_projector,
+    generate_sprite_image,
+    import_from_coco,
+)
+from fastdup_gpu._api_galleries import (
+    create_aspect_ratio_gallery,
+    create_component_videos_gallery,
+    create_components_gallery,
+    create_duplicate_videos_gallery,
+    create_duplicates_gallery,
+    create_kmeans_clusters_gallery,
+    create_outliers_gallery,
+    create_similarity_gallery,
+    create_stats_gallery,
 )
 from fastdup_gpu._errors import (
     BackendUnavailable,
@@ -42,7 +73,30 @@ __all__ = [
     "ModelError",
     "WorkDirError",
     "__version__",
+    "create_aspect_ratio_gallery",
+    "create_component_videos_gallery",
+    "create_components_gallery",
+    "create_duplicate_videos_gallery",
+    "create_duplicates_gallery",
+    "create_kmeans_classifier",
+    "create_kmeans_clusters_gallery",
+    "create_knn_classifier",
+    "create_outliers_gallery",
+    "create_similarity_gallery",
+    "create_stats_gallery",
+    "delete_components",
+    "delete_components_by_label",
+    "delete_or_retag_stats_outliers",
+    "evaluate",
+    "export_to_coco",
+    "export_to_cvat",
+    "export_to_labelImg",
+    "export_to_tensorboard_projector",
+    "find_top_components",
+    "generate_sprite_image",
+    "import_from_coco",
     "init_search",
+    "label_scores",
     "load_binary_feature",
     "model_path_full",
     "run",
@@ -52,8 +106,11 @@ __all__ = [
     "save_binary_feature",
     "search",
     "top_k_label",
+    "undo_deletion",
 ]
 
 _root = _Path(__file__).parent
 if not (_root / "kernels").is_dir():  # a plain or editable checkout keeps them at the top level
     __path__.append(str(_root.parent))
+
+_install_if_asked()

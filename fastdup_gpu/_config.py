@@ -16,7 +16,8 @@ from fastdup_gpu._params import (
     parse_turi,
     whole_number,
 )
-from fastdup_gpu.formats.names import DEFAULT_DIM
+from fastdup_gpu.formats.names import DEFAULT_DIM, HIGH_ACCURACY_DIM
+from fastdup_gpu.models.manifest import DEFAULT_PATH
 from fastdup_gpu.protocol import METRICS, Metric, SearchPlan
 
 Input = str | os.PathLike[str] | Sequence[Any]
@@ -129,7 +130,11 @@ class _Arguments:
 
     def flag(self, name: str) -> bool:
         value = self.given[name]
-        if value not in (0, 1):
+        try:
+            known = value in (0, 1)
+        except ValueError:  # numpy: an array of several is neither
+            known = False
+        if not known:
             raise InvalidArgument(f"{name}={value!r}: expected True or False (1 or 0)")
         return bool(value)
 
@@ -189,5 +194,11 @@ def _check_together(c: RunConfig) -> None:
         raise InvalidArgument(f"input_dir is empty; run_mode={c.run_mode} needs pictures to read")
     if c.run_mode == 3 and isinstance(c.test_dir, str) and c.test_dir == "":
         raise InvalidArgument("run_mode=3 compares test_dir with a stored index: give test_dir")
-    if c.high_accuracy and c.d not in (DEFAULT_DIM, 960):
+    if c.high_accuracy and c.d not in (DEFAULT_DIM, HIGH_ACCURACY_DIM):
         raise InvalidArgument(f"high_accuracy=True gives d=960, but d={c.d} was asked for")
+    built_in = c.run_mode in (0, 1) and c.model_path == DEFAULT_PATH and not c.high_accuracy
+    if built_in and c.d != DEFAULT_DIM:
+        raise InvalidArgument(
+            f"d={c.d} was asked for, but the built-in model gives {DEFAULT_DIM} numbers an image; "
+            "leave d out, give high_accuracy=True (d=960), or a model_path of your own"
+        )

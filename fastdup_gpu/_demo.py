@@ -69,7 +69,7 @@ def _blocks(rng: np.random.Generator) -> Image.Image:
         x, y = rng.integers(0, 330), rng.integers(0, 240)
         w, h = rng.integers(30, 140), rng.integers(30, 100)
         color = tuple(int(v) for v in rng.integers(0, 256, 3))
-        draw.rectangle([x, y, x + w, y + h], fill=color, outline="black", width=2)
+        draw.rectangle([int(x), int(y), int(x + w), int(y + h)], fill=color, outline="black", width=2)
     return picture
 
 

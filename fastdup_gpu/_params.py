@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -46,11 +47,14 @@ _LATER = {
 }
 
 
+_DEFAULT_LINKS = 32
+
+
 @dataclass(frozen=True, slots=True)
 class NnfMode:
     """nnf_mode, read: the way of searching and its size parameter."""
 
-    mode: Literal["flat", "hnsw", "ivf"]
+    mode: Literal["auto", "flat", "hnsw", "ivf"]
     links: int = 32
     clusters: int = 0
 
@@ -69,17 +73,21 @@ def parse_turi(text: str) -> Tuning:
 
 
 def parse_nnf_mode(text: str) -> NnfMode:
-    """`'HNSW32'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`."""
+    """`'HNSW<links>'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`.
+
+    'HNSW32', the default, leaves the choice to the backend: exact where that is faster, else
+    the index that measures fastest at the same recall. Other numbers of links are HNSW.
+    """
     if not isinstance(text, str):
         raise InvalidArgument(f"nnf_mode is {type(text).__name__}, expected a str like 'HNSW32'")
     if text.lower() == "flat":
         return NnfMode("flat")
-    if m := re.fullmatch(r"HNSW(\d*)", text, re.IGNORECASE):
-        links = int(m[1] or 32)
+    if m := re.fullmatch(r"HNSW(\d{0,9})", text, re.IGNORECASE):
+        links = int(m[1] or _DEFAULT_LINKS)
         if not 2 <= links <= 512:
             raise InvalidArgument(f"nnf_mode={text!r}: HNSW links must be 2 to 512, as in 'HNSW32'")
-        return NnfMode("hnsw", links=links)
-    if m := re.fullmatch(r"IVF(\d*)(,?Flat)?", text, re.IGNORECASE):
+        return NnfMode("auto" if links == _DEFAULT_LINKS else "hnsw", links=links)
+    if m := re.fullmatch(r"IVF(\d{0,9})(,?Flat)?", text, re.IGNORECASE):
         return NnfMode("ivf", clusters=int(m[1] or 0))
     raise choose("nnf_mode", text, ["HNSW<links>", "Flat", "IVF<clusters>", "IVF<clusters>,Flat"])
 
@@ -99,10 +107,13 @@ def parse_nnf_param(text: str) -> dict[str, int]:
 
 def whole_number(name: str, value: object, low: int, high: int) -> int:
     """An argument that must be a whole number from `low` to `high`; raises InvalidArgument."""
-    index = getattr(value, "__index__", None)
-    if index is None or isinstance(value, bool) or not low <= index() <= high:
+    try:
+        number = None if isinstance(value, bool) else operator.index(cast(int, value))
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
         raise InvalidArgument(f"{name}={value!r}: expected a whole number from {low} to {high}")
-    return int(index())
+    return number
 
 
 def _pairs(argument: str, text: str) -> list[tuple[str, str]]:

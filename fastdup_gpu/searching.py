@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
+from fastdup_gpu._errors import InputError, InvalidArgument, ModelError, WorkDirError
 from fastdup_gpu._params import whole_number
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
@@ -37,10 +37,21 @@ class Searcher:
         self._backend = open_backend("cpu" if config.get("compute", "cpu") == "cpu" else "auto")
         self._index = load_index(self._backend, work_dir, self.base.matrix, self._plan)
         self._model = self._backend.open_model(self._choose(config, model_path))
+        if self._model.dim != self.base.matrix.shape[1]:
+            raise ModelError(
+                f"the features in {work_dir} have {self.base.matrix.shape[1]} numbers an image, "
+                f"the built-in model gives {self._model.dim}; give the model_path they came from"
+            )
 
     def _choose(self, config: dict[str, Any], model_path: str) -> ModelSpec:
         dim = self.base.matrix.shape[1]
-        precision = config.get("model", {}).get("precision", "auto")
+        model = config.get("model", {})
+        precision = model.get("precision", "auto")
+        if precision == "file" and model_path == DEFAULT_PATH:
+            raise ModelError(
+                f"the run in {self.work_dir} used the model {model.get('file')!r}; give it to "
+                "init_search() as model_path"
+            )
         return choose_model(
             model_path,
             dim,

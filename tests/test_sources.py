@@ -253,3 +253,12 @@ def test_oddly_named_real_files(tmp_path):
         assert source.load(i) == Path(name).read_bytes()
     with pytest.raises(InvalidArgument, match=r"hopper\.tar"):
         open_source(str(tmp_path), work_dir=tmp_path / "none")
+
+
+def test_the_trash_of_deleted_duplicates_is_no_input(tmp_path):
+    from making import photos
+
+    photos(tmp_path / "in", 2)
+    photos(tmp_path / "in" / ".fastdup-trash" / "20260101", 2)
+    source = open_source(str(tmp_path / "in"), work_dir=tmp_path / "out")
+    assert [Path(name).name for name in source.names] == ["0000.jpg", "0001.jpg"]

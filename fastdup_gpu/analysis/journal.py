@@ -9,6 +9,7 @@ a go that was cut off at any point can be undone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -18,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.formats.names import TRASH_DIR
 
-TRASH_DIR = ".fastdup-trash"
 LOG_NAME = "undo.jsonl"
 FORMAT = "fastdup-gpu undo 1"
 _TAKEN = "there is already a file at the place it would go to"
@@ -107,9 +108,11 @@ def move_without_overwriting(source: str, target: str) -> None:
     except FileExistsError:
         raise
     except (OSError, NotImplementedError):  # another file system, or one without hard links
-        _move_by_hand(source, target)
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        _rename_or_copy(source, target)
     else:
-        Path(source).unlink()
+        _drop(source, target)
 
 
 def reason(error: OSError) -> str:
@@ -119,23 +122,34 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _move_by_hand(source: str, target: str) -> None:
-    if os.path.lexists(target):
-        raise FileExistsError(target)
-    same_disk = Path(source).lstat().st_dev == Path(target).parent.stat().st_dev
-    if same_disk:
+def _rename_or_copy(source: str, target: str) -> None:
+    try:
         Path(source).rename(target)
-        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy(source, target)
+        _drop(source, target)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy to another file system; `target` is whole and on its disk afterwards."""
     partial = f"{target}.partial-{os.getpid()}"
     try:
         shutil.copy2(source, partial, follow_symlinks=False)
         _flush(partial)
         Path(partial).rename(target)
         _flush(Path(target).parent)
-    except BaseException:
+    finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def _drop(source: str, target: str) -> None:
+    try:
+        Path(source).unlink()
+    except OSError:
+        Path(target).unlink(missing_ok=True)
         raise
-    Path(source).unlink()
 
 
 def _flush(path: str | Path) -> None:

@@ -102,9 +102,20 @@ def save_features(
         )
     if len(filenames) != len(array):
         raise InvalidArgument(f"{len(filenames)} filenames were given for {len(array)} rows")
+    if not array.shape[1]:
+        raise InvalidArgument("np_array has rows of no numbers, expected d of 1 or more")
+    named = [_name(i, filename) for i, filename in enumerate(filenames)]
     folder = Path(save_path)
     prepare_folder(folder)
-    write_features(folder, filenames, [array])
+    write_features(folder, named, [array])
+
+
+def _name(row: int, filename: object) -> str:
+    if not isinstance(filename, (str, bytes, os.PathLike)):
+        raise InvalidArgument(
+            f"filenames[{row}]={filename!r}: expected a path (str or os.PathLike)"
+        )
+    return os.fsdecode(filename)
 
 
 def write_features(
@@ -119,7 +130,7 @@ def write_features(
     with replacing(csv_path) as stream:
         writer = CsvWriter(stream)
         writer.writerow(names.FEATURES_COLUMNS)
-        writer.writerows(enumerate(map(os.fspath, filenames)))
+        writer.writerows(enumerate(filenames))
 
 
 def listed_features(path: Path) -> list[Path]:
@@ -140,8 +151,14 @@ def _read_list(path: Path) -> list[Path]:
             rows = [row[0] for row in csv.reader(stream) if row]
     except (csv.Error, ValueError):
         return []
-    found = [path.parent / row for row in rows if row.endswith((".dat", ".dat.csv"))]
-    folders = [path.parent / row for row in rows if (path.parent / row).is_dir()]
-    if len(found) + len(folders) != len(rows):
+    entries = [path.parent / row for row in rows]
+    if not all(e.name.endswith((".dat", ".dat.csv")) or e.is_dir() for e in entries):
         return []
-    return [dat for entry in found + folders for dat in listed_features(entry)]
+    return [dat for entry in entries for dat in _required(entry, path)]
+
+
+def _required(entry: Path, listed_in: Path) -> list[Path]:
+    found = listed_features(entry)
+    if not found:
+        raise WorkDirError(f"{listed_in} lists {str(entry)!r}, where there are no features")
+    return found

@@ -20,6 +20,7 @@ KMEANS_ASSIGNMENTS = "kmeans_assignments.csv"
 SEARCH = "search.csv"
 TMP_DIR = "tmp"
 CROPS_DIR = "crops"
+TRASH_DIR = ".fastdup-trash"
 
 FEATURES_COLUMNS = ("index", "filename")
 BAD_COLUMNS = ("index", "filename", "error_code", "filesize")

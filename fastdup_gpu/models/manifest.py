@@ -74,9 +74,13 @@ def choose_model(
     if precision == "auto":
         precision = "int8" if backend == "cpu" and has_int8_dot() else "fp16"
     entry = (HIGH_ACCURACY if high_accuracy else DEFAULT)[precision]
+    return _spec(entry, FOLDER / entry.filename, entry.dim)
+
+
+def _spec(entry: Entry, path: Path, d: int) -> ModelSpec:
     return ModelSpec(
-        path=FOLDER / entry.filename,
-        dim=entry.dim,
+        path=path,
+        dim=d,
         height=entry.side,
         width=entry.side,
         normalize=True,
@@ -86,10 +90,14 @@ def choose_model(
 
 
 def _own_model(path: Path, d: int) -> ModelSpec:
+    """A packaged file that is named by its path is treated as what it is."""
     if not path.is_file():
         raise ModelError(f"model_path={str(path)!r} is not a file; give an ONNX file")
     with path.open("rb") as f:
         digest = hashlib.file_digest(f, "sha256").hexdigest()
+    for entry in (*DEFAULT.values(), *HIGH_ACCURACY.values()):
+        if entry.sha256 == digest:
+            return _spec(entry, path, d)
     return ModelSpec(path=path, dim=d, sha256=digest)
 
 

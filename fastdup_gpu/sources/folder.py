@@ -76,8 +76,8 @@ class FileSource:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder is a by-product of macOS and no picture in spite of its name."""
-    return name.startswith("._") or name == "__MACOSX"
+    """Whether a file or folder is a by-product of macOS, or the trash of deleted duplicates."""
+    return name.startswith("._") or name in ("__MACOSX", formats.TRASH_DIR)
 
 
 def walk(root: str, work_dir: Path) -> Found:

@@ -8,28 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PENDING = (
-    "create_duplicates_gallery",
-    "create_duplicate_videos_gallery",
-    "create_outliers_gallery",
-    "create_components_gallery",
-    "create_component_videos_gallery",
-    "create_kmeans_clusters_gallery",
-    "delete_components",
-    "delete_components_by_label",
-    "delete_or_retag_stats_outliers",
-    "export_to_tensorboard_projector",
-    "generate_sprite_image",
-    "find_top_components",
-    "create_stats_gallery",
-    "create_similarity_gallery",
-    "create_aspect_ratio_gallery",
-    "export_to_cvat",
-    "export_to_labelImg",
-    "create_knn_classifier",
-    "create_kmeans_classifier",
-    "extract_video_frames",
-)
+PENDING = ("extract_video_frames",)
 
 
 @dataclass(frozen=True)
@@ -64,9 +43,34 @@ class Behaviour:
     why: str
 
 
+ADDITIONS = {
+    "evaluate": "measures a run against known duplicates",
+    "export_to_coco": "writes pictures, labels and boxes as COCO json",
+    "import_from_coco": "reads them back",
+    "label_scores": "finds labels that do not fit the most similar pictures",
+    "undo_deletion": "brings back what a deletion or a move took away",
+}
+"""Functions that the original has not."""
+
 RUN = ("run", "run_on_webdataset")
+GALLERIES = (
+    "create_duplicates_gallery",
+    "create_duplicate_videos_gallery",
+    "create_outliers_gallery",
+    "create_components_gallery",
+    "create_component_videos_gallery",
+    "create_kmeans_clusters_gallery",
+    "create_stats_gallery",
+    "create_similarity_gallery",
+    "create_aspect_ratio_gallery",
+)
 KMEANS = ("run_kmeans", "run_kmeans_on_extracted")
 EXTRACT = (*RUN, "run_kmeans")
+DELETION = (
+    "delete_components",
+    "delete_components_by_label",
+    "delete_or_retag_stats_outliers",
+)
 
 BEHAVIOUR = (
     Behaviour(
@@ -247,5 +251,116 @@ BEHAVIOUR = (
         "ignored",
         "heeded",
         "the reference describes them so",
+    ),
+    Behaviour(
+        DELETION,
+        "deleting",
+        "files are removed by `rm`, or moved over files of the same name; dry_run prints the "
+        "commands",
+        "files go to a trash folder beside them, with an undo log, nothing is overwritten, and "
+        "what is missing or changed since the run is left alone; dry_run prints the names",
+        "a wrong threshold must not cost pictures",
+    ),
+    Behaviour(
+        ("delete_components", "delete_components_by_label"),
+        "which picture is kept",
+        "not documented",
+        "the one with most pixels, then most bytes, then the first by name; with how='majority' "
+        "among those with the most frequent label",
+        "the best copy is worth keeping",
+    ),
+    Behaviour(
+        ("delete_components_by_label",),
+        "how",
+        "'all' or 'majority' are documented, the default is 'one'",
+        "all three work, 'one' as in delete_components()",
+        "the default has to mean something",
+    ),
+    Behaviour(
+        ("find_top_components",),
+        "distance",
+        "of clusters and of metrics other than cosine a distance",
+        "always a similarity from 0 to 1, where need be 1 / (1 + distance)",
+        "one meaning of `threshold` and of min_distance in delete_components()",
+    ),
+    Behaviour(
+        ("find_top_components",),
+        "keyword arguments",
+        "not documented",
+        "min_similarity (splits components that hang together by chains), nrows and "
+        "split_sentence_to_label_list; any other raises InvalidArgument",
+        "neighbours of neighbours need not be alike",
+    ),
+    Behaviour(
+        ("find_top_components",),
+        "columns",
+        "component_id, files, files_ids, distance, len",
+        "with get_label_func also label (a list), with metric also the metric",
+        "delete_components_by_label() needs the labels",
+    ),
+    Behaviour(
+        ("create_knn_classifier",),
+        "k",
+        "unused",
+        "the k nearest of the stored neighbours vote",
+        "what its name says",
+    ),
+    Behaviour(
+        ("export_to_labelImg",),
+        "files written",
+        "the reference repeats the text of export_to_cvat",
+        "one Pascal VOC xml for each picture, and classes.txt",
+        "that is what labelImg opens",
+    ),
+    Behaviour(
+        ("export_to_tensorboard_projector",),
+        "random sample",
+        "another one every time",
+        "the same one every time",
+        "results can be repeated",
+    ),
+    Behaviour(
+        GALLERIES,
+        "num_images",
+        "the text says 50, the signature 20",
+        "20 entries (pairs, pictures, groups or rows); 0 lists all",
+        "the signature is what runs",
+    ),
+    Behaviour(
+        GALLERIES,
+        "unknown keyword arguments",
+        "what happens is not documented",
+        "raise InvalidArgument and list the known ones",
+        "a misspelt setting must not look like one that works",
+    ),
+    Behaviour(
+        GALLERIES,
+        "pages",
+        "HTML reports with pictures inline or beside",
+        "one page with a content security policy that allows no request; marked pictures are saved "
+        "as decisions.json, which `fastdup-gpu dedupe --decisions` applies",
+        "looking and acting belong together, and names and labels are hostile input",
+    ),
+    Behaviour(
+        ("create_duplicates_gallery", "create_duplicate_videos_gallery"),
+        "pairs",
+        "similarity.csv may hold a pair in both directions",
+        "each pair is listed once",
+        "half of the list would be repetition",
+    ),
+    Behaviour(
+        ("create_similarity_gallery",),
+        "columns",
+        "`score` and `length` only with slice='label_score'",
+        "`score` and `length` wherever there are labels; slice='label_score' leaves out rows "
+        "without a score",
+        "the documented example deletes by score without that slice",
+    ),
+    Behaviour(
+        ("create_aspect_ratio_gallery",),
+        "page",
+        "a plot",
+        "a plot, a histogram, and the widest, tallest and most common pictures",
+        "a shape is judged by looking at it",
     ),
 )

@@ -9,7 +9,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from .differences import BEHAVIOUR, DECLARED_DIFFERENCES, PENDING, ArgumentDifference, Behaviour
+from .differences import (
+    ADDITIONS,
+    BEHAVIOUR,
+    DECLARED_DIFFERENCES,
+    PENDING,
+    ArgumentDifference,
+    Behaviour,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "compatibility.md"
 SNAPSHOT = Path(__file__).with_name("signatures.json")
@@ -31,6 +38,7 @@ def render() -> str:
     present = [b for b in BEHAVIOUR if not set(b.functions) <= set(PENDING)]
     planned = [b for b in BEHAVIOUR if set(b.functions) <= set(PENDING)]
     parts = [INTRODUCTION, "## Functions", _table(_functions(names))]
+    parts += ["## Additions", _table([("function", "what for"), *_additions()])]
     parts += ["## Arguments", _table(_arguments())]
     parts += ["## Behaviour", _table(_behaviour(present))]
     if planned:
@@ -47,6 +55,10 @@ def _functions(names: list[str]) -> Iterable[tuple[str, ...]]:
         what = [f"argument `{d.argument}`" for d in DECLARED_DIFFERENCES if d.function == name]
         what += [b.topic for b in BEHAVIOUR if name in b.functions]
         yield f"`{name}`", "differs" if what else "same", " · ".join(what)
+
+
+def _additions() -> Iterable[tuple[str, str]]:
+    return ((f"`{name}`", what) for name, what in sorted(ADDITIONS.items()))
 
 
 def _arguments() -> Iterable[tuple[str, ...]]:

@@ -26,7 +26,7 @@ PICTURES = "cv2 PIL pillow_heif simplejpeg"
 CUDA = "cupy cupyx cuvs pylibraft pylibcugraph cudf rmm nvidia tensorrt tensorrt_rtx"
 
 ROOMS = {
-    "__init__": room("_api _errors"),
+    "__init__": room("_accel _api _api_analysis _api_exports _api_galleries _errors"),
     "_api": room(
         "pipeline clustering searching formats galleries analysis _config _errors",
         "numpy pandas",
@@ -36,7 +36,12 @@ ROOMS = {
     ),
     "_doctor": room("__init__ _provenance gpu.probe models"),
     "_demo": room("", "numpy PIL"),
-    "accel": room("__init__"),
+    "_api_analysis": room("analysis _api _errors", "numpy pandas"),
+    "_api_galleries": room("galleries analysis _api _errors", "pandas"),
+    "_api_exports": room("analysis _api _api_analysis _errors", "numpy pandas"),
+    "_commands": room("analysis galleries formats _errors"),
+    "accel": room("_accel"),
+    "_accel": room(),
     "_errors": room("", "numpy"),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol"),
@@ -51,9 +56,7 @@ ROOMS = {
         "numpy",
     ),
     "clustering": room("pipeline _config _errors _params _registry formats stages"),
-    "searching": room(
-        "_errors _params _registry protocol formats models sources stages", "pandas"
-    ),
+    "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
     "stages": room(
         "_config _errors _progress protocol formats sources models",
         "numpy pandas",
@@ -61,7 +64,7 @@ ROOMS = {
     "formats": room("_errors protocol", "numpy pandas"),
     "sources": room("_errors formats.names", "numpy pandas yaml cv2 PIL av fsspec s3fs"),
     "models": room("_errors protocol formats.names", "numpy"),
-    "galleries": room("_errors analysis formats sources", "numpy pandas jinja2 cv2 PIL"),
+    "galleries": room("_errors analysis formats sources", "numpy pandas jinja2 markupsafe PIL"),
     "analysis": room("_errors formats sources", "numpy pandas cv2 PIL"),
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "fallback_cpu": room(

@@ -1,0 +1,161 @@
+"""The commands of the command line that work with the results of a run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+from typing import Any
+
+from fastdup_gpu._errors import InvalidArgument
+
+
+def add_parsers(commands: Any) -> None:
+    """Add `dedupe`, `undo`, `evaluate` and `report` to the sub-commands of a parser."""
+    _add_dedupe(commands)
+    _add_undo(commands)
+    _add_evaluate(commands)
+    _add_report(commands)
+
+
+def _add_dedupe(commands: Any) -> None:
+    parser = commands.add_parser(
+        "dedupe",
+        help="move duplicates to a trash folder",
+        description="Show which duplicates would go; with --apply, move them to a trash folder "
+        "beside the pictures, from where `fastdup-gpu undo` brings them back.",
+    )
+    parser.add_argument(
+        "work_dir",
+        nargs="?",
+        help="folder with the results of a run; with --decisions by default the one it names",
+    )
+    parser.add_argument("--decisions", metavar="FILE", help="only what was marked in a gallery")
+    parser.add_argument(
+        "--min-distance",
+        type=float,
+        default=0.96,
+        metavar="X",
+        help="only components whose mean similarity is larger (default 0.96)",
+    )
+    parser.add_argument(
+        "--min-similarity",
+        type=float,
+        metavar="X",
+        help="split components in which not every two pictures are so similar",
+    )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--dry-run", action="store_true", help="only show (the default)")
+    action.add_argument("--apply", action="store_true", help="move the files")
+    parser.add_argument("--json", action="store_true", help="print the names as json")
+    parser.set_defaults(command=_dedupe)
+
+
+def _dedupe(args: argparse.Namespace) -> int:
+    from fastdup_gpu.analysis import components, decisions, deletion
+
+    if not args.work_dir and not args.decisions:
+        raise InvalidArgument("dedupe needs a work_dir, or --decisions with the file of a gallery")
+    with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
+        if args.decisions:
+            gone = decisions.apply_decisions(args.decisions, args.work_dir, not args.apply)
+        else:
+            found = components.find_top_components(
+                args.work_dir, min_similarity=args.min_similarity
+            )
+            gone = deletion.delete_components(
+                found, min_distance=args.min_distance, dry_run=not args.apply
+            )
+    if args.json:
+        print(json.dumps({"moved" if args.apply else "would_move": gone}))
+    return 0
+
+
+def _add_undo(commands: Any) -> None:
+    parser = commands.add_parser("undo", help="bring back files that were moved")
+    parser.add_argument("log", help="the undo.jsonl file in the trash folder")
+    parser.set_defaults(command=_undo)
+
+
+def _undo(args: argparse.Namespace) -> int:
+    from fastdup_gpu.analysis import journal
+
+    outcome = journal.undo(args.log)
+    for name, why in outcome.refused:
+        print(f"left alone: {name!r} ({why})", file=sys.stderr)
+    print(f"brought back {len(outcome.done)} file(s), left {len(outcome.refused)} alone")
+    return 1 if outcome.refused else 0
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare a run with known duplicates",
+        description="Precision and recall over all pairs of pictures, by the stored features.",
+    )
+    parser.add_argument("work_dir", help="folder with the results of a run")
+    parser.add_argument(
+        "--truth",
+        required=True,
+        metavar="CSV",
+        help="known duplicates: columns from,to (pairs) or file,group",
+    )
+    parser.add_argument(
+        "--transitive",
+        action="store_true",
+        help="pictures that pairs connect over others are duplicates as well",
+    )
+    parser.add_argument("--json", action="store_true", help="print all numbers as json")
+    parser.set_defaults(command=_evaluate)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from fastdup_gpu.analysis.evaluate import evaluate
+
+    result = evaluate(args.work_dir, args.truth, transitive=args.transitive)
+    if args.json:
+        print(json.dumps(_without_nan(result)))
+        return 0
+    for key in ("pictures", "true_pairs", "true_pairs_not_in_run"):
+        print(f"{key.replace('_', ' ')}: {result[key]}")
+    print(f"average precision: {result['average_precision']:.4f}")
+    print(f"{'threshold':>9} {'precision':>9} {'recall':>9} {'F1':>9} {'pairs':>9}")
+    for row in result["thresholds"]:
+        print(_line(row))
+    print(f"{_line(result['best'])}  <- best")
+    return 0
+
+
+def _line(row: dict[str, float]) -> str:
+    numbers = (f"{row[key]:9.4f}" for key in ("threshold", "precision", "recall", "f1"))
+    return " ".join((*numbers, f"{row['pairs']:9d}"))
+
+
+def _without_nan(value: Any) -> Any:
+    """nan, which JSON lacks, as null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _add_report(commands: Any) -> None:
+    parser = commands.add_parser("report", help="write one page with everything a run found")
+    parser.add_argument("work_dir", help="folder with the results of a run")
+    parser.add_argument(
+        "--save-path", metavar="X", help="folder or name.html (default: report.html in work_dir)"
+    )
+    parser.add_argument(
+        "--num-images", type=int, default=60, metavar="N", help="entries of each tab, 0 = all"
+    )
+    parser.set_defaults(command=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from fastdup_gpu.galleries import report
+
+    print(report.write_report(args.work_dir, args.save_path, num_images=args.num_images))
+    return 0

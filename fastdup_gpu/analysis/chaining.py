@@ -1,0 +1,45 @@
+"""Splitting components that hang together only by chains of neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdup_gpu.analysis.nearest import F32, I64, unit_rows
+
+
+def split_chain(features: F32, min_similarity: float) -> list[I64]:
+    """Groups of rows of f32[n, d] in which every two are at least `min_similarity` similar
+    (cosine): positions, ascending in each group, groups in order of their first member.
+
+    A group grows from the row that is so similar to most others (equal ones: the first), by
+    taking in the row most similar to it that fits with all members, while there is one; then
+    the next group grows from what is left. Needs no memory beyond a copy of the features.
+    """
+    rows = unit_rows(features)
+    left = np.ones(len(rows), bool)
+    popular = _count_similar(rows, min_similarity)
+    groups = []
+    while left.any():
+        seed = int(np.argmax(np.where(left, popular, -1)))
+        group = _grow(rows, seed, left, min_similarity)
+        left[group] = False
+        groups.append(np.sort(group))
+    return sorted(groups, key=lambda group: int(group[0]))
+
+
+def _count_similar(rows: F32, min_similarity: float) -> I64:
+    return np.array([np.count_nonzero(rows @ row >= min_similarity) for row in rows], np.int64)
+
+
+def _grow(rows: F32, seed: int, left: NDArray[np.bool_], min_similarity: float) -> I64:
+    to_seed = rows @ rows[seed]
+    fitting = left & (to_seed >= min_similarity)
+    fitting[seed] = False
+    group = [seed]
+    while fitting.any():
+        member = int(np.argmax(np.where(fitting, to_seed, -np.inf)))
+        group.append(member)
+        fitting &= rows @ rows[member] >= min_similarity
+        fitting[member] = False
+    return np.array(group, np.int64)

@@ -1,0 +1,134 @@
+"""Labels predicted from neighbours and clusters, and how well each label fits its neighbours."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.analysis.annotations import Labels, read_labels
+from fastdup_gpu.analysis.labels import top_k_label
+from fastdup_gpu.analysis.nearest import nearest
+from fastdup_gpu.analysis.similarity import edge_similarity
+from fastdup_gpu.formats import results
+from fastdup_gpu.formats.features import feature_paths, open_features
+
+Source = str | os.PathLike[str] | pd.DataFrame
+COLUMNS = ("prediction", "label", "filename")
+SCORE_COLUMNS = ("filename", "label", "score", "prediction", "neighbors", "distance")
+
+
+def create_knn_classifier(
+    work_dir: Source, k: int, get_label_func: Labels, threshold: float | None = None
+) -> pd.DataFrame:
+    """For each picture the label most frequent among its k most similar neighbours.
+
+    See fastdup_gpu.create_knn_classifier.
+    """
+    folder = results.work_dir_of(work_dir)
+    edges = results.read_edges(work_dir)
+    edges = edges.assign(similarity=edge_similarity(edges, folder))
+    names = _names(folder, edges)
+    named = list(dict.fromkeys([*names, *edges["to"]]))
+    labels = _labels(get_label_func, named, folder)
+    votes: dict[str, tuple[list[str], list[float]]] = defaultdict(lambda: ([], []))
+    for one, other, similarity in zip(edges["from"], edges["to"], edges["similarity"], strict=True):
+        for label in labels.get(other, ()):
+            voters, weights = votes[one]
+            voters.append(label)
+            weights.append(similarity)
+    predictions = [top_k_label(*votes[name], k, threshold) for name in names]
+    return _table(predictions, labels, names)
+
+
+def create_kmeans_classifier(
+    work_dir: str | os.PathLike[str],
+    k: int,
+    get_label_func: Labels,
+    threshold: float | None = None,
+) -> pd.DataFrame:
+    """For each picture the label most frequent in its k-means cluster.
+
+    See fastdup_gpu.create_kmeans_classifier.
+    """
+    assigned = results.read_kmeans(work_dir).drop_duplicates("index")
+    names = list(assigned["filename"])
+    labels = _labels(get_label_func, names, results.work_dir_of(work_dir))
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for cluster, name in zip(assigned["cluster"], names, strict=True):
+        counts[int(cluster)].update(labels.get(name, ()))
+    winners = {cluster: _most_frequent(count) for cluster, count in counts.items()}
+    return _table([winners[int(c)] for c in assigned["cluster"]], labels, names)
+
+
+def label_scores(
+    work_dir: str | os.PathLike[str], get_label_func: Labels, k: int = 10
+) -> pd.DataFrame:
+    """How well the label of each picture fits those of its k nearest by stored features.
+
+    See fastdup_gpu.label_scores.
+    """
+    if k < 1:
+        raise InvalidArgument(f"k={k!r}: expected a whole number of 1 or more")
+    stored = open_features(feature_paths(Path(work_dir))[0])
+    names = stored.filenames
+    known = _labels(get_label_func, names, Path(work_dir))
+    labels = [known.get(name, []) for name in names]
+    used = np.array([i for i, own in enumerate(labels) if own], np.int64)
+    ids, values = nearest(stored.matrix[used], k)
+    rows = []
+    for row, (own_ids, own_values) in enumerate(zip(used[ids].tolist(), values, strict=True)):
+        own = labels[used[row]]
+        around = [labels[i] for i in own_ids]
+        rows.append((names[used[row]], _shown(own), *_score(own, around, own_values.tolist())))
+    table = pd.DataFrame(rows, columns=pd.Index(SCORE_COLUMNS))
+    return table.sort_values(["score", "distance"], ascending=[True, False], ignore_index=True)
+
+
+def _score(
+    own: Sequence[str], around: Sequence[Sequence[str]], similarities: Sequence[float]
+) -> tuple[float, str | None, int, float]:
+    """score, prediction, number of neighbours, their mean similarity."""
+    same = sum(bool(set(own) & set(other)) for other in around)
+    pairs = [(x, s) for other, s in zip(around, similarities, strict=True) for x in other]
+    prediction = top_k_label([x for x, _ in pairs], [s for _, s in pairs], max(len(pairs), 1))
+    mean = float(np.mean(similarities)) if similarities else float("nan")
+    return 100.0 * same / max(len(around), 1), prediction, len(around), mean
+
+
+def _names(folder: Path | None, edges: pd.DataFrame) -> list[str]:
+    """All pictures of the run, or, where it is not known, all that have neighbours."""
+    if folder is not None and feature_paths(folder)[1].is_file():
+        known = results.read_filenames(folder)
+        if set(known) >= set(edges["from"]):
+            return known
+    return list(dict.fromkeys(edges["from"]))
+
+
+def _labels(given: Labels, names: Sequence[str], folder: Path | None) -> dict[str, list[str]]:
+    labels = read_labels(given, names, folder)
+    if labels is None:
+        raise InvalidArgument("get_label_func is None; a classifier learns from labels")
+    return dict(zip(names, labels, strict=True))
+
+
+def _most_frequent(counts: Counter[str]) -> str | None:
+    return min(counts, key=lambda label: (-counts[label], label), default=None)
+
+
+def _shown(labels: Sequence[str]) -> str | list[str] | None:
+    if len(labels) == 1:
+        return labels[0]
+    return list(labels) or None
+
+
+def _table(
+    predictions: Sequence[str | None], labels: dict[str, list[str]], names: Sequence[str]
+) -> pd.DataFrame:
+    rows = zip(predictions, (_shown(labels[name]) for name in names), names, strict=True)
+    return pd.DataFrame(list(rows), columns=pd.Index(COLUMNS), dtype=object)

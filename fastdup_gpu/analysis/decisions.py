@@ -1,0 +1,75 @@
+"""What a person ticked in a gallery: a json file of pictures to take away."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.analysis import removal
+from fastdup_gpu.analysis.deletion import finish
+from fastdup_gpu.analysis.removal import Item, Origin
+from fastdup_gpu.formats import results
+
+FORMAT = "fastdup-gpu decisions 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The `names` to delete, each once, and the `work_dir` that the gallery was made from, ''
+    where it did not know."""
+
+    names: list[str]
+    work_dir: str
+
+
+def apply_decisions(
+    decisions: str | os.PathLike[str],
+    work_dir: str | os.PathLike[str] | None = None,
+    dry_run: bool = True,
+) -> list[str]:
+    """Move the pictures that a decision file names to the trash; the names that go.
+
+    Only pictures of the run in `work_dir` (by default the one that the file names) are touched,
+    whatever the file says; with `dry_run` what would go is printed. Raises FormatError for
+    another file.
+    """
+    read = read_decisions(Path(decisions))
+    folder = Path(work_dir or read.work_dir)
+    if not work_dir and not read.work_dir:
+        raise InvalidArgument(
+            f"{os.fspath(decisions)!r} names no work_dir; give the one of the run"
+        )
+    names, known = read.names, set(results.read_filenames(folder))
+    strangers = [(name, "it is no picture of this run") for name in names if name not in known]
+    items = [Item(name, name) for name in names if name in known]
+    going, refused = removal.sort_out(items, Origin(folder))
+    return finish(going, strangers + refused, dry_run)
+
+
+def read_decisions(path: Path) -> Decisions:
+    """What a decision file holds. A name that is not UTF-8 stands there as the hex digits of its
+    bytes (`bytes_hex`)."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f'no "format": {FORMAT!r}')
+        names = list(dict.fromkeys(_name(entry) for entry in content["delete"]))
+        return Decisions(names, str(content.get("work_dir") or ""))
+    except FileNotFoundError as error:
+        raise InvalidArgument(f"{str(path)!r} does not exist; give a decision file") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{str(path)!r} is no decision file of a gallery ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _name(entry: Mapping[str, str]) -> str:
+    if "bytes_hex" in entry:
+        return os.fsdecode(bytes.fromhex(entry["bytes_hex"]))
+    if not isinstance(entry["name"], str):
+        raise TypeError(f"{entry['name']!r} is no name")
+    return entry["name"]

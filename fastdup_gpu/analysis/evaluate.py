@@ -1,0 +1,196 @@
+"""How well a run finds what a person knows to be duplicates."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.analysis.matching import find_row, rows_by_base
+from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
+from fastdup_gpu.formats.features import locate, open_features
+from fastdup_gpu.formats.files import read_csv
+
+THRESHOLDS = tuple(round(0.5 + 0.01 * step, 2) for step in range(51))
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The pairs of rows known to be duplicates, smaller row first, and how many known pairs
+    have a picture that is not in the run."""
+
+    pairs: list[Pair]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """At each of `limits`, ascending: how many of all pairs, and how many of the `known` true
+    pairs, are at least so similar."""
+
+    limits: F32
+    pairs: I64
+    hits: I64
+    known: int
+
+    def row(self, at: int) -> dict[str, float]:
+        """Precision, recall and F1 at one limit."""
+        pairs, hits = int(self.pairs[at]), int(self.hits[at])
+        return {
+            "threshold": round(float(self.limits[at]), 6),
+            "precision": hits / pairs if pairs else float("nan"),
+            "recall": hits / self.known,
+            "f1": 2 * hits / (pairs + self.known),
+            "pairs": pairs,
+        }
+
+
+def evaluate(
+    work_dir: str | os.PathLike[str],
+    truth_csv: str | os.PathLike[str],
+    thresholds: Sequence[float] = THRESHOLDS,
+    *,
+    transitive: bool = False,
+) -> dict[str, Any]:
+    """Precision and recall of similarity as a sign of duplicates, over all pairs of pictures.
+
+    See fastdup_gpu.evaluate.
+    """
+    stored = open_features(locate(Path(work_dir)))
+    truth = read_truth(Path(truth_csv), stored.filenames, transitive=transitive)
+    rows = unit_rows(stored.matrix)
+    wanted = np.unique(np.array(thresholds, np.float32))
+    curve = _curve(rows, truth, wanted)
+    return {
+        "pictures": len(rows),
+        "true_pairs": curve.known,
+        "true_pairs_not_in_run": truth.missing,
+        "average_precision": _average_precision(curve),
+        "best": curve.row(_best(curve)),
+        "thresholds": [curve.row(int(at)) for at in np.searchsorted(curve.limits, wanted)],
+    }
+
+
+def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False) -> Truth:
+    """Pairs from a csv with the columns `from,to`, or `file,group` (every two of a group).
+
+    Names are matched with those of the run by the longest path they end with in common. With a
+    column `verdict` only the rows count in which it starts with 'duplicate'. `transitive` adds
+    the pairs that others connect.
+    """
+    header, rows = read_csv(path)
+    by_base = rows_by_base(filenames)
+    if {"from", "to"} <= set(header):
+        named = _named_pairs(header, rows, path)
+    elif {"file", "group"} <= set(header):
+        named = _grouped_pairs(header, rows, path)
+    else:
+        raise FormatError(f"{path} has the columns {header}; expected from,to or file,group")
+    if transitive:
+        named = _connected(named)
+    pairs, missing = set(), set()
+    for one, other in named:
+        a, b = find_row(one, filenames, by_base), find_row(other, filenames, by_base)
+        if a is None or b is None:
+            missing.add(frozenset((one, other)))
+        elif a != b:
+            pairs.add((min(a, b), max(a, b)))
+    if not pairs:
+        raise InvalidArgument(f"{path} names no pair of pictures of this run")
+    return Truth(sorted(pairs), len(missing))
+
+
+def _named_pairs(
+    header: Sequence[str], rows: Iterable[Sequence[str]], path: Path
+) -> Iterator[tuple[str, str]]:
+    columns = [header.index(name) for name in ("from", "to")]
+    verdict = header.index("verdict") if "verdict" in header else None
+    for row in filter(None, rows):
+        if len(row) != len(header):
+            raise FormatError(f"{path} has a row of {len(row)} cells under {len(header)} names")
+        if verdict is None or row[verdict].startswith("duplicate"):
+            yield row[columns[0]], row[columns[1]]
+
+
+def _grouped_pairs(
+    header: Sequence[str], rows: Iterable[Sequence[str]], path: Path
+) -> Iterator[tuple[str, str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in filter(None, rows):
+        if len(row) != len(header):
+            raise FormatError(f"{path} has a row of {len(row)} cells under {len(header)} names")
+        if row[header.index("group")]:
+            groups[row[header.index("group")]].append(row[header.index("file")])
+    for members in groups.values():
+        yield from combinations(members, 2)
+
+
+def _connected(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Every two names that a path of pairs leads between."""
+    group_of: dict[str, list[str]] = {}
+    for one, other in pairs:
+        mine, theirs = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
+        if mine is not theirs:
+            mine += theirs
+            group_of.update(dict.fromkeys(theirs, mine))
+    for members in {id(group): group for group in group_of.values()}.values():
+        yield from combinations(members, 2)
+
+
+def _curve(rows: F32, truth: Truth, wanted: F32) -> Curve:
+    """Two passes over all pairs, so that a true pair is compared with the very number that it
+    is counted by."""
+    similarities = np.sort(_of_pairs(rows, truth.pairs))
+    limits = np.unique(np.concatenate([similarities, wanted]))
+    hits = len(similarities) - np.searchsorted(similarities, limits, side="left")
+    known = len(truth.pairs) + truth.missing
+    return Curve(limits, _count_from(rows, limits), hits, known)
+
+
+def _of_pairs(rows: F32, pairs: Sequence[Pair]) -> F32:
+    """f32[p]: the similarity of each pair; pairs ascend."""
+    ends = np.array(pairs, np.int64)
+    values = np.empty(len(ends), np.float32)
+    for first, block in blocks(rows):
+        inside = (ends[:, 0] >= first) & (ends[:, 0] < first + len(block))
+        values[inside] = block[ends[inside, 0] - first, ends[inside, 1]]
+    return values
+
+
+def _count_from(rows: F32, limits: F32) -> I64:
+    """i64[t]: how many pairs are at least as similar as each of `limits`, ascending."""
+    counts = np.zeros(len(limits), np.int64)
+    for first, block in blocks(rows):
+        above = _upper(block, first)
+        above = above[above >= limits[0]]
+        bins = np.searchsorted(limits, above, side="right") - 1
+        counts += np.bincount(bins, minlength=len(limits))
+    return np.cumsum(counts[::-1])[::-1]
+
+
+def _upper(block: F32, first: int) -> NDArray[np.float32]:
+    """The pairs of a block whose second row comes after the first, each pair once."""
+    parts = [row[first + i + 1 :] for i, row in enumerate(block)]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def _average_precision(curve: Curve) -> float:
+    """The mean over true pairs of the precision at their similarity; 0 for pairs not in the
+    run."""
+    found = -np.diff(curve.hits, append=0)
+    return float(np.sum(found * curve.hits / np.maximum(curve.pairs, 1)) / curve.known)
+
+
+def _best(curve: Curve) -> int:
+    """Where F1 is largest; of equal ones the largest limit."""
+    scores = 2 * curve.hits / (curve.pairs + curve.known)
+    return len(scores) - 1 - int(np.argmax(scores[::-1]))

@@ -1,0 +1,107 @@
+"""What all exports have in common: the files and labels given, and reading the pictures."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from fastdup_gpu._errors import InputError, InvalidArgument
+from fastdup_gpu.analysis.annotations import as_labels
+from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.sources.pixels import relaxed_limits
+
+_log = logging.getLogger(__name__)
+_STEM = 60
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One picture to export: `position` in the list given, `name`, `labels`."""
+
+    position: int
+    name: str
+    labels: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture read: its `entry`, its bytes as stored, its size in pixels when shown upright,
+    the usual `extension` of its format (with the dot)."""
+
+    entry: Entry
+    data: bytes
+    width: int
+    height: int
+    extension: str
+
+
+def entries(files: Iterable[object] | str, labels: object) -> list[Entry]:
+    """Files and labels as given to an export: lists of one length, a column of a table, or a
+    single text, which as a label counts for all files. A label may be None or a list."""
+    given = [files] if isinstance(files, str | os.PathLike) else list(files)
+    names = [os.fsdecode(name) if isinstance(name, os.PathLike) else str(name) for name in given]
+    if labels is None or isinstance(labels, str):
+        return [Entry(i, name, as_labels(labels)) for i, name in enumerate(names)]
+    own = list(labels) if isinstance(labels, Iterable) else []
+    if len(own) != len(names):
+        raise InvalidArgument(f"labels has {len(own)} entries for {len(names)} files")
+    pairs = zip(names, own, strict=True)
+    return [Entry(i, name, as_labels(label)) for i, (name, label) in enumerate(pairs)]
+
+
+def read_all(asked: Sequence[Entry]) -> Iterator[Picture]:
+    """The pictures that can be read, one at a time; a warning for each other. Raises InputError
+    where none can."""
+    count = 0
+    for entry in asked:
+        picture = _read(entry)
+        if isinstance(picture, str):
+            _log.warning("left out of the export: %r (%s)", entry.name, picture)
+            continue
+        count += 1
+        yield picture
+    if not count:
+        raise InputError(f"none of the {len(asked)} files can be read, so nothing was exported")
+
+
+def class_names(asked: Iterable[Entry]) -> list[str]:
+    """All labels, sorted."""
+    return sorted({label for entry in asked for label in entry.labels})
+
+
+def plain_stem(name: str) -> str:
+    """The last part of a name without its extension, in characters that every system takes."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    stem = base.rpartition(".")[0] or base
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", stem)[:_STEM]
+
+
+def color_of(label: str) -> str:
+    """A colour that is always the same for a label, as #rrggbb, bright enough on black."""
+    bits = zlib.crc32(label.encode("utf-8", "surrogateescape"))
+    return "#" + "".join(f"{64 + (bits >> shift) % 192:02x}" for shift in (0, 8, 16))
+
+
+def _read(entry: Entry) -> Picture | str:
+    from PIL import Image
+
+    try:
+        data = read_by_name(entry.name)
+        with relaxed_limits(), Image.open(io.BytesIO(data)) as image:
+            width, height, kind = image.width, image.height, str(image.format)
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
+        return f"{type(error).__name__}: {error}"
+    if turned:
+        width, height = height, width
+    return Picture(entry, data, width, height, _extension(kind))
+
+
+def _extension(kind: str) -> str:
+    return {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}.get(kind, f".{kind.lower()}")

@@ -1,0 +1,93 @@
+"""Pictures and labels as Pascal VOC xml, a file each, as labelImg reads and writes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from itertools import chain, count
+from pathlib import Path
+
+from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
+from fastdup_gpu.formats.files import prepare_folder, replacing
+
+CLASSES = "classes.txt"
+# What XML 1.0 cannot hold, lone surrogates included.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def export_to_labelImg(
+    files: Iterable[object] | str, labels: object, save_path: str | os.PathLike[str]
+) -> list[int]:
+    """Write one xml for each picture, and classes.txt; the positions in `files` of those written.
+
+    See fastdup_gpu.export_to_labelImg.
+    """
+    asked = entries(files, labels)
+    folder = Path(save_path)
+    prepare_folder(folder)
+    names = xml_names([entry.name for entry in asked])
+    done = []
+    for picture in read_all(asked):
+        target = folder / names[picture.entry.position]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target, "wb") as stream:
+            ET.ElementTree(_annotation(picture)).write(stream, "utf-8", xml_declaration=False)
+        done.append(picture.entry.position)
+    with replacing(folder / CLASSES) as stream:
+        stream.writelines(" ".join(label.split()) + "\n" for label in class_names(asked))
+    return done
+
+
+def xml_names(files: Sequence[str]) -> list[str]:
+    """For each file the path of its xml: the sub-folders below the folder that all have in
+    common, and the name with .xml for its extension; where two would be the same, the later one
+    keeps its extension (`a.png.xml`), or gets a number."""
+    places = [Path(os.path.normpath(Path(name).absolute())) for name in files]
+    root = os.path.commonpath([place.parent for place in places]) if places else ""
+    taken: set[str] = set()
+    names = []
+    for place in places:
+        inside = str(place.relative_to(root))
+        plain = str(place.with_suffix("").relative_to(root))
+        numbered = (f"{inside}.{number}" for number in count(2))
+        names.append(next(c for c in chain((plain, inside), numbered) if c not in taken))
+        taken.add(names[-1])
+    return [f"{name}.xml" for name in names]
+
+
+def _annotation(picture: Picture) -> ET.Element:
+    place = Path(picture.entry.name).absolute()
+    root = ET.Element("annotation")
+    _add(root, "folder", place.parent.name)
+    _add(root, "filename", place.name)
+    _add(root, "path", place)
+    _add(ET.SubElement(root, "source"), "database", "Unknown")
+    size = ET.SubElement(root, "size")
+    _add(size, "width", picture.width)
+    _add(size, "height", picture.height)
+    _add(size, "depth", 3)
+    _add(root, "segmented", 0)
+    for label in picture.entry.labels:
+        _add_object(root, label, picture)
+    ET.indent(root, "\t")
+    return root
+
+
+def _add_object(root: ET.Element, label: str, picture: Picture) -> None:
+    """A label of the whole picture is a box around all of it."""
+    shape = ET.SubElement(root, "object")
+    _add(shape, "name", label)
+    _add(shape, "pose", "Unspecified")
+    _add(shape, "truncated", 0)
+    _add(shape, "difficult", 0)
+    box = ET.SubElement(shape, "bndbox")
+    _add(box, "xmin", 1)
+    _add(box, "ymin", 1)
+    _add(box, "xmax", picture.width)
+    _add(box, "ymax", picture.height)
+
+
+def _add(parent: ET.Element, tag: str, value: object) -> None:
+    ET.SubElement(parent, tag).text = _FORBIDDEN.sub("\ufffd", str(value))

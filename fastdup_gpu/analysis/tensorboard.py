@@ -1,0 +1,211 @@
+"""Features as an embedding of TensorBoard's projector, with a sprite image of the pictures."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu.analysis.annotations import Labels, read_labels
+from fastdup_gpu.formats.features import locate, open_features
+from fastdup_gpu.formats.files import prepare_folder, replacing
+from fastdup_gpu.formats.names import DEFAULT_DIM
+from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_SIDE = 8192  # the largest sprite that TensorBoard loads
+DEFAULT_CELL = 100
+SPRITE, FEATURES, METADATA = "sprite.png", "features.tsv", "metadata.tsv"
+CONFIG = "projector_config.pbtxt"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """`columns` pictures a row, each `width` x `height` pixels."""
+
+    columns: int
+    width: int
+    height: int
+
+    def place(self, position: int) -> tuple[int, int]:
+        """Where the picture at a position of the list has its top left corner."""
+        row, column = divmod(position, self.columns)
+        return column * self.width, row * self.height
+
+
+def export_to_tensorboard_projector(
+    work_dir: str | os.PathLike[str],
+    log_dir: str | os.PathLike[str],
+    sample_size: int = 900,
+    sample_method: str = "random",
+    with_images: bool = True,
+    get_label_func: Labels = None,
+    d: int = DEFAULT_DIM,
+    file_list: Sequence[str] | None = None,
+) -> None:
+    """Write a sample of the features, with labels and pictures, for the projector.
+
+    See fastdup_gpu.export_to_tensorboard_projector.
+    """
+    if sample_method != "random":
+        raise choose("sample_method", sample_method, ["random"])
+    stored = open_features(locate(Path(work_dir)), d)
+    names = stored.filenames if file_list is None else [os.fspath(name) for name in file_list]
+    if len(names) != len(stored.filenames):
+        raise InvalidArgument(
+            f"file_list has {len(names)} names for {len(stored.filenames)} features; give one for "
+            "each row of the features csv, in its order"
+        )
+    rows = _sample(len(names), sample_size)
+    folder = Path(log_dir)
+    prepare_folder(folder)
+    sample = [names[row] for row in rows]
+    labels = read_labels(get_label_func, [stored.filenames[row] for row in rows], work_dir)
+    with replacing(folder / FEATURES) as stream:
+        for row in rows:
+            stream.write("\t".join(f"{x:.7g}" for x in stored.matrix[row].tolist()) + "\n")
+    _write_metadata(folder / METADATA, sample, labels)
+    grid = _grid(len(rows)) if with_images else None
+    if grid is not None:
+        write_sprite(sample, grid, folder / SPRITE)
+    _write_config(folder / CONFIG, grid)
+
+
+def generate_sprite_image(
+    img_list: Sequence[str],
+    sample_size: int,
+    log_dir: str | os.PathLike[str],
+    get_label_func: Labels = None,
+    h: int = 0,
+    w: int = 0,
+    alternative_filename: str | os.PathLike[str] | None = None,
+    alternative_width: int | None = None,
+    max_width: int | None = None,
+) -> tuple[str, list[str]]:
+    """Draw pictures into the cells of one; (its path, a label for each picture).
+
+    See fastdup_gpu.generate_sprite_image.
+    """
+    names = [os.fspath(name) for name in img_list][: _at_least(1, "sample_size", sample_size)]
+    if not names:
+        raise InvalidArgument("img_list is empty; give file names of pictures")
+    folder = Path(log_dir)
+    prepare_folder(folder)
+    grid = _grid(len(names), h, w, alternative_width, max_width)
+    path = folder / (alternative_filename or SPRITE)
+    write_sprite(names, grid, path)
+    labels = read_labels(get_label_func, names)
+    return str(path), names if labels is None else [", ".join(own) for own in labels]
+
+
+def write_sprite(names: Sequence[str], grid: Grid, path: Path) -> None:
+    """Draw each picture, whole and in proportion, into its cell; one that cannot be read leaves
+    it white, so that positions stay right. The image has as many rows as columns where the
+    number of columns was not chosen by hand."""
+    from PIL import Image
+
+    rows = max(math.ceil(len(names) / grid.columns), 1)
+    if grid.columns == _side(len(names)):
+        rows = grid.columns  # the projector takes the image for a square of cells
+    sheet = Image.new("RGB", (grid.columns * grid.width, rows * grid.height), "white")
+    with relaxed_limits():
+        for position, name in enumerate(names):
+            cell = _cell(name, grid)
+            if cell is not None:
+                sheet.paste(cell, grid.place(position))
+    with replacing(path, "wb") as stream:
+        sheet.save(stream, "JPEG" if path.suffix.lower() in (".jpg", ".jpeg") else "PNG")
+
+
+def _cell(name: str, grid: Grid) -> Image.Image | None:
+    from PIL import ImageOps
+
+    try:
+        picture = read_upright(read_by_name(name))
+    except (OSError, ValueError) as error:
+        picture = str(error)
+    if isinstance(picture, str):
+        _log.warning("left out of the sprite: %r (%s)", name, picture)
+        return None
+    return ImageOps.pad(picture, (grid.width, grid.height), color="white")
+
+
+def _grid(
+    count: int,
+    height: int = 0,
+    width: int = 0,
+    columns: int | None = None,
+    max_width: int | None = None,
+) -> Grid:
+    """A grid for `count` pictures within `max_width` and TensorBoard's limit."""
+    wide = _side(count) if columns is None else _at_least(1, "alternative_width", columns)
+    high = max(math.ceil(count / wide), wide if columns is None else 1)
+    limit = min(MAX_SIDE, max_width or MAX_SIDE)
+    width, height = _at_least(0, "w", width), _at_least(0, "h", height)
+    width, height = width or height or DEFAULT_CELL, height or width or DEFAULT_CELL
+    shrink = min(1.0, limit / (width * wide), MAX_SIDE / (height * high))
+    grid = Grid(wide, int(width * shrink), int(height * shrink))
+    if grid.width < 1 or grid.height < 1:
+        raise InvalidArgument(
+            f"{count} pictures in rows of {wide} do not fit into {limit} x {MAX_SIDE} pixels; "
+            "give a smaller sample_size"
+        )
+    return grid
+
+
+def _side(count: int) -> int:
+    return max(math.isqrt(max(count - 1, 0)) + 1, 1)
+
+
+def _sample(count: int, size: int) -> list[int]:
+    """Rows drawn at random, the same ones every time, in ascending order."""
+    wanted = min(_at_least(1, "sample_size", size), count)
+    return sorted(random.Random(0).sample(range(count), wanted))
+
+
+def _at_least(least: int, argument: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidArgument(f"{argument}={value!r}: expected a whole number of {least} or more")
+    return int(value)
+
+
+def _write_metadata(path: Path, names: Sequence[str], labels: list[list[str]] | None) -> None:
+    """Two columns, so that the first row is taken for the header it is."""
+    shown = [""] * len(names) if labels is None else [", ".join(own) for own in labels]
+    with replacing(path) as stream:
+        stream.write("label\tfilename\n")
+        for label, name in zip(shown, names, strict=True):
+            stream.write(f"{_in_a_cell(label)}\t{_in_a_cell(name)}\n")
+
+
+def _in_a_cell(text: str) -> str:
+    """Without what ends a cell, and in valid UTF-8."""
+    clean = " ".join(text.splitlines()).replace("\t", " ")
+    return clean.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _write_config(path: Path, grid: Grid | None) -> None:
+    sprite = (
+        f'  sprite {{\n    image_path: "{SPRITE}"\n    single_image_dim: {grid.width}\n'
+        f"    single_image_dim: {grid.height}\n  }}\n"
+        if grid
+        else ""
+    )
+    with replacing(path) as stream:
+        stream.write(
+            'embeddings {\n  tensor_name: "fastdup"\n'
+            f'  tensor_path: "{FEATURES}"\n  metadata_path: "{METADATA}"\n{sprite}}}\n'
+        )

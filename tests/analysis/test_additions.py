@@ -1,0 +1,19 @@
+"""What is public here and not in the V0.2xx API is declared, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+from spec import make_signatures
+from spec.differences import ADDITIONS
+
+import fastdup_gpu
+
+
+def test_additions_are_declared():
+    originals = {
+        f["name"] for f in json.loads(make_signatures.SNAPSHOT.read_text(encoding="utf-8"))
+    }
+    ours = {n for n in fastdup_gpu.__all__ if inspect.isfunction(getattr(fastdup_gpu, n))}
+    assert ours - originals == set(ADDITIONS)

@@ -1,0 +1,89 @@
+"""The decision file of a gallery, applied."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+import fastdup_gpu as fastdup
+from fastdup_gpu.analysis.decisions import FORMAT, apply_decisions
+
+from .made import HOSTILE, logs, picture, tree, work_dir
+
+
+@pytest.fixture
+def run(tmp_path):
+    names = [picture(tmp_path / "data" / name, i) for i, name in enumerate(HOSTILE)]
+    return work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+
+
+def decisions(tmp_path, entries, **changes):
+    path = tmp_path / "decisions.json"
+    content = {"format": FORMAT, "work_dir": "anywhere", "delete": entries} | changes
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def entry(name):
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return {"name": ascii(name), "bytes_hex": os.fsencode(name).hex()}
+    return {"name": name}
+
+
+def test_ticked_pictures_go_and_come_back(run, tmp_path):
+    before = tree(tmp_path / "data")
+    names = [str(tmp_path / "data" / name) for name in HOSTILE[:5]]
+    path = decisions(tmp_path, [entry(name) for name in [*names, names[0]]])
+    assert apply_decisions(path, run) == names
+    assert tree(tmp_path / "data") == before
+    assert apply_decisions(path, run, dry_run=False) == names
+    assert set(tree(tmp_path / "data")) == set(HOSTILE[5:])
+    fastdup.undo_deletion(logs(tmp_path)[0])
+    assert tree(tmp_path / "data") == before
+
+
+def test_files_that_are_no_picture_of_the_run_are_safe(run, tmp_path, caplog):
+    (tmp_path / "precious.txt").write_text("mine")
+    inside = str(tmp_path / "data" / HOSTILE[0])
+    given = [{"name": str(tmp_path / "precious.txt")}, {"name": "/etc/passwd"}, {"name": inside}]
+    assert apply_decisions(decisions(tmp_path, given), run, dry_run=False) == [inside]
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+    assert "no picture of this run" in caplog.text
+
+
+def test_run_that_the_file_names(run, tmp_path):
+    name = str(tmp_path / "data" / HOSTILE[0])
+    path = decisions(tmp_path, [{"name": name}], work_dir=str(run))
+    assert apply_decisions(path) == [name]
+    with pytest.raises(fastdup.InvalidArgument, match="names no work_dir"):
+        apply_decisions(decisions(tmp_path, [{"name": name}], work_dir=""))
+
+
+def test_changed_pictures_stay(run, tmp_path):
+    name = picture(tmp_path / "data" / HOSTILE[0], 5, (60, 60))
+    assert apply_decisions(decisions(tmp_path, [{"name": name}]), run, dry_run=False) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "fastdup-gpu decisions 2"},
+        {"delete": None},
+        {"delete": [{}]},
+        {"delete": [{"name": 3}]},
+        {"delete": [{"bytes_hex": "xyz"}]},
+        {"delete": ["name"]},
+    ],
+)
+def test_other_files(run, tmp_path, changes):
+    with pytest.raises(fastdup.FormatError, match="decision file"):
+        apply_decisions(decisions(tmp_path, [], **changes), run)
+
+
+def test_missing_file(run, tmp_path):
+    with pytest.raises(fastdup.InvalidArgument, match="does not exist"):
+        apply_decisions(tmp_path / "none.json", run)

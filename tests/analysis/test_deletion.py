@@ -1,0 +1,286 @@
+"""Deletion of components: what goes, what stays, and that it all can come back."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import fastdup_gpu as fastdup
+
+from .made import HOSTILE, logs, picture, tree, work_dir, write_csv, write_stats
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Component 0: a.png (small), b.png (large), c.png (small); 3: d.png, e.png; 5: alone.png."""
+    data = tmp_path / "data"
+    sizes = {"a": (20, 16), "b": (40, 30), "c": (20, 16), "d": (20, 16), "e": (20, 16)}
+    names = [picture(data / f"{n}.png", i, size) for i, (n, size) in enumerate(sizes.items())]
+    names.append(picture(data / "alone.png", 9))
+    return work_dir(tmp_path / "out", dict(zip(names, [0, 0, 0, 3, 3, 5], strict=True)))
+
+
+def short(names):
+    return [Path(name).stem for name in names]
+
+
+def test_dry_run_prints_and_changes_nothing(run, tmp_path, capsys):
+    before = tree(tmp_path)
+    gone = fastdup.delete_components(fastdup.find_top_components(run))
+    assert sorted(short(gone)) == ["a", "c", "e"]
+    assert tree(tmp_path) == before
+    assert not logs(tmp_path)
+    assert not (tmp_path / "data" / ".fastdup-trash").exists()
+    out = capsys.readouterr().out
+    assert all(f"would move to the trash: {name!r}\n" in out for name in gone)
+
+
+def test_largest_stays_and_the_rest_comes_back(run, tmp_path):
+    before = tree(tmp_path)
+    gone = fastdup.delete_components(fastdup.find_top_components(run), dry_run=False)
+    assert sorted(short(gone)) == ["a", "c", "e"]
+    assert sorted(tree(tmp_path / "data")) == ["alone.png", "b.png", "d.png"]
+    (log,) = logs(tmp_path)
+    assert log.parent.parent == tmp_path / "data" / ".fastdup-trash"
+    assert sorted(fastdup.undo_deletion(log)) == sorted(gone)
+    assert tree(tmp_path) == before
+
+
+def test_bytes_then_name_decide_between_equal_pictures(tmp_path):
+    names = [picture(tmp_path / "d" / n, 1) for n in ("z.png", "m.png", "k.png")]
+    with Path(names[0]).open("ab") as stream:
+        stream.write(b"more bytes")
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert short(fastdup.delete_components(fastdup.find_top_components(found))) == ["m", "k"]
+    names = [picture(tmp_path / "d" / n, 1) for n in ("z.png", "m.png", "k.png")]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert short(fastdup.delete_components(fastdup.find_top_components(found))) == ["z", "m"]
+
+
+def test_how_all_keeps_nothing(run):
+    gone = fastdup.delete_components(fastdup.find_top_components(run), how="all")
+    assert sorted(short(gone)) == ["a", "b", "c", "d", "e"]
+
+
+def test_to_delete_and_min_distance(run):
+    table = fastdup.find_top_components(run)
+    assert short(fastdup.delete_components(table, [3])) == ["e"]
+    assert fastdup.delete_components(table, []) == []
+    assert fastdup.delete_components(table, min_distance=0.99) == []
+    assert len(fastdup.delete_components(table, min_distance=0.98)) == 3
+    assert len(fastdup.delete_components(table[table["distance"] > 0.9])) == 3
+    with pytest.raises(fastdup.InvalidArgument, match="component 5"):
+        fastdup.delete_components(table, np.array([5]))
+
+
+def test_rows_of_the_table_keep_the_run_in_mind(run, tmp_path):
+    (tmp_path / "data" / "e.png").write_bytes(b"changed")
+    table = fastdup.find_top_components(run)
+    assert "e" not in short(fastdup.delete_components(table[table["len"] == 2]))
+
+
+def test_changed_missing_and_odd_files_stay(tmp_path, caplog, capsys):
+    data = tmp_path / "data"
+    kinds = ["best", "changed", "gone", "folder", "broken_link", "same"]
+    names = [picture(data / f"{n}.png", i) for i, n in enumerate(kinds)]
+    with Path(names[0]).open("ab") as stream:
+        stream.write(b"best: most bytes")
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    picture(data / "changed.png", 77, (30, 30))
+    for name in ("gone", "folder", "broken_link"):
+        (data / f"{name}.png").unlink()
+    (data / "folder.png").mkdir()
+    (data / "broken_link.png").symlink_to("nowhere")
+    table = fastdup.find_top_components(found)
+    assert short(fastdup.delete_components(table, dry_run=True)) == ["same"]
+    out = capsys.readouterr().out
+    for name, why in {
+        "changed": "changed since the run",
+        "gone": "no such file",
+        "folder": "no regular file",
+        "broken_link": "leads nowhere",
+    }.items():
+        assert any(f"{name}.png" in line and why in line for line in out.splitlines()), name
+    assert short(fastdup.delete_components(table, dry_run=False)) == ["same"]
+    assert "changed.png" in caplog.text
+    assert (data / "changed.png").exists()
+
+
+def test_missing_best_does_not_take_the_rest_along(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", 0, (20 + i, 20)) for i, n in enumerate("abc")]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    Path(names[2]).unlink()
+    assert short(fastdup.delete_components(fastdup.find_top_components(found))) == ["a"]
+    Path(names[1]).write_bytes(b"another picture now")
+    assert fastdup.delete_components(fastdup.find_top_components(found)) == []
+
+
+def test_without_statistics_the_time_of_the_run_counts(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", 0) for n in "abc"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    (found / "atrain_stats.csv").unlink()
+    later = time.time() + 100
+    os.utime(names[1], (later, later))
+    table = fastdup.find_top_components(found)
+    assert short(fastdup.delete_components(table)) == ["c"]
+
+
+def test_hostile_names(tmp_path):
+    data = tmp_path / "data"
+    names = [picture(data / n, 0) for n in HOSTILE] + [picture(data / "kept.png", 1, (90, 90))]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    before = tree(tmp_path)
+    gone = fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)
+    assert gone == names[:-1]
+    assert list(tree(data)) == ["kept.png"]
+    fastdup.undo_deletion(logs(tmp_path)[0])
+    assert tree(tmp_path) == before
+
+
+def test_same_names_in_different_folders(tmp_path):
+    names = [picture(tmp_path / "data" / d / "x.png", i) for i, d in enumerate(("p", "q", "r/s"))]
+    names.append(picture(tmp_path / "data" / "big.png", 5, (80, 80)))
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    before = tree(tmp_path)
+    assert len(fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)) == 3
+    assert list(tree(tmp_path / "data")) == ["big.png"]
+    fastdup.undo_deletion(logs(tmp_path)[0])
+    assert tree(tmp_path) == before
+
+
+def test_relative_names_mean_files_below_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [picture(Path("data") / f"{n}.png", 0) for n in "ab"]
+    found = work_dir(Path("out"), dict.fromkeys(names, 0))
+    gone = fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)
+    assert gone == ["data/b.png"]
+    assert sorted(path.name for path in Path("data").iterdir()) == [".fastdup-trash", "a.png"]
+
+
+def test_file_seen_under_two_names_is_not_its_own_duplicate(tmp_path):
+    picture(tmp_path / "real" / "a.png", 0)
+    (tmp_path / "alias").symlink_to("real")
+    names = [str(tmp_path / d / "a.png") for d in ("alias", "real")]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert fastdup.delete_components(fastdup.find_top_components(found), dry_run=False) == []
+    assert (tmp_path / "real" / "a.png").exists()
+    assert fastdup.delete_components(fastdup.find_top_components(found), how="all") == names[:1]
+
+
+def test_target_of_a_link_that_is_kept_stays(tmp_path):
+    real = picture(tmp_path / "0_dog.png", 0)
+    (tmp_path / "1_cat.png").symlink_to("0_dog.png")
+    names = [real, str(tmp_path / "1_cat.png"), picture(tmp_path / "2_cat.png", 2, (9, 9))]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    table = fastdup.find_top_components(found, lambda name: Path(name).stem[2:])
+    gone = fastdup.delete_components_by_label(table, 3, how="majority", dry_run=False)
+    assert short(gone) == ["2_cat"]
+    assert (tmp_path / "1_cat.png").exists()
+
+
+def test_link_goes_and_its_target_stays(tmp_path):
+    real = picture(tmp_path / "real.png", 0)
+    (tmp_path / "a_link.png").symlink_to("real.png")
+    names = [str(tmp_path / "a_link.png"), real]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert short(fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)) == [
+        "a_link"
+    ]
+    assert Path(real).is_file()
+    assert not os.path.lexists(tmp_path / "a_link.png")
+
+
+def test_members_of_archives_stay(tmp_path, capsys):
+    (tmp_path / "shard.tar").write_bytes(b"a tar")
+    names = [str(tmp_path / "shard.tar" / n) for n in ("1.jpg", "2.jpg")]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert fastdup.delete_components(fastdup.find_top_components(found)) == []
+    assert capsys.readouterr().out.count("inside an archive") == 2
+
+
+def test_remote_names_stay(tmp_path, capsys):
+    names = ["s3://bucket/a.jpg", "s3://bucket/b.jpg"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert fastdup.delete_components(fastdup.find_top_components(found)) == []
+    assert "not on this machine" in capsys.readouterr().out
+
+
+def test_wrong_arguments(run, tmp_path):
+    table = fastdup.find_top_components(run)
+    with pytest.raises(fastdup.InvalidArgument, match="how='some'"):
+        fastdup.delete_components(table, how="some")
+    with pytest.raises(fastdup.InvalidArgument, match="find_top_components"):
+        fastdup.delete_components(pd.DataFrame({"a": [1]}))
+    with pytest.raises(fastdup.InvalidArgument, match="get_label_func"):
+        fastdup.delete_components_by_label(table, how="majority")
+
+
+def labelled(tmp_path, labels):
+    """One component with a label for each picture; the later ones are larger."""
+    names = [
+        picture(tmp_path / "d" / f"{i}_{x}.png", i, (20 + i, 20)) for i, x in enumerate(labels)
+    ]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    return fastdup.find_top_components(found, get_label_func=lambda p: Path(p).stem[2:])
+
+
+def test_majority_keeps_the_best_of_the_dominant_label(tmp_path):
+    table = labelled(tmp_path, ["cat", "cat", "cat", "dog", "dog"])
+    options = {"min_items": 5, "how": "majority"}
+    gone = fastdup.delete_components_by_label(table, **options)
+    assert short(gone) == ["0_cat", "1_cat", "3_dog", "4_dog"]
+    assert short(fastdup.delete_components_by_label(table, 5)) == [
+        "0_cat",
+        "1_cat",
+        "2_cat",
+        "3_dog",
+    ]
+    assert len(fastdup.delete_components_by_label(table, 5, how="all")) == 5
+    assert fastdup.delete_components_by_label(table, 6, how="all") == []
+    assert fastdup.delete_components_by_label(table) == []
+
+
+def test_tie_of_labels_keeps_the_best_of_those(tmp_path):
+    table = labelled(tmp_path, ["cat", "dog", "cat", "dog", "owl"])
+    gone = fastdup.delete_components_by_label(table, 5, how="majority")
+    assert "3_dog" not in short(gone)
+    assert len(gone) == 4
+
+
+def test_table_grouped_by_label_is_taken_apart_by_component(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcd")]
+    found = work_dir(tmp_path / "out", dict(zip(names, [0, 0, 2, 2], strict=True)))
+    table = fastdup.find_top_components(found, lambda _: "cat", group_by="label")
+    assert len(table) == 1
+    assert short(fastdup.delete_components(table)) == ["b", "d"]
+    assert short(fastdup.delete_components_by_label(table, 2)) == ["b", "d"]
+
+
+def test_saved_table_works_like_the_table(tmp_path):
+    table = labelled(tmp_path, ["cat", "cat", "dog"])
+    found = Path(table.attrs["work_dir"])
+    fastdup.find_top_components(
+        found, get_label_func=lambda p: Path(p).stem[2:], save_path=tmp_path / "saved"
+    )
+    for path in (tmp_path / "saved", tmp_path / "saved" / "top_components.csv"):
+        gone = fastdup.delete_components_by_label(path, 3, how="majority")
+        assert short(gone) == ["0_cat", "2_dog"]
+    time.sleep(0.02)
+    picture(tmp_path / "d" / "0_cat.png", 55)
+    assert "0_cat" not in short(fastdup.delete_components_by_label(path, 3, how="all"))
+
+
+def test_csv_that_is_no_table(tmp_path):
+    write_csv(tmp_path / "x.csv", "component_id,files,distance", [(1, "a.jpg", 0.9)])
+    with pytest.raises(fastdup.FormatError, match="no table"):
+        fastdup.delete_components_by_label(tmp_path / "x.csv")
+
+
+def test_statistics_of_other_shape_do_not_stop_deletion(run):
+    write_stats(run, [])
+    assert len(fastdup.delete_components(fastdup.find_top_components(run))) == 3

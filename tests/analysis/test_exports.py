@@ -1,0 +1,244 @@
+"""CVAT, labelImg and COCO files, read back with other readers than ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+import fastdup_gpu as fastdup
+
+from .made import HOSTILE, picture
+
+
+@pytest.fixture
+def files(tmp_path):
+    return [
+        picture(tmp_path / "in" / "z" / "same.png", 0, (30, 20)),
+        picture(tmp_path / "in" / "a" / "same.png", 1, (40, 20)),
+        picture(tmp_path / "in" / "a" / "other.png", 2, (50, 20)),
+    ]
+
+
+LABELS = ["cat", ["dog", "pet"], None]
+
+
+def opened(folder):
+    archive = zipfile.ZipFile(folder / "fastdup_label.zip")
+    assert archive.testzip() is None
+    return archive
+
+
+def test_cvat_backup_has_the_published_layout(files, tmp_path):
+    assert fastdup.export_to_cvat(files, LABELS, tmp_path / "out") == 0
+    archive = opened(tmp_path / "out")
+    names = set(archive.namelist())
+    assert {"task.json", "annotations.json", "data/manifest.jsonl", "data/index.json"} <= names
+    task = json.loads(archive.read("task.json"))
+    assert {"name", "labels", "data", "jobs", "version", "status", "bug_tracker", "subset"} <= set(
+        task
+    )
+    assert {label["name"] for label in task["labels"]} == {"cat", "dog", "pet"}
+    assert all(
+        {"name", "color", "attributes", "type", "sublabels"} == set(x) for x in task["labels"]
+    )
+    assert (task["data"]["start_frame"], task["data"]["stop_frame"]) == (0, 2)
+    assert [(job["start_frame"], job["stop_frame"]) for job in task["jobs"]] == [(0, 2)]
+    assert task["data"]["sorting_method"] == "lexicographical"
+
+
+def test_cvat_manifest_matches_the_pictures_in_the_order_of_their_names(files, tmp_path):
+    fastdup.export_to_cvat(files, LABELS, tmp_path / "out")
+    archive = opened(tmp_path / "out")
+    manifest = archive.read("data/manifest.jsonl")
+    head, kind, *frames = [json.loads(line) for line in manifest.splitlines()]
+    assert (head, kind) == ({"version": "1.1"}, {"type": "images"})
+    stored = [f"data/{frame['name']}{frame['extension']}" for frame in frames]
+    pictures = {n for n in archive.namelist() if n.startswith("data/") and "json" not in n}
+    assert stored == sorted(pictures)
+    for frame, name, original in zip(frames, stored, files, strict=True):
+        assert archive.read(name) == Path(original).read_bytes()
+        assert Image.open(io.BytesIO(archive.read(name))).size == (frame["width"], frame["height"])
+        assert frame["meta"] == {"related_images": []}
+    index = json.loads(archive.read("data/index.json"))
+    assert [
+        json.loads(manifest[index[str(i)] :].split(b"\n", 1)[0]) for i in range(len(frames))
+    ] == frames
+
+
+def test_cvat_labels_are_tags_of_their_frames(files, tmp_path):
+    fastdup.export_to_cvat(files, LABELS, tmp_path / "out")
+    (job,) = json.loads(opened(tmp_path / "out").read("annotations.json"))
+    assert (job["version"], job["shapes"], job["tracks"]) == (0, [], [])
+    assert [(tag["frame"], tag["label"]) for tag in job["tags"]] == [
+        (0, "cat"),
+        (1, "dog"),
+        (1, "pet"),
+    ]
+    assert all({"group", "source", "attributes"} <= set(tag) for tag in job["tags"])
+    with (tmp_path / "out" / "fastdup_label.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["filename"] for row in rows] == files
+    assert [row["label"] for row in rows] == ["cat", "dog;pet", ""]
+
+
+def test_cvat_leaves_out_what_is_no_picture(files, tmp_path, caplog):
+    (tmp_path / "text.jpg").write_text("no picture")
+    given = [str(tmp_path / "none.jpg"), files[0], str(tmp_path / "text.jpg"), files[1]]
+    assert fastdup.export_to_cvat(given, ["a", "b", "c", "d"], tmp_path / "out") == 0
+    archive = opened(tmp_path / "out")
+    (job,) = json.loads(archive.read("annotations.json"))
+    assert [(tag["frame"], tag["label"]) for tag in job["tags"]] == [(0, "b"), (1, "d")]
+    assert json.loads(archive.read("task.json"))["data"]["stop_frame"] == 1
+    assert "none.jpg" in caplog.text
+    assert "text.jpg" in caplog.text
+
+
+def test_nothing_to_export_is_a_failure_that_writes_nothing(tmp_path):
+    for export in (fastdup.export_to_cvat, fastdup.export_to_coco):
+        assert export([str(tmp_path / "none.jpg")], ["a"], tmp_path / "out") == 1
+    assert fastdup.export_to_cvat([], [], tmp_path / "out") == 1
+    assert not list((tmp_path / "out").rglob("*.zip"))
+    assert not list((tmp_path / "out").rglob("*.json"))
+
+
+def test_hostile_names_and_labels(tmp_path):
+    files = [picture(tmp_path / "in" / name, i) for i, name in enumerate(HOSTILE)]
+    labels = ["<b>&'\"", "ü\x00\x0b", "\udcff", "a\tb", "cat;dog", "1", "x\ny", " ", "é"]
+    assert fastdup.export_to_cvat(files, labels, tmp_path / "cvat") == 0
+    names = opened(tmp_path / "cvat").namelist()
+    assert all(name.isascii() and ".." not in name and "\n" not in name for name in names)
+    assert fastdup.export_to_labelImg(files, labels, tmp_path / "xml") == 0
+    found = {ET.parse(p).findtext("object/name") for p in (tmp_path / "xml").rglob("*.xml")}
+    assert {"<b>&'\"", "a\tb", "cat;dog"} <= found
+    assert len(list((tmp_path / "xml").rglob("*.xml"))) == len(HOSTILE)
+    assert fastdup.export_to_coco(files, labels, tmp_path / "coco") == 0
+    table = fastdup.import_from_coco(tmp_path / "coco")
+    assert table["filename"].tolist() == files
+    assert table["label"].tolist() == labels
+
+
+def test_members_of_archives_are_exported(files, tmp_path):
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.write(files[0], "sub/one.png")
+    name = str(tmp_path / "in.zip" / "sub" / "one.png")
+    assert fastdup.export_to_cvat([name], "cat", tmp_path / "out") == 0
+    (stored,) = [n for n in opened(tmp_path / "out").namelist() if n.endswith("one.png")]
+    assert opened(tmp_path / "out").read(stored) == Path(files[0]).read_bytes()
+
+
+def test_labelimg_xml_is_pascal_voc(files, tmp_path):
+    assert fastdup.export_to_labelImg(pd.Series(files), pd.Series(LABELS), tmp_path / "out") == 0
+    found = {p.relative_to(tmp_path / "out").as_posix(): p for p in tmp_path.rglob("*.xml")}
+    assert set(found) == {"z/same.xml", "a/same.xml", "a/other.xml"}
+    root = ET.parse(found["a/same.xml"]).getroot()
+    assert root.tag == "annotation"
+    assert [root.findtext(t) for t in ("folder", "filename", "path")] == ["a", "same.png", files[1]]
+    assert [root.findtext(f"size/{t}") for t in ("width", "height", "depth")] == ["40", "20", "3"]
+    assert [o.findtext("name") for o in root.iter("object")] == ["dog", "pet"]
+    box = root.find("object/bndbox")
+    assert [int(box.findtext(t)) for t in ("xmin", "ymin", "xmax", "ymax")] == [1, 1, 40, 20]
+    assert list(ET.parse(found["a/other.xml"]).getroot().iter("object")) == []
+    assert (tmp_path / "out" / "classes.txt").read_text() == "cat\ndog\npet\n"
+
+
+def test_labelimg_names_that_differ_by_extension_only(tmp_path):
+    files = [picture(tmp_path / "in" / n, i) for i, n in enumerate(("a.png", "a.jpg", "a"))]
+    fastdup.export_to_labelImg([*files, files[0]], None, tmp_path / "out")
+    written = {p.name: ET.parse(p).findtext("filename") for p in (tmp_path / "out").glob("*.xml")}
+    assert len(written) == 4
+    assert written["a.xml"] == "a.png"
+    assert sorted(written.values()) == ["a", "a.jpg", "a.png", "a.png"]
+
+
+def test_labelimg_stays_in_its_folder(tmp_path):
+    picture(tmp_path / "in" / "p" / "a.png")
+    picture(tmp_path / "b.png")
+    given = [
+        str(tmp_path / "in" / "p" / ".." / ".." / "b.png"),
+        str(tmp_path / "in" / "p" / "a.png"),
+    ]
+    fastdup.export_to_labelImg(given, None, tmp_path / "out")
+    assert len(list(tmp_path.rglob("*.xml"))) == len(list((tmp_path / "out").rglob("*.xml"))) == 2
+
+
+def test_upright_size_of_turned_pictures(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    fastdup.export_to_coco([tmp_path / "turned.jpg"], ["a"], tmp_path)
+    row = fastdup.import_from_coco(tmp_path).iloc[0]
+    assert (row["width"], row["height"]) == (20, 40)
+
+
+def test_coco_follows_its_format(files, tmp_path):
+    boxes = [[(1, 2, 11, 22)], [(0, 0, 5, 5), (2, 3, 4, 5)], []]
+    labels = ["cat", ["dog", "cat"], None]
+    assert fastdup.export_to_coco(files, labels, tmp_path / "x.json", boxes) == 0
+    content = json.loads((tmp_path / "x.json").read_text())
+    names = {c["id"]: c["name"] for c in content["categories"]}
+    images = {i["id"]: i for i in content["images"]}
+    assert [i["file_name"] for i in content["images"]] == files
+    assert [(i["width"], i["height"]) for i in content["images"]] == [(30, 20), (40, 20), (50, 20)]
+    found = [
+        (images[a["image_id"]]["file_name"], names[a["category_id"]], a["bbox"], a["area"])
+        for a in content["annotations"]
+    ]
+    assert found == [
+        (files[0], "cat", [1, 2, 10, 20], 200),
+        (files[1], "dog", [0, 0, 5, 5], 25),
+        (files[1], "cat", [2, 3, 2, 2], 4),
+    ]
+    assert len({a["id"] for a in content["annotations"]}) == 3
+    assert {a["iscrowd"] for a in content["annotations"]} == {0}
+
+
+def test_coco_round_trip(files, tmp_path):
+    boxes = [[(1, 2, 11, 22)], [(0, 0, 5, 5), (2, 3, 4, 5)], []]
+    fastdup.export_to_coco(files, ["cat", ["dog", "cat"], None], tmp_path, boxes)
+    table = fastdup.import_from_coco(tmp_path)
+    assert list(table) == ["filename", "col_x", "row_y", "width", "height", "label"]
+    assert table.values.tolist() == [
+        [files[0], 1, 2, 10, 20, "cat"],
+        [files[1], 0, 0, 5, 5, "dog"],
+        [files[1], 2, 3, 2, 2, "cat"],
+        [files[2], None, None, None, None, None],
+    ]
+    again = fastdup.import_from_coco(tmp_path / "fastdup_coco.json")
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_coco_label_without_box_is_the_whole_picture(files, tmp_path):
+    fastdup.export_to_coco(files, "cat", tmp_path)
+    table = fastdup.import_from_coco(tmp_path)
+    assert table[["col_x", "row_y", "width", "height"]].values.tolist() == [
+        [0, 0, 30, 20],
+        [0, 0, 40, 20],
+        [0, 0, 50, 20],
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": [{"id": 1}]}'])
+def test_files_that_are_no_coco(tmp_path, content):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(fastdup.FormatError, match="COCO"):
+        fastdup.import_from_coco(tmp_path / "x.json")
+
+
+def test_wrong_arguments(files, tmp_path):
+    for export in (fastdup.export_to_cvat, fastdup.export_to_labelImg, fastdup.export_to_coco):
+        with pytest.raises(fastdup.InvalidArgument, match="labels has 1 entries for 3 files"):
+            export(files, ["cat"], tmp_path / "out")
+    with pytest.raises(fastdup.InvalidArgument, match="boxes has 1"):
+        fastdup.export_to_coco(files, LABELS, tmp_path / "out", [[]])
+    with pytest.raises(fastdup.InvalidArgument, match="2 boxes and 0 labels"):
+        fastdup.export_to_coco(files[:1], [[]], tmp_path / "out", [[(0, 0, 1, 1), (0, 0, 2, 2)]])
+    with pytest.raises(fastdup.InvalidArgument, match="does not exist"):
+        fastdup.import_from_coco(tmp_path / "none.json")
