@@ -18,7 +18,7 @@ from fastdup_gpu.protocol import F32, F64, I64, Neighbors, SearchPlan
 
 GOAL = 0.99
 _SAMPLE = 1000
-_DEPTH = 10
+DEPTH = 10  # neighbours of each sampled row that efforts are measured by, at least
 
 Table = dict[int, list[float]]
 
@@ -56,12 +56,12 @@ class Approximate(ABC):
         """See fastdup_gpu.protocol.Index."""
         check_queries(self.features, queries, k, exclude_self)
         own = np.arange(len(queries)) if exclude_self else None
-        effort, recall = self._effort(k)
+        effort, recall = self.effort(k)
         return replace(self._answer(queries, k, own, effort), exact=False, recall=recall)
 
     def save(self, path: Path) -> dict[str, Any]:
         """Write the index beside `path`; the header fields hold the measured recalls."""
-        self._effort(1)
+        self.effort(1)
         self.write(path)
         return {"kind": self.kind, "recalls": [[e, *r] for e, r in self._table.items()]}
 
@@ -70,16 +70,16 @@ class Approximate(ABC):
         keys = self.candidates(queries, keep, own, effort)
         return settle(self._space, self.features, queries, keys, k, self._workers)
 
-    def _effort(self, k: int) -> tuple[int, float]:
+    def effort(self, k: int) -> tuple[int, float]:
         """The effort for k neighbours and its recall."""
         if not self._table or k > len(next(iter(self._table.values()))):
-            self._table = self._measure(max(k, _DEPTH))
+            self._table = self._measure(max(k, DEPTH))
         good = (e for e, recalls in self._table.items() if recalls[k - 1] >= GOAL)
         effort = next(good, max(self._table))
         return effort, self._table[effort][k - 1]
 
     def _measure(self, depth: int) -> Table:
-        """Recall at 1 .. depth for each effort up to the first that is good enough at depth."""
+        """Recall at 1 .. depth for each effort up to the first that is good enough at all."""
         n = len(self.features)
         rng = np.random.default_rng(self.plan.seed)
         rows = np.sort(rng.choice(n, min(n, _SAMPLE), replace=False))
@@ -89,7 +89,7 @@ class Approximate(ABC):
         for effort in self.ladder():
             found = self._answer(queries, depth, rows, effort)
             table[effort] = recalls(truth.scores, found.scores, self._space.sign).tolist()
-            if table[effort][-1] >= GOAL:
+            if min(table[effort]) >= GOAL:
                 break
         return table
 

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+
 from fastdup_gpu.fallback_cpu.pictures import Refused, read_picture
+from fastdup_gpu.protocol import STATS_SIDE, U8, Encoded, Outcome, PixelPlan, Status
 
-from fastdup_gpu.protocol import I64, STATS_SIDE, U8, Encoded, Outcome, PixelPlan, Status
+# Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
+_LARGE = 16_000_000
 
-# Unpacked pictures over this size are handled one at a time, so that memory stays bounded by
-# one large picture, not by one a thread.
-_LARGE_FILE = 4 << 20
-_one_large_picture = threading.Lock()
+
+class _Room:
+    """How many pixels of large pictures all threads together may hold unpacked."""
+
+    def __init__(self, pixels: int) -> None:
+        self._all = self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, pixels: int) -> Iterator[None]:
+        """Wait for room; a picture that is larger than all of it has it alone."""
+        pixels = min(pixels, self._all)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_room = _Room(180_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +86,14 @@ def _reason(error: OSError) -> str:
 
 
 def _resize_both(index: int, data: bytes, plan: PixelPlan, out: U8) -> tuple[Outcome, U8]:
-    if len(data) > _LARGE_FILE:
-        with _one_large_picture:
+    try:
+        pixels = read_picture(data, replace(plan, max_pixels=min(plan.max_pixels, _LARGE)))
+    except Refused as refused:
+        if not _LARGE < refused.pixels <= plan.max_pixels:
+            raise
+        with _room.take(refused.pixels):
             return _shrink(index, read_picture(data, plan), len(data), plan, out)
-    return _shrink(index, read_picture(data, plan), len(data), plan, out)
+    return _shrink(index, pixels, len(data), plan, out)
 
 
 def _shrink(index: int, pixels: U8, size: int, plan: PixelPlan, out: U8) -> tuple[Outcome, U8]:
@@ -89,4 +117,5 @@ def nearest_224(pixels: U8) -> U8:
     if height < STATS_SIDE and width < STATS_SIDE:
         return pixels
     rows, columns = (_CENTRES * side // (2 * STATS_SIDE) for side in (height, width))
-    return pixels.take(rows, axis=0).take(columns, axis=1)
+    small: U8 = pixels.reshape(-1, 3).take(rows[:, None] * width + columns, axis=0)
+    return small

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from fastdup_gpu.fallback_cpu.rows import FAR, Floats, squared, usable
-from fastdup_gpu.fallback_cpu.workers import Workers, blocks
 from scipy.spatial.distance import cdist
 
+from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.fallback_cpu.rows import FAR, Floats, squared, usable
+from fastdup_gpu.fallback_cpu.workers import Workers, blocks
 from fastdup_gpu.protocol import F32, F64, Metric
 
 # Elements of the temporary array in `jensenshannon`: it has to stay in the cache.
 _CHUNK = 1 << 16
+_NAMES: dict[str, Any] = {"l1": "cityblock", "linf": "chebyshev"}
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -22,7 +26,6 @@ class Scipy:
     """
 
     exact, sign = True, -1
-    _names = {"l1": "cityblock", "linf": "chebyshev"}
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
@@ -62,7 +65,8 @@ class Scipy:
     def _distances(self, left: Floats, right: Floats) -> F64:
         if self._metric == "jensenshannon":
             return jensenshannon(left, right)
-        return cdist(left, right, self._names.get(self._metric, self._metric))
+        distances: F64 = cdist(left, right, _NAMES.get(self._metric, self._metric))
+        return distances
 
     def scores(self, queries: F32, candidates: F32) -> F64:
         """Never asked for, the affinity being exact."""

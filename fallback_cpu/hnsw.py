@@ -70,11 +70,11 @@ class HnswIndex(Approximate):
 
     def write(self, path: Path) -> None:
         """The graph in hnswlib's own format."""
-        with replaced(path.with_name(path.name + SUFFIX)) as temporary:
-            with _utf8(temporary) as name:
-                self._graph.save_index(name)
-                if name != str(temporary):
-                    shutil.copyfile(name, temporary)
+        file = path.with_name(path.name + SUFFIX)
+        with replaced(file) as temporary, _utf8(temporary) as name:
+            self._graph.save_index(name)
+            if name != str(temporary):
+                shutil.copyfile(name, temporary)
 
 
 def build(features: F32, plan: SearchPlan) -> HnswIndex:
@@ -99,7 +99,9 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex
                 shutil.copyfile(file, name)
             graph.load_index(name)
     except (OSError, RuntimeError) as error:
-        raise FormatError(f"{file} is no stored hnsw index ({error}); run again to make it.") from error
+        raise FormatError(
+            f"{file} is no stored hnsw index ({error}); run again to make it."
+        ) from error
     if graph.element_count != len(features):
         raise FormatError(
             f"{file} holds {graph.element_count} rows, the features {len(features)}; "

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.fallback_cpu.approximate import Approximate, Table, points
+from fastdup_gpu.fallback_cpu.blas import one_thread
 from fastdup_gpu.fallback_cpu.files import replaced
 from fastdup_gpu.fallback_cpu.kmeans import closeness, lloyd, nearest_centroid
 from fastdup_gpu.fallback_cpu.rows import Floats
@@ -23,7 +26,7 @@ _TRAIN = 50  # rows a list that the centroids are learned from
 # Lists visited first and at most. 64 of 2 sqrt(n) lists are 1 % of the rows at n = 10 million,
 # 3 % at 1 million, 10 % at 100,000; data without any structure stays below the goal there.
 _FEWEST_VISITS, _MOST_VISITS = 4, 64
-_PART = 16_384  # queries that one thread takes at a time
+_PART = 4096  # queries that one thread takes at a time
 _BLOCK = 4096
 
 
@@ -59,14 +62,21 @@ class IvfIndex(Approximate):
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """The best of the `effort` lists nearest to each query."""
         top = TopK(len(queries), keep, self._space.steps(queries))
+        known = own is not None
+        first = self._labels[own] if known else _lists_of(queries, self._centroids, self.plan)
+        # Queries of a list together: a part then visits few lists, each with many queries.
+        order = np.argsort(first, kind="stable")
 
         def work(part: slice) -> None:
-            left = self._space.left(queries[part])
-            for rows, lists in self._visits(queries[part], effort):
-                for number, members in _grouped(rows, lists):
-                    self._visit(top, left, part.start, members, number, own)
+            places = order[part]
+            rows = np.asarray(queries[places])
+            left = self._space.left(rows)
+            for row, lists in self._visits(rows, first[places], effort):
+                for number, members in _grouped(row, lists):
+                    self._visit(top, left[members], places[members], number, own)
 
-        self._workers.each(len(queries), _PART, work)
+        with one_thread():
+            self._workers.each(len(queries), _PART, work)
         return top.keys
 
     def write(self, path: Path) -> None:
@@ -74,38 +84,28 @@ class IvfIndex(Approximate):
         with replaced(path.with_name(path.name + SUFFIX)) as temporary, temporary.open("wb") as out:
             np.savez(out, centroids=self._centroids, labels=self._labels.astype(np.int32))
 
-    def _visits(self, queries: F32, effort: int) -> Iterator[tuple[I64, I64]]:
-        """(query, list) pairs: first every query's nearest list, then all others.
+    def _visits(self, rows: F32, first: I64, effort: int) -> Iterator[tuple[I64, I64]]:
+        """(row, list) pairs: every row with its `first` list, then with the others it visits.
 
-        What the first leaves makes nearly all of the others' rows fall at once.
+        After the first lists, most of what the others hold is seen at once to be too far.
         """
-        first = np.empty(len(queries), dtype=np.int64)
-        rest = []
-        for part in blocks(len(queries), _BLOCK):
-            near = closeness(points(queries[part], self.plan), self._centroids)
-            first[part] = near.argmax(axis=1)
-            limit = near.shape[1] - effort
-            floor = np.partition(near, limit, axis=1)[:, limit]
-            near[np.arange(len(near)), first[part]] = -np.inf
-            row, number = np.divmod(np.flatnonzero(near >= floor[:, None]), near.shape[1])
-            rest.append((row + part.start, number))
-        yield np.arange(len(queries)), first
-        yield np.concatenate([r for r, _ in rest]), np.concatenate([c for _, c in rest])
+        yield np.arange(len(rows)), first
+        near = closeness(points(rows, self.plan), self._centroids)
+        limit = near.shape[1] - effort
+        floor = np.partition(near, limit, axis=1)[:, limit]
+        near[np.arange(len(near)), first] = -np.inf
+        yield np.divmod(np.flatnonzero(near >= floor[:, None]), near.shape[1])
 
-    def _visit(
-        self, top: TopK, left: Floats, start: int, rows: I64, number: int, own: I64 | None
-    ) -> None:
-        """Offer the rows of list `number` to queries `start + rows`."""
+    def _visit(self, top: TopK, left: Floats, places: I64, number: int, own: I64 | None) -> None:
+        """Offer the rows of list `number` to the queries at `places`, made ready in `left`."""
         listed = self._order[self._starts[number] : self._starts[number + 1]]
         for inner in blocks(len(listed), _BLOCK):
             ids = listed[inner]
             right = self._space.right(self.features[ids])
-            for outer in blocks(len(rows), _BLOCK):
-                places = rows[outer] + start
-                tile = self._space.affinity(left[rows[outer]], right, self._workers)
-                if own is not None:
-                    _blank(tile, own[places], ids)
-                top.offer(tile, places, ids)
+            tile = self._space.affinity(left, right, self._workers)
+            if own is not None:
+                _blank(tile, own[places], ids)
+            top.offer(tile, places, ids)
 
 
 def build(features: F32, plan: SearchPlan) -> IvfIndex:
@@ -117,10 +117,7 @@ def build(features: F32, plan: SearchPlan) -> IvfIndex:
     train = points(features[np.sort(sample)], plan)
     start = train[np.sort(rng.choice(len(train), lists, replace=False))]
     centroids = lloyd(train, start, plan.iterations)
-    labels = np.empty(n, dtype=np.int64)
-    for part in blocks(n, _BLOCK):
-        labels[part] = nearest_centroid(points(features[part], plan), centroids)[0]
-    return IvfIndex(features, plan, centroids, labels)
+    return IvfIndex(features, plan, centroids, _lists_of(features, centroids, plan))
 
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:
@@ -129,8 +126,10 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:
     try:
         with np.load(file, allow_pickle=False) as stored:
             centroids, labels = stored["centroids"], stored["labels"].astype(np.int64)
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise FormatError(f"{file} is no stored ivf index ({error}); run again to make it.") from error
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise FormatError(
+            f"{file} is no stored ivf index ({error}); run again to make it."
+        ) from error
     fits = centroids.ndim == 2 and centroids.shape[1] == features.shape[1]
     if not fits or labels.shape != features.shape[:1] or not _within(labels, len(centroids)):
         raise FormatError(
@@ -138,6 +137,14 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:
             f"fit features of shape {features.shape}; run again to make it."
         )
     return IvfIndex(features, plan, centroids, labels, table)
+
+
+def _lists_of(rows: F32, centroids: F32, plan: SearchPlan) -> I64:
+    """The nearest list of each row."""
+    labels = np.empty(len(rows), dtype=np.int64)
+    for part in blocks(len(rows), _BLOCK):
+        labels[part] = nearest_centroid(points(rows[part], plan), centroids)[0]
+    return labels
 
 
 def _within(labels: I64, lists: int) -> bool:
@@ -149,7 +156,7 @@ def _grouped(rows: I64, lists: I64) -> Iterator[tuple[int, I64]]:
     order = np.argsort(lists.astype(np.uint16), kind="stable")
     rows, lists = rows[order], lists[order]
     cuts = np.flatnonzero(np.diff(lists, prepend=-1, append=-1))
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in pairwise(cuts):
         yield int(lists[start]), rows[start:stop]
 
 

@@ -8,8 +8,11 @@ which tells a missing end marker from missing rows.
 from __future__ import annotations
 
 import io
+import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +29,9 @@ _RASTER = (
 _ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
 _END = b"\xff\xd9"
+_HEADERS = 1 << 20  # bytes; a large colour profile may stand before the EXIF block
+_STRIP = 1 << 22  # pixels
+_HDR_SIZE = re.compile(rb"[-+]Y +(\d{1,9}) +[-+]X +(\d{1,9})\n")
 
 cv2.setNumThreads(1)  # the pool of the backend is the only source of parallelism
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -47,12 +53,16 @@ Image.init()  # loads the plug-ins, so that a list of formats may name any of th
 PILLOW_FORMATS = [name for name in _RASTER if name in Image.OPEN]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Refused(Exception):
-    """A picture that is not taken, with the status and the reason for the bad-files list."""
+    """A picture that is not taken, with the status and the reason for the bad-files list.
+
+    `pixels`: how many it claims to have, where that is the reason.
+    """
 
     status: Status
     detail: str
+    pixels: int = 0
 
 
 def read_picture(data: bytes, plan: PixelPlan) -> U8:
@@ -96,7 +106,7 @@ def _decode_complete(data: bytes) -> U8 | None:
 
 
 def _jpeg_orientation(data: bytes) -> int:
-    if data.find(b"Exif\0", 0, 65536) < 0:
+    if data.find(b"Exif\0", 0, _HEADERS) < 0:
         return 1
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
@@ -142,21 +152,41 @@ def _to_bgr(image: Image.Image) -> U8:
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
         grey = _to_8_bit(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
+    bgr = np.empty((image.height, image.width, 3), np.uint8)
+    for rows in _strips(image.width, image.height):
+        whole = len(bgr[rows]) == len(bgr)
+        strip = image if whole else image.crop((0, rows.start, image.width, rows.stop))
+        rgb = strip if strip.mode == "RGB" else strip.convert("RGB")
+        bgr[rows] = np.asarray(rgb)[:, :, ::-1]
+    return bgr
 
 
-def _to_8_bit(grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> U8:
+def _strips(width: int, height: int) -> Iterator[slice]:
+    """Rows to convert at a time: the copies of a whole large picture take several times its
+    memory."""
+    step = max(1, _STRIP // width)
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
+
+
+def _to_8_bit(grey: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> U8:
     """16-bit keeps its high byte; wider integers and floats are read by the range they use."""
-    values = np.nan_to_num(grey.astype(np.float64))
-    peak = float(values.max(initial=0.0))
-    if grey.dtype.kind == "f":
-        scale = 255.0 if peak <= 1 else 1.0
-    elif grey.dtype.itemsize == 2 or peak > 255:
-        scale = 2.0 ** -(8 if peak <= 65535 else 24)
-    else:
-        scale = 1.0
-    return np.clip(np.floor(values * scale), 0, 255).astype(np.uint8)
+    if grey.dtype.itemsize == 2:
+        return (grey >> 8).astype(np.uint8)
+    scale = _scale(grey.dtype.kind, float(grey.max(where=np.isfinite(grey), initial=0)))
+    out = np.empty(grey.shape, np.uint8)
+    for rows in _strips(grey.shape[1], grey.shape[0]):
+        values = np.nan_to_num(grey[rows].astype(np.float64))
+        out[rows] = np.clip(np.floor(values * scale), 0, 255)
+    return out
+
+
+def _scale(kind: str, peak: float) -> float:
+    if kind == "f":
+        return 255.0 if peak <= 1 else 1.0
+    if peak <= 255:
+        return 1.0
+    return 2.0 ** -(8 if peak <= 65535 else 24)
 
 
 def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
@@ -166,6 +196,8 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
     known = _NOT_PICTURES.get(_sniff(data))
     if known:
         raise Refused(Status.UNSUPPORTED, f"the content is {known}, not a picture")
+    if data[:2] == b"#?" and (size := _HDR_SIZE.search(data, 0, 4096)):
+        check_size(int(size[2]), int(size[1]), plan)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -196,4 +228,5 @@ def check_size(width: int, height: int, plan: PixelPlan) -> None:
     if width < MIN_SIDE or height < MIN_SIDE:
         raise Refused(Status.TOO_SMALL, f"{width}x{height}, at least 10x10 is needed")
     if width * height > plan.max_pixels:
-        raise Refused(Status.TOO_LARGE, f"{width}x{height}, at most {plan.max_pixels} pixels")
+        most = f"{width}x{height}, at most {plan.max_pixels} pixels"
+        raise Refused(Status.TOO_LARGE, most, width * height)

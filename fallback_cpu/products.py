@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+
 from fastdup_gpu.fallback_cpu.rows import FAR, SHORTEST, Floats, squared, usable
 from fastdup_gpu.fallback_cpu.workers import Workers
-
 from fastdup_gpu.protocol import F32, F64
 
 # Affinities closer than this are equal: some ten times the rounding error of float32 products
@@ -22,7 +22,7 @@ class Cosine:
         """Rows of unit length, or of zeros."""
         length = squared(rows)
         with np.errstate(all="ignore"):
-            unit: F32 = rows * (1 / np.sqrt(length))[:, None]
+            unit = rows * (1 / np.sqrt(length))[:, None].astype(np.float32)
         unit[~usable(length, SHORTEST)] = 0
         return unit
 
@@ -34,7 +34,8 @@ class Cosine:
 
     def affinity(self, left: Floats, right: Floats, workers: Workers) -> F32:
         """The cosine itself, in float32."""
-        return np.matmul(left, right.T)
+        cosines: F32 = np.matmul(left, right.T)
+        return cosines
 
     def scores(self, queries: F32, candidates: F32) -> F64:
         """The cosine in float64."""
@@ -76,7 +77,8 @@ class Euclidean:
 
     def affinity(self, left: Floats, right: Floats, workers: Workers) -> F32:
         """Minus half the squared distance, in float32."""
-        return np.matmul(left, right.T)
+        halves: F32 = np.matmul(left, right.T)
+        return halves
 
     def scores(self, queries: F32, candidates: F32) -> F64:
         """The distance in float64."""

@@ -52,7 +52,7 @@ class TopK:
         `rows` must be distinct. Among equals at the last place the first offered stays, so ids
         are to be offered in ascending order.
         """
-        floor = values_of(self.keys[rows, -1]) + self.steps[rows] / 2
+        floor = values_of(self.keys[rows, -1]) + self.steps[rows] * np.float32(0.5)
         mask = _above(tile, floor)
         if np.count_nonzero(mask) > _MANY * self.keys.shape[1] * len(rows):
             floor = np.maximum(floor, self._bound(tile) - self.steps[rows])
@@ -76,7 +76,8 @@ class TopK:
         """Sort hits, given by position in `rows`, into the places of their rows."""
         steps = self.steps[rows[row]]
         safe = np.where(steps > 0, steps, np.float32(1))
-        snapped = np.where(steps > 0, np.rint(values / safe) * safe, values)
+        with np.errstate(over="ignore"):
+            snapped = np.where(steps > 0, np.rint(values / safe) * safe, values)
         order = np.argsort(row, kind="stable")
         counts = np.bincount(row, minlength=len(rows))
         touched = np.flatnonzero(counts)
@@ -93,7 +94,7 @@ class TopK:
 
 def _above(tile: F32, floor: F32) -> NDArray[np.bool_]:
     """Where a tile passes its rows' floors, laid out in memory as the tile is."""
-    return (tile.T > floor).T if _turned(tile) else tile > floor[:, None]
+    return (floor < tile.T).T if _turned(tile) else tile > floor[:, None]
 
 
 def _nonzero(mask: NDArray[np.bool_]) -> tuple[I64, I64]:

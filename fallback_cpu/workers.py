@@ -37,7 +37,5 @@ class Workers:
 
     def each(self, n: int, size: int, work: Callable[[slice], None]) -> None:
         """Call `work` on every block of `size` rows out of n."""
-        if n <= size:
-            work(slice(0, n))
-        else:
-            list(self._pool.map(work, blocks(n, size)))
+        run = map if n <= size else self._pool.map
+        list(run(work, blocks(n, size)))

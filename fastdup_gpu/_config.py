@@ -196,6 +196,11 @@ def _check_together(c: RunConfig) -> None:
         raise InvalidArgument("run_mode=3 compares test_dir with a stored index: give test_dir")
     if c.high_accuracy and c.d not in (DEFAULT_DIM, HIGH_ACCURACY_DIM):
         raise InvalidArgument(f"high_accuracy=True gives d=960, but d={c.d} was asked for")
+    if c.high_accuracy and c.model_path != DEFAULT_PATH:
+        raise InvalidArgument(
+            "high_accuracy=True chooses a built-in model, but model_path names another; "
+            "give one of the two"
+        )
     built_in = c.run_mode in (0, 1) and c.model_path == DEFAULT_PATH and not c.high_accuracy
     if built_in and c.d != DEFAULT_DIM:
         raise InvalidArgument(

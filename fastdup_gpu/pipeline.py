@@ -84,8 +84,7 @@ class _Run:
                 kind=kind,
             )
         try:
-            if source.crops:
-                self._write_crops(source.crops, kind)
+            self._write_crops(source.crops, kind)
             plan = self._extract_plan(kind, len(source.names))
             total = plan.last - plan.first
             title = "extract" if kind == names.TRAIN else "extract test"
@@ -129,8 +128,12 @@ class _Run:
         return "advanced" if self.config.tuning.run_advanced_stats else "basic"
 
     def _write_crops(self, crops: Sequence[Any], kind: str) -> None:
+        path = self.folder / names.CROPS_CSV.format(kind=kind)
+        if not crops:
+            path.unlink(missing_ok=True)
+            return
         rows = ((c.index, c.filename, c.crop_filename, *asdict(c.box).values()) for c in crops)
-        write_csv(self.folder / names.CROPS_CSV.format(kind=kind), names.CROPS_COLUMNS, rows)
+        write_csv(path, names.CROPS_COLUMNS, rows)
 
     def _compare(self) -> None:
         """Neighbours, then components, unless a resumed run has them already."""
@@ -232,4 +235,7 @@ class _Run:
     def _write_config(self) -> None:
         content = _provenance.describe(self.config, self.backend.name, self.model)
         content["found"] = self.summary.as_dict()
-        write_json(self.folder / names.CONFIG, content)
+        path = self.folder / names.CONFIG
+        if self.model is None:  # the features are those of an earlier run, and so is their model
+            content["model"] = (read_json(path) or {}).get("model")
+        write_json(path, content)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from making import contents, features, header, photo, photos, rows, run
 
+import fastdup_gpu
+
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
@@ -233,3 +235,35 @@ def test_hostile_names_come_back_as_they_are(tmp_path):
     import fastdup_gpu
 
     assert sorted(fastdup_gpu.load_binary_feature(str(out / "atrain_features.dat"))[0]) == expected
+
+
+def test_nothing_of_an_earlier_run_is_left_beside_new_results(tmp_path):
+    paths = [str(p) for p in photos(tmp_path / "in", 6)]
+    out = tmp_path / "out"
+    assert run(paths, out, test_dir=paths[:2]) == 0
+    assert run(paths, out) == 0
+    assert not (out / "atest_features.dat").exists()
+    assert run(paths[:4], out, turi_param="run_stats=0") == 0
+    assert not (out / "atrain_stats.csv").exists()
+    assert run(paths[:3], out, run_mode=1) == 0
+    assert sorted(contents(out)) == [
+        "atrain_features.bad.csv",
+        "atrain_features.dat",
+        "atrain_features.dat.csv",
+        "atrain_stats.csv",
+    ]
+    assert run(paths, out) == 0
+    assert run([str(tmp_path / "gone.jpg")], out) == 1
+    assert "similarity.csv" not in contents(out)
+
+
+def test_a_name_no_file_can_have_is_refused(tmp_path):
+    with pytest.raises(fastdup_gpu.InvalidArgument, match="surrogate"):
+        run(["\ud800.jpg"], tmp_path / "out")
+
+
+def test_a_very_long_name_is_listed_as_bad(tmp_path):
+    paths = [str(p) for p in photos(tmp_path / "in", 2)]
+    assert run([*paths, "x" * 140_000 + ".jpg"], tmp_path / "out") == 0
+    (bad,) = rows(tmp_path / "out" / "atrain_features.bad.csv")
+    assert len(bad["filename"]) == 140_004

@@ -45,6 +45,10 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         temporary.unlink(missing_ok=True)
 
 
+# The default limit of a cell is shorter than what a list of names may hold.
+csv.field_size_limit(1 << 30)
+
+
 class CsvWriter:
     """The dialect of every csv here: minimal quoting, LF ends.
 

@@ -57,7 +57,15 @@ def _item(i: int, item: object) -> str:
             f"input_dir[{i}]={item!r} is of type {type(item).__name__}; "
             "every item must be the path of a file or folder"
         )
-    return os.fsdecode(item)
+    name = os.fsdecode(item)
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"input_dir[{i}]={name!r} holds a lone surrogate, which no file name can; "
+            "give names as the operating system does (str, bytes or os.PathLike)"
+        ) from error
+    return name
 
 
 def _from_path(path: str, work_dir: Path) -> Found:

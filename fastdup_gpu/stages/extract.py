@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from fastdup_gpu._progress import Advance
-from fastdup_gpu.formats import names
+from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
 from fastdup_gpu.formats.files import read_csv
 from fastdup_gpu.protocol import (
@@ -72,6 +74,8 @@ def extract(
     fingerprint = _fingerprint(backend.name, source.names, spec, plan)
     if files.begin(fingerprint, resume=plan.resume):
         resumed_at = files.position
+        if not resumed_at:
+            stale.clear(plan.folder, plan.kind)
         advance(files.position, files.bad)
         try:
             _extract_rest(backend, source, spec, plan, files, advance)
@@ -139,13 +143,31 @@ def _fingerprint(backend: str, filenames: Sequence[str], spec: ModelSpec, plan: 
     """Hash of everything that decides the content of the files."""
     digest = hashlib.sha256()
     for name in filenames[plan.first : plan.last]:
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + _stamp(name))
     kept = asdict(plan)
     for unrelated in ("folder", "threads", "resume"):
         del kept[unrelated]
     model = [spec.sha256, spec.dim, spec.height, spec.width, spec.normalize]
     digest.update(json.dumps([backend, model, kept], sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _stamp(name: str) -> bytes:
+    """Size and time of the file behind a name (of the archive, for a member), b"" if none."""
+    try:
+        found = os.stat(name)  # noqa: PTH116  called for every picture
+    except (OSError, ValueError):
+        return _archive_stamp(os.path.dirname(name))  # noqa: PTH120
+    return b"%d %d" % (found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(4096)
+def _archive_stamp(path: str) -> bytes:
+    while path and path != os.sep:
+        if os.path.isfile(path):  # noqa: PTH113
+            return _stamp(path)
+        path = os.path.dirname(path)  # noqa: PTH120
+    return b""
 
 
 def _bad_by_reason(folder: Path, kind: str) -> dict[str, int]:

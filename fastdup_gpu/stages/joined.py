@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdup_gpu._config import Input, RunConfig
 from fastdup_gpu._errors import FormatError, WorkDirError
-from fastdup_gpu.formats import names
+from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.features import (
     FeatureSet,
     feature_paths,
@@ -45,6 +45,8 @@ def gather_features(config: RunConfig, folder: Path) -> None:
         return
     sets = [open_features(dat, config.d) for dat in found]
     _check_same_dim(found, sets)
+    if own not in found:
+        stale.clear(folder, names.TRAIN)
     filenames = [name for s in sets for name in s.filenames]
     write_features(folder, filenames, [s.matrix for s in sets])
 
@@ -58,7 +60,10 @@ def _check_same_dim(found: list[Path], sets: list[FeatureSet]) -> None:
 
 def _features_of(given: Input) -> list[Path]:
     if isinstance(given, (str, os.PathLike)):
-        return listed_features(Path(given)) if os.fspath(given) else []
+        path = Path(given)
+        if path.name.endswith((".dat", ".dat.csv")) and not locate(path).is_file():
+            raise WorkDirError(f"input_dir={os.fspath(given)!r}: {locate(path)} does not exist")
+        return listed_features(path) if os.fspath(given) else []
     return [dat for entry in given for dat in listed_features(Path(entry))]
 
 

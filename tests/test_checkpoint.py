@@ -1,0 +1,245 @@
+"""Files that grow under a checkpoint, killed at every step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.checkpoint import ExtractionFiles
+from fastdup_gpu.protocol import Outcome, Status
+
+BATCH, BATCHES, EVERY = 5, 7, 2
+NAMES = [f"{i}.jpg" for i in range(BATCH * BATCHES)]
+NAMES[3], NAMES[12], NAMES[13] = "new\nline, and comma", os.fsdecode(b"\xff\xfe"), 'quote"\r'
+FILES = {
+    "atrain_features.dat",
+    "atrain_features.dat.csv",
+    "atrain_features.bad.csv",
+    "atrain_stats.csv",
+}
+
+
+def batch(number: int):
+    """Names, outcomes, features and statistics; every fourth picture is bad."""
+    positions = range(number * BATCH, (number + 1) * BATCH)
+    outcomes = [
+        Outcome(i, Status.CORRUPT, file_size=i) if i % 4 == 1 else Outcome(i, Status.OK, 30, 40, i)
+        for i in positions
+    ]
+    good = sum(o.status is Status.OK for o in outcomes)
+    rng = np.random.default_rng(number)
+    features = rng.standard_normal((good, 6)).astype(np.float32)
+    return [NAMES[i] for i in positions], outcomes, features, rng.random((good, 7)) * 255
+
+
+def extract(folder: Path, fingerprint: str = "same", *, resume: bool = True, step=lambda: None):
+    """A whole extraction with a commit after every second batch; `step` is called in between."""
+    files = ExtractionFiles(folder, "atrain", names.STATS_COLUMNS)
+    begun = files.begin(fingerprint, resume=resume)
+    resumed_at = files.position
+    step()
+    if begun:
+        for number in range(resumed_at // BATCH, BATCHES):
+            files.append(*batch(number))
+            step()
+            if number % EVERY == 1:
+                files.commit()
+                step()
+        files.finish()
+        step()
+    return files, begun, resumed_at
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    extract(folder)
+    return results(folder)
+
+
+class Killed(BaseException):
+    """Ends a run as a signal would, for what is in its files."""
+
+
+class Snapshots:
+    """Copies of a folder as a kill would leave it."""
+
+    def __init__(self, folder: Path, copies: Path) -> None:
+        self.folder, self.copies, self.count = folder, copies, 0
+
+    def take(self) -> None:
+        shutil.copytree(self.folder, self.copies / f"{self.count:03d}")
+        self.count += 1
+
+    def __iter__(self):
+        return iter(sorted(self.copies.iterdir()))
+
+
+@pytest.fixture
+def snapshots(tmp_path, monkeypatch):
+    """Taken at each step of one extraction and around each of its renames."""
+    folder, copies = tmp_path / "run", tmp_path / "copies"
+    folder.mkdir()
+    copies.mkdir()
+    taken = Snapshots(folder, copies)
+    rename = Path.replace
+
+    def watched(path: Path, target: Path) -> Path:
+        taken.take()
+        moved = rename(path, target)
+        taken.take()
+        return moved
+
+    monkeypatch.setattr(Path, "replace", watched)
+    extract(folder, step=taken.take)
+    monkeypatch.undo()
+    return taken
+
+
+def test_the_files(whole):
+    """Against what a reader expects, computed here from the batches."""
+    assert whole.keys() == FILES
+    batches = [batch(number) for number in range(BATCHES)]
+    features = np.concatenate([b[2] for b in batches])
+    assert whole["atrain_features.dat"] == features.astype("<f4").tobytes()
+    good = [i for i in range(len(NAMES)) if i % 4 != 1]
+    assert len(features) == len(good)
+    lines = whole["atrain_features.dat.csv"].decode("utf-8", "surrogateescape")
+    assert lines.startswith(f"index,filename\n0,{NAMES[0]}\n1,{NAMES[2]}\n2,")
+    bad = whole["atrain_features.bad.csv"].decode().splitlines()[:3]
+    assert bad == [
+        "index,filename,error_code,filesize",
+        "1,1.jpg,ERROR_CORRUPT_IMAGE,1",
+        "5,5.jpg,ERROR_CORRUPT_IMAGE,5",
+    ]
+    first = whole["atrain_stats.csv"].decode("utf-8", "surrogateescape").splitlines()[1].split(",")
+    unique, blur, *rest, contrast = batches[0][3][0]
+    numbers = [f"{v:.4f}" for v in (blur, *rest)]
+    expected = ["0", NAMES[0], "30", "40", str(int(unique)), *numbers, "0", f"{contrast:.4f}"]
+    assert first == expected
+
+
+def test_killed_at_every_step(snapshots, whole):
+    resumed = set()
+    for copy in snapshots:
+        files, begun, resumed_at = extract(copy)
+        assert results(copy) == whole, copy.name
+        assert (files.rows, files.bad, files.position) == (26, 9, len(NAMES))
+        assert not list((copy / "tmp").glob("*.part"))
+        resumed.add(resumed_at)
+        assert begun or resumed_at == len(NAMES)
+    assert resumed == {0, 10, 20, 30, 35}
+
+
+def test_killed_twice(snapshots, whole, tmp_path):
+    """The resumed run is killed as well, at the step after its first."""
+    killed = 0
+    for copy in list(snapshots)[::3]:
+        calls = iter(range(2))
+
+        def step(calls=calls) -> None:
+            if next(calls, None) is None:
+                raise Killed
+
+        left = tmp_path / "left" / copy.name
+        try:
+            extract(copy, step=step)
+        except Killed:
+            shutil.copytree(copy, left)  # what the killed run had not flushed is lost
+            extract(left)
+            assert results(left) == whole
+            killed += 1
+    assert killed > 5
+
+
+def test_bytes_after_the_last_commit_do_not_count(snapshots, whole):
+    """A kill may leave a torn row, or more than a row, at the end of each part."""
+    for copy in snapshots:
+        for part in (copy / "tmp").glob("*.part"):
+            if (copy / "tmp" / "atrain_extraction.json").exists() and not complete(copy):
+                with part.open("ab") as stream:
+                    stream.write(b'99,"torn\n\x00\xff')
+        extract(copy)
+        assert results(copy) == whole
+
+
+def complete(copy: Path) -> bool:
+    return '"complete": true' in (copy / "tmp" / "atrain_extraction.json").read_text()
+
+
+def test_parts_shorter_than_the_last_commit_start_anew(snapshots, whole):
+    """Such as after a power cut on a disk that lies about fsync."""
+    copy = next(c for c in snapshots if (c / "tmp" / "atrain_extraction.json").exists())
+    part = copy / "tmp" / "atrain_stats.csv.part"
+    os.truncate(part, 50)
+    _, _, resumed_at = extract(copy)
+    assert resumed_at == 0
+    assert results(copy) == whole
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"fingerprint": 5}', b"\xff"])
+def test_a_damaged_record_starts_anew(snapshots, whole, content):
+    for copy in list(snapshots)[-9::3]:
+        (copy / "tmp" / "atrain_extraction.json").write_bytes(content)
+        _, begun, resumed_at = extract(copy)
+        assert (begun, resumed_at) == (True, 0)
+        assert results(copy) == whole
+
+
+def test_another_fingerprint_or_no_resume_starts_anew(snapshots, whole):
+    for i, copy in enumerate(list(snapshots)[::4]):
+        anew = {"fingerprint": "other"} if i % 2 else {"resume": False}
+        _, begun, resumed_at = extract(copy, **anew)
+        assert (begun, resumed_at) == (True, 0)
+        assert results(copy) == whole
+
+
+def test_an_old_result_is_no_part_of_a_new_one(tmp_path, whole):
+    """A kill early in a run with other arguments, then the first arguments again."""
+    extract(tmp_path)
+    files = ExtractionFiles(tmp_path, "atrain", names.STATS_COLUMNS)
+    assert files.begin("other", resume=True)
+    files.append(*batch(6))
+    files.close()
+    _, begun, resumed_at = extract(tmp_path)
+    assert (begun, resumed_at) == (True, 0)
+    assert results(tmp_path) == whole
+
+
+def test_a_complete_extraction_is_not_repeated(tmp_path, whole):
+    extract(tmp_path)
+    files, begun, _ = extract(tmp_path)
+    assert not begun
+    assert (files.rows, files.bad, files.position) == (26, 9, len(NAMES))
+
+
+@pytest.mark.parametrize("lost", sorted(FILES))
+def test_a_lost_result_is_made_again(tmp_path, whole, lost):
+    extract(tmp_path)
+    (tmp_path / lost).unlink()
+    _, begun, _ = extract(tmp_path)
+    assert begun
+    assert results(tmp_path) == whole
+
+
+def test_without_statistics_no_file_of_them(tmp_path):
+    files = ExtractionFiles(tmp_path, "atest", ())
+    assert files.begin("x", resume=False)
+    for number in range(BATCHES):
+        listed, outcomes, features, _ = batch(number)
+        files.append(listed, outcomes, features, np.zeros((len(features), 0)))
+    files.finish()
+    assert results(tmp_path).keys() == {
+        "atest_features.dat",
+        "atest_features.dat.csv",
+        "atest_features.bad.csv",
+    }

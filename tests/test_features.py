@@ -1,0 +1,227 @@
+"""Stored features: their bytes, their round trip, and what does not fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastdup_gpu
+from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
+from fastdup_gpu.formats.features import listed_features, open_features
+
+HOSTILE = [
+    "plain.jpg",
+    "comma, semicolon;.jpg",
+    'quote"d.jpg',
+    "it's.jpg",
+    " spaces around ",
+    "line\nfeed.jpg",
+    "carriage\rreturn.jpg",
+    "both\r\nends.jpg",
+    "tab\t.jpg",
+    "-rf",
+    "ünï 日本 \U0001f600.jpg",
+    os.fsdecode(b"not-utf8-\xff\xfe.jpg"),
+    "007",
+    "nan",
+    "",
+    '"',
+    "\r",
+]
+
+
+def matrix(n: int, d: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
+
+
+def names(n: int) -> list[str]:
+    return [f"{i}.jpg" for i in range(n)]
+
+
+def save(folder: Path, n: int, d: int, seed: int = 0) -> np.ndarray:
+    array = matrix(n, d, seed)
+    assert fastdup_gpu.save_binary_feature(folder, names(n), array) == 0
+    return array
+
+
+def test_the_files_byte_for_byte(tmp_path):
+    array = np.array([[1, -2.5], [0, 1e30]])
+    assert fastdup_gpu.save_binary_feature(tmp_path, ["a.jpg", "b,c.jpg"], array) == 0
+    dat = tmp_path / "atrain_features.dat"
+    assert dat.read_bytes() == array.astype("<f4").tobytes()
+    csv = tmp_path / "atrain_features.dat.csv"
+    assert csv.read_bytes() == b'index,filename\n0,a.jpg\n1,"b,c.jpg"\n'
+    assert sorted(p.name for p in tmp_path.iterdir()) == [dat.name, csv.name]
+
+
+def test_hostile_names_come_back(tmp_path):
+    array = matrix(len(HOSTILE), 3)
+    assert fastdup_gpu.save_binary_feature(tmp_path, HOSTILE, array) == 0
+    found, loaded = fastdup_gpu.load_binary_feature(tmp_path / "atrain_features.dat", 3)
+    assert found == HOSTILE
+    np.testing.assert_array_equal(loaded, array)
+
+
+@pytest.mark.parametrize(("n", "d"), [(200_000, 64), (3_000, 1000), (1, 1), (2, 5000), (7, 576)])
+def test_any_shape(tmp_path, n, d):
+    array = save(tmp_path / "new" / "folder", n, d)
+    found, loaded = fastdup_gpu.load_binary_feature(tmp_path / "new" / "folder", d)
+    assert found == names(n)
+    assert (loaded.dtype, loaded.shape) == (np.float32, (n, d))
+    np.testing.assert_array_equal(loaded, array)
+    loaded[0, 0] = 3  # the caller's own copy
+
+
+def test_no_rows(tmp_path):
+    assert fastdup_gpu.save_binary_feature(tmp_path, [], np.zeros((0, 8))) == 0
+    found, loaded = fastdup_gpu.load_binary_feature(tmp_path, 8)
+    assert (found, loaded.shape) == ([], (0, 8))
+
+
+def test_the_default_d_takes_what_is_stored(tmp_path):
+    array = save(tmp_path, 4, 10)
+    np.testing.assert_array_equal(fastdup_gpu.load_binary_feature(tmp_path)[1], array)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        matrix(3, 2).astype(np.float64),
+        matrix(3, 2).astype(np.float16),
+        matrix(3, 2).astype(">f4"),
+        np.asfortranarray(matrix(3, 2)),
+        matrix(6, 4)[::2, ::2],
+        np.arange(6).reshape(3, 2),
+        [[1, 2], [3, 4], [5, 6]],
+    ],
+)
+def test_arrays_of_every_kind(tmp_path, given):
+    assert fastdup_gpu.save_binary_feature(tmp_path, ["a", Path("b"), b"c"], given) == 0
+    found, loaded = fastdup_gpu.load_binary_feature(tmp_path, 2)
+    assert found == ["a", "b", "c"]
+    np.testing.assert_array_equal(loaded, np.asarray(given, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("filenames", "array", "words"),
+    [
+        (["a"], np.zeros((2, 3)), "1 filenames.*2 rows"),
+        (["a", "b"], np.zeros(2), r"shape \(2,\)"),
+        (["a", "b"], np.array([["x"], ["y"]]), "dtype <U1"),
+        (["a", "b"], np.zeros((2, 2), complex), "complex"),
+        (["a", "b"], np.zeros((2, 0)), "rows of no numbers"),
+        (["a", 5], np.zeros((2, 3)), r"filenames\[1\]=5"),
+        (["a", None], np.zeros((2, 3)), r"filenames\[1\]=None"),
+    ],
+)
+def test_what_cannot_be_saved_leaves_the_files_alone(tmp_path, filenames, array, words):
+    kept = save(tmp_path, 2, 3)
+    with pytest.raises(InvalidArgument, match=words):
+        fastdup_gpu.save_binary_feature(tmp_path, filenames, array)
+    np.testing.assert_array_equal(fastdup_gpu.load_binary_feature(tmp_path)[1], kept)
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path, caplog):
+    blocker = tmp_path / "file"
+    blocker.touch()
+    assert fastdup_gpu.save_binary_feature(blocker / "x", ["a"], np.zeros((1, 2))) == 1
+    assert "cannot be written to" in caplog.text
+
+
+def test_files_that_do_not_fit_each_other(tmp_path):
+    save(tmp_path, 3, 4)
+    dat, csv = tmp_path / "atrain_features.dat", tmp_path / "atrain_features.dat.csv"
+    with pytest.raises(FormatError, match=r"rows of 4 numbers, but d=5"):
+        open_features(dat, 5)
+    whole = dat.read_bytes()
+    dat.write_bytes(whole[:-1])
+    with pytest.raises(FormatError, match=r"47 bytes.*no whole float32 row.*3 rows"):
+        open_features(dat)
+    dat.write_bytes(b"")
+    with pytest.raises(FormatError, match="0 bytes"):
+        open_features(dat)
+    dat.write_bytes(whole)
+    csv.write_bytes(b"index,filename\n")
+    with pytest.raises(FormatError, match=r"48 bytes but .* names no rows"):
+        open_features(dat)
+    csv.write_bytes(b"index,name\n0,a\n")
+    with pytest.raises(FormatError, match="'filename' was expected"):
+        open_features(dat)
+    csv.write_bytes(b"index,filename\n0\n")
+    with pytest.raises(FormatError, match="shorter than its header"):
+        open_features(dat)
+    csv.write_bytes(b"")
+    with pytest.raises(FormatError, match="empty"):
+        open_features(dat)
+    csv.unlink()
+    with pytest.raises(WorkDirError, match=r"dat\.csv does not exist"):
+        open_features(dat)
+    dat.unlink()
+    with pytest.raises(WorkDirError, match=r"dat does not exist"):
+        open_features(dat)
+
+
+def test_rows_stand_in_order_of_the_csv_whatever_its_index_says(tmp_path):
+    """Files of other programs have gaps in the index after bad pictures."""
+    array = save(tmp_path, 3, 4)
+    csv = tmp_path / "atrain_features.dat.csv"
+    csv.write_bytes(b"index,filename\n0,a\n5,b\n9,c\n")
+    found, loaded = fastdup_gpu.load_binary_feature(tmp_path / csv.name)
+    assert found == ["a", "b", "c"]
+    np.testing.assert_array_equal(loaded, array)
+
+
+@pytest.fixture
+def nodes(tmp_path):
+    """Features in three folders of one parent."""
+    dats = []
+    for i, name in enumerate(["c", "a", "b"]):
+        save(tmp_path / "nodes" / name, 2, 3, i)
+        dats.append(tmp_path / "nodes" / name / "atrain_features.dat")
+    return dats
+
+
+def test_inputs_of_run_mode_2(tmp_path, nodes):
+    c, a, b = nodes
+    assert listed_features(a) == listed_features(a.with_name(a.name + ".csv")) == [a]
+    assert listed_features(a.parent) == [a]
+    assert listed_features(tmp_path / "nodes") == [a, b, c]
+    assert listed_features(tmp_path / "nothing") == []
+    assert listed_features(tmp_path / "nothing.dat") == []
+    (tmp_path / "pictures").mkdir()
+    assert listed_features(tmp_path / "pictures") == []
+
+
+def test_lists_of_features_keep_their_order(tmp_path, nodes):
+    c, a, b = nodes
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"{c}.csv\n\n{a.parent}\nnodes/b/atrain_features.dat\n")
+    assert listed_features(listing) == [c, a, b]
+    listing.write_text(f'"{b}"\n')
+    assert listed_features(listing) == [b]
+
+
+def test_a_list_with_missing_features_is_refused(tmp_path, nodes):
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"{nodes[0]}\nnodes/mistyped/atrain_features.dat\n")
+    with pytest.raises(WorkDirError, match=r"list\.txt lists .*mistyped"):
+        listed_features(listing)
+
+
+@pytest.mark.parametrize("content", ["", "a.jpg\nb.jpg\n", "\0\1\2\xff" * 50, "nodes/a\nx.jpg\n"])
+def test_lists_of_something_else_are_none(tmp_path, nodes, content):
+    listing = tmp_path / "list.txt"
+    listing.write_bytes(content.encode("latin-1"))
+    assert listed_features(listing) == []
+
+
+def test_mode_2_joins_a_list(tmp_path, nodes):
+    listing = tmp_path / "list.txt"
+    listing.write_text("".join(f"{dat}\n" for dat in nodes))
+    out = tmp_path / "out"
+    assert fastdup_gpu.run(str(listing), str(out), run_mode=2, d=3) == 0
+    _, joined = fastdup_gpu.load_binary_feature(out, 3)
+    np.testing.assert_array_equal(joined, np.concatenate([matrix(2, 3, i) for i in range(3)]))
