@@ -23,7 +23,10 @@ def room(inside: str = "", outside: str = "") -> Room:
 
 
 PICTURES = "cv2 PIL pillow_heif simplejpeg"
-CUDA = "cupy cupyx cuvs pylibraft pylibcugraph cudf rmm nvidia tensorrt tensorrt_rtx"
+CUDA = (
+    "cupy cupyx cuvs pylibraft pylibcugraph cudf rmm nvidia "
+    "tensorrt tensorrt_rtx tensorrt_rtx_libs tensorrt_rtx_bindings"
+)
 
 ROOMS = {
     "__init__": room("_accel _api _api_analysis _api_exports _api_galleries _errors"),
@@ -64,16 +67,20 @@ ROOMS = {
     "formats": room("_errors protocol", "numpy pandas"),
     "sources": room("_errors formats.names", "numpy pandas yaml cv2 PIL av fsspec s3fs"),
     "models": room("_errors protocol formats.names", "numpy"),
-    "galleries": room("_errors analysis formats sources", "numpy pandas jinja2 markupsafe PIL"),
+    "galleries": room(
+        "_errors analysis formats sources pictures protocol", "numpy pandas jinja2 markupsafe PIL"
+    ),
     "analysis": room("_errors formats sources", "numpy pandas cv2 PIL"),
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
+    "pictures": room("protocol", f"numpy {PICTURES}"),
+    "shrink": room("pictures protocol", "numpy cv2"),
     "fallback_cpu": room(
-        "protocol _errors formats.names",
+        "protocol _errors pictures shrink formats.names",
         f"numpy scipy onnxruntime hnswlib {PICTURES}",
     ),
     "gpu": room(
-        "protocol _errors formats.names kernels",
-        f"numpy scipy onnxruntime {PICTURES} {CUDA}",
+        "protocol _errors pictures shrink formats.names kernels",
+        f"numpy onnxruntime onnx {CUDA}",
     ),
     "kernels": room("_errors", "numpy cupy cupyx"),
 }

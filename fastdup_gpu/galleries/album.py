@@ -1,0 +1,140 @@
+"""The pictures of a page: each once, with what is known about it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fastdup_gpu.analysis.annotations import read_boxes, read_labels
+from fastdup_gpu.formats import names, results
+from fastdup_gpu.galleries.options import Options
+from fastdup_gpu.galleries.select import Facts, LabelsOf, by_name, call_text
+from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
+
+
+class Album:
+    """Pictures in the order they were added; a view names them by their position.
+
+    `work_dir` is where statistics and the settings of the run are looked up, None where unknown.
+    """
+
+    def __init__(self, options: Options, work_dir: Path | None) -> None:
+        self.options = options
+        self.work_dir = work_dir
+        self.names: list[str] = []
+        self._index: dict[str, int] = {}
+        self._large: set[int] = set()
+        self._labels: dict[str, Sequence[str]] = {}
+        self.read = reader_in(options.input_dir)
+
+    def add(self, name: str, *, small: bool = False) -> int:
+        """The position of a picture, which is the same however often it is added. One that was
+        only added as `small` gets a tiny picture."""
+        index = self._index.setdefault(name, len(self.names))
+        if index == len(self.names):
+            self.names.append(name)
+        if not small:
+            self._large.add(index)
+        return index
+
+    def labels(self, filenames: Sequence[str]) -> LabelsOf | None:
+        """The labels of these files by name; None where the caller gave none."""
+        unique = list(dict.fromkeys(filenames))
+        labels = read_labels(self.options.get_label_func, unique, self.work_dir)
+        if labels is not None and self.options.split_sentence_to_label_list:
+            labels = [[word for text in own for word in text.split()] for own in labels]
+        found = by_name(labels, unique)
+        self._labels.update(found or {})
+        return found
+
+    def facts(self, name: str) -> Facts:
+        """Pixels, bytes and sharpness by the statistics of the run, else from the file itself."""
+        if name in self._stats:
+            width, height, size, blur = self._stats[name]
+            return Facts(name, int(width * height), int(size), float(blur))
+        return self._facts_of_file(name)
+
+    def pictures(self, thumbs: Sequence[Thumb]) -> list[dict[str, Any]]:
+        """What the page knows about each picture, keys as short as a page of thousands needs:
+        n name, d shown name, t full name, l labels, w h pixels, b bytes, q sharpness, x extra
+        column, hex bytes of a name that is not UTF-8, why there is no picture."""
+        if self.options.get_label_func is not None:
+            self.labels([name for name in self.names if name not in self._labels])
+        start = common_folder(self.names)
+        pairs = zip(self.names, thumbs, strict=True)
+        return [self._picture(name, thumb, start) for name, thumb in pairs]
+
+    def thumbs(self) -> list[Thumb]:
+        """The small pictures, of a size that fits their number and the width asked for."""
+        boxes = read_boxes(self.options.get_bounding_box_func, self.work_dir)
+        large = size_for(len(self._large))
+        sizes = [large if i in self._large else SMALL for i in range(len(self.names))]
+        return make_thumbs(self.names, sizes, boxes, self.read)
+
+    def _picture(self, name: str, thumb: Thumb, start: int) -> dict[str, Any]:
+        options, found = self.options, {"n": shown(name), "d": shown(name[start:])}
+        if options.get_reformat_filename_func:
+            text = call_text(options.get_reformat_filename_func, name, "get_reformat_filename_func")
+            found |= {"d": shown(text), "t": shown(name)}
+        elif start:
+            found["t"] = shown(name)
+        width, height, size, blur = self._stats.get(name, (thumb.width, thumb.height, 0, None))
+        details: dict[str, Any] = {"w": int(width), "h": int(height), "b": int(size)}
+        if blur is not None:
+            details["q"] = round(float(blur), 1)
+        if self._labels.get(name):
+            details["l"] = [shown(label) for label in self._labels[name]]
+        if options.get_extra_col_func:
+            details["x"] = shown(call_text(options.get_extra_col_func, name, "get_extra_col_func"))
+        if not is_utf8(name):
+            details["hex"] = name.encode("utf-8", "surrogateescape").hex()
+        if thumb.why:
+            details["why"] = shown(thumb.why)
+        return found | details
+
+    @cached_property
+    def _stats(self) -> dict[str, tuple[float, float, float, float]]:
+        path = self.work_dir and self.work_dir / names.STATS_CSV.format(kind=names.TRAIN)
+        if not path or not path.is_file():
+            return {}
+        table = results.read_stats(path)
+        columns = [table[c].tolist() for c in ("width", "height", "file_size", "blur")]
+        return dict(zip(table["filename"], zip(*columns, strict=True), strict=True))
+
+    def _facts_of_file(self, name: str) -> Facts:
+        from PIL import Image
+
+        try:
+            data = self.read(name)
+            with Image.open(io.BytesIO(data)) as image:
+                return Facts(name, image.width * image.height, len(data))
+        except Exception:  # a broken picture has nothing that speaks for it
+            return Facts(name)
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name came from UTF-8 bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def shown(text: str) -> str:
+    """A text that any page can hold: bytes that are not UTF-8 become the replacement sign."""
+    return text if is_utf8(text) else "".join(map(_visible, text))
+
+
+def common_folder(filenames: Sequence[str]) -> int:
+    """How many letters of every name are the same folder, its last separator included."""
+    if not filenames:
+        return 0
+    first, last = min(filenames), max(filenames)
+    same = next((i for i, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), 0)
+    until = same if len(set(filenames)) > 1 else len(first)
+    return max(first.rfind("/", 0, until), first.rfind(os.sep, 0, until)) + 1
+
+
+def _visible(letter: str) -> str:
+    return "\ufffd" if "\ud800" <= letter <= "\udfff" else letter

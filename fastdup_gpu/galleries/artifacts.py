@@ -1,0 +1,35 @@
+"""What save_artifacts asks for: the table behind a page, and the pictures as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastdup_gpu.formats.files import write_csv
+from fastdup_gpu.galleries.album import Album
+
+
+def save(folder: Path, album: Album, table: Any) -> None:
+    """Write `results.csv`, `images.csv` (name in the run, file here) and `images/` to `folder`.
+
+    `table` is a DataFrame or None. A picture that cannot be read has an empty file name.
+    """
+    place = folder / "images"
+    place.mkdir(parents=True, exist_ok=True)
+    if table is not None:
+        rows = zip(*(table[column].tolist() for column in table), strict=True)
+        write_csv(folder / "results.csv", [str(column) for column in table], rows)
+    copies = [(name, _copy(i, name, place, album)) for i, name in enumerate(album.names)]
+    write_csv(folder / "images.csv", ("filename", "copy"), copies)
+
+
+def _copy(index: int, name: str, place: Path, album: Album) -> str:
+    try:
+        content = album.read(name)
+    except (OSError, ValueError):
+        return ""
+    ending = Path(name).suffix[:8]
+    safe = ending if ending[1:].isalnum() and ending.isascii() else ""
+    target = place / f"{index:06d}{safe}"
+    target.write_bytes(content)
+    return f"images/{target.name}"

@@ -1,0 +1,171 @@
+"""Galleries of groups: components of similar pictures, labels, and k-means clusters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from fastdup_gpu.analysis.annotations import as_labels
+from fastdup_gpu.analysis.components import find_top_components
+from fastdup_gpu.formats import results
+from fastdup_gpu.galleries import words
+from fastdup_gpu.galleries.album import Album, shown
+from fastdup_gpu.galleries.options import COMPONENT_EXTRAS, Options, make_options
+from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.select import choose_keeper
+
+MOST_MEMBERS = 24  # pictures shown of one group where max_items does not say
+INTRO = (
+    "Pictures of one group are similar to each other. The starred one is the one to keep: the one "
+    "with most pixels, then the largest file, then the sharpest."
+)
+CLUSTER_INTRO = (
+    "Clusters of k-means. The number below a picture is its squared distance to the centre, the "
+    "nearest first."
+)
+
+
+def create_components_gallery(work_dir: Any, kwargs: dict[str, Any], **given: Any) -> None:
+    """Write components.html; see the public function for the arguments."""
+    options = make_options(given, kwargs, COMPONENT_EXTRAS)
+    album = Album(options, results.work_dir_of(work_dir, options.work_dir))
+    table = select_groups(work_dir, options)
+    view = components_view(album, table)
+    _publish("components", "Components", album, view, table)
+
+
+def create_kmeans_clusters_gallery(work_dir: Any, kwargs: dict[str, Any], **given: Any) -> None:
+    """Write kmeans_clusters.html; see the public function for the arguments."""
+    options = make_options(given, kwargs, COMPONENT_EXTRAS)
+    album = Album(options, results.work_dir_of(work_dir))
+    table = select_groups(work_dir, options, comp_type="cluster")
+    order = results.read_kmeans(work_dir).drop_duplicates("index")
+    distance = dict(zip(order["filename"], order["distance"].tolist(), strict=True))
+    table["files"] = [sorted(files, key=distance.__getitem__) for files in table["files"]]
+    view = components_view(album, table, distance)
+    _publish("kmeans_clusters", "Clusters", album, view, table)
+
+
+def _publish(stem: str, title: str, album: Album, view: View, table: pd.DataFrame) -> None:
+    images = words.count(int(table["len"].sum()), "image")
+    subtitle = f"{words.count(len(table), 'group')} of {images}"
+    page = Page(stem, title, subtitle, [view], thumb_width=album.options.max_width)
+    publish(page, album, table)
+
+
+def select_groups(source: Any, options: Options, comp_type: str = "component") -> pd.DataFrame:
+    """The table of find_top_components() for the options; `source` may be such a table."""
+    if isinstance(source, pd.DataFrame) and "files" in source:
+        return source.reset_index(drop=True)
+    extras: dict[str, Any] = {"nrows": options.nrows} if options.nrows is not None else {}
+    if options.split_sentence_to_label_list:
+        extras["split_sentence_to_label_list"] = True
+    return find_top_components(
+        source,
+        get_label_func=options.get_label_func,
+        group_by=options.group_by,
+        slice=options.slice,
+        threshold=options.threshold,
+        metric=options.metric,
+        descending=options.descending,
+        min_items=options.min_items,
+        keyword=options.keyword,
+        comp_type=comp_type,
+        **extras,
+    )
+
+
+def components_view(
+    album: Album, table: pd.DataFrame, centre: dict[str, float] | None = None
+) -> View:
+    """The view of the first `num_images` groups; `centre` tells a cluster's members how far they
+    are from its centre, and that none of them is a duplicate to drop."""
+    listed = table.iloc[: album.options.shown]
+    view: View = {
+        "id": "components" if centre is None else "clusters",
+        "title": "Components" if centre is None else "Clusters",
+        "kind": "groups",
+        "intro": INTRO if centre is None else CLUSTER_INTRO,
+        "noun": ["group", "groups"],
+        "empty": "No group of similar pictures was found.",
+        "items": [_item(album, row, centre) for row in listed.to_dict("records")],
+    }
+    if centre is None and album.options.group_by == "visual":
+        view["suggest"] = "Mark all but the kept"
+    rows = _steps(table)
+    if len(rows) > 1:
+        view["slider"] = {
+            "label": "Mean similarity",
+            "sign": "≥",
+            "digits": 3,
+            "value": rows[0][0],
+            "rows": rows,
+            "text": "{0} groups of {1} images",
+        }
+    return view
+
+
+def _item(album: Album, row: dict[Any, Any], centre: dict[str, float] | None) -> dict[str, Any]:
+    files = list(row["files"])
+    labelled = "label" in row and isinstance(row["label"], str)
+    name = shown(row["label"]) if labelled else f"{_kind(centre)} {row['component_id']}"
+    item: dict[str, Any] = {
+        "title": name,
+        "sub": f"{words.count(len(files), 'image')}, mean similarity "
+        f"{words.similarity(row['distance'])}",
+        "v": round(float(row["distance"]), 6),
+        "chips": _label_counts(album, files),
+    }
+    if "heads" in row:
+        return item | _members(album, files, row["heads"])
+    if centre is not None:
+        return item | _members(album, files, [words.number(centre[f]) for f in files])
+    if labelled:
+        return item | _members(album, files, [f"group {c}" for c in row["component_id"]])
+    best, why = choose_keeper([album.facts(name) for name in files])
+    files.insert(0, files.pop(best))
+    item |= _members(album, files, None)
+    return item | {"keep": item["p"][0], "why": why, "drop": item["p"][1:]}
+
+
+def _kind(centre: dict[str, float] | None) -> str:
+    return "Group" if centre is None else "Cluster"
+
+
+def _members(album: Album, files: Sequence[str], heads: list[str] | None) -> dict[str, Any]:
+    most = album.options.max_items or MOST_MEMBERS
+    return {
+        "p": [album.add(name) for name in files[:most]],
+        "more": max(0, len(files) - most),
+        "heads": heads[:most] if heads else None,
+    }
+
+
+def _label_counts(album: Album, files: Sequence[str]) -> list[list[Any]]:
+    """The most frequent labels of a group and their counts."""
+    options = album.options
+    labels = album.labels(files)
+    if labels is None:
+        return []
+    counts = Counter(label for name in files for label in as_labels(labels[name]))
+    most = options.limit_labels_printed
+    most = most if most is not None else options.max_items or 5
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [[shown(label), count] for label, count in ordered[:most]]
+
+
+def _steps(table: pd.DataFrame) -> list[list[float]]:
+    """Rows `threshold, groups, images` over all groups, from the smallest similarity to 1."""
+    values = table["distance"].to_numpy(dtype=float)
+    sizes = table["len"].to_numpy(dtype=int)
+    if len(values) < 2 or not (values == values).all():
+        return []
+    low = int(values.min() * 1000 // 1)
+    high = max(low + 1, int(-(-values.max() * 1000 // 1)))
+    step = max(1, (high - low) // 100)
+    marks = [mark / 1000 for mark in range(low, high + 1, step)]
+    fits = [values >= mark - 1e-9 for mark in marks]
+    return [[m, int(f.sum()), int(sizes[f].sum())] for m, f in zip(marks, fits, strict=True)]

@@ -1,0 +1,110 @@
+"""The gallery of duplicates: pairs side by side, the most similar first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from fastdup_gpu.analysis.similarity import edge_similarity
+from fastdup_gpu.formats import results
+from fastdup_gpu.galleries import words
+from fastdup_gpu.galleries.album import Album
+from fastdup_gpu.galleries.options import make_options
+from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.select import (
+    LabelsOf,
+    choose_keeper,
+    curve,
+    slice_mask,
+    unordered_pairs,
+)
+
+INTRO = (
+    "Each pair is listed once. The starred picture is the one to keep: the one with more pixels, "
+    "then the larger file, then the sharper one."
+)
+COUNTS = "{0} pairs: {1} images in {2} groups, {3} could go"
+
+
+def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
+    """Write duplicates.html; see the public function for the arguments."""
+    options = make_options(given, kwargs)
+    album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
+    edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
+    pairs = select_pairs(album, edges)
+    view = duplicates_view(album, pairs)
+    subtitle = f"{words.count(len(pairs), 'pair')}{words.similarity_text(pairs)}"
+    page = Page("duplicates", "Duplicates", subtitle, [view], page_width=options.max_width)
+    publish(page, album, pairs)
+
+
+def select_pairs(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
+    """Unordered pairs that the options threshold and slice leave, most similar first, with the
+    labels of the two ends in `label` and `label2` where there are any."""
+    options = album.options
+    edges = edges.assign(distance=edge_similarity(edges, album.work_dir))
+    pairs = unordered_pairs(edges)
+    if options.threshold is not None:
+        pairs = pairs[pairs["distance"] >= options.threshold].reset_index(drop=True)
+    labels = album.labels([*pairs["from"], *pairs["to"]])
+    return pairs if labels is None else _labelled(pairs, labels, options.slice)
+
+
+def _labelled(pairs: pd.DataFrame, labels: LabelsOf, slice: Any) -> pd.DataFrame:
+    table = pairs.assign(
+        label=pd.Series([labels[name] for name in pairs["from"]], dtype=object),
+        label2=pd.Series([labels[name] for name in pairs["to"]], dtype=object),
+    )
+    if slice is None:
+        return table
+    kept = slice_mask(slice, table["label"].tolist(), table["label2"].tolist())
+    return table[kept].reset_index(drop=True)
+
+
+def duplicates_view(album: Album, pairs: pd.DataFrame) -> View:
+    """The view of the first `num_images` pairs, with a slider over all of them."""
+    ordered = pairs if album.options.descending else pairs.iloc[::-1]
+    listed = ordered.iloc[: album.options.shown]
+    view: View = {
+        "id": "duplicates",
+        "title": "Duplicates",
+        "kind": "pairs",
+        "intro": INTRO,
+        "noun": ["pair", "pairs"],
+        "empty": "No pair of pictures is this similar.",
+        "suggest": "Mark the worse of each pair",
+        "items": [
+            pair_item(album, start, end, value)
+            for start, end, value in zip(
+                listed["from"], listed["to"], listed["distance"].tolist(), strict=True
+            )
+        ],
+    }
+    rows = curve(pairs)
+    if len(rows) > 1:
+        view["slider"] = {
+            "label": "Similarity",
+            "sign": "≥",
+            "digits": 3,
+            "value": rows[0][0],
+            "rows": rows,
+            "text": COUNTS,
+        }
+    return view
+
+
+def pair_item(album: Album, start: str, end: str, similarity: float) -> dict[str, Any]:
+    """One pair, the picture to keep first named."""
+    facts = [album.facts(start), album.facts(end)]
+    best, why = choose_keeper(facts)
+    indices = [album.add(start), album.add(end)]
+    return {
+        "p": indices,
+        "v": round(similarity, 6),
+        "value": words.similarity(similarity),
+        "sub": "similarity",
+        "keep": indices[best],
+        "why": why,
+        "drop": [indices[1 - best]],
+    }

@@ -1,0 +1,33 @@
+"""Pages inside a running notebook."""
+
+from __future__ import annotations
+
+import html
+import sys
+from pathlib import Path
+from typing import Any
+
+MAX_INLINE = 20_000_000  # letters; a larger page would weigh down the notebook file
+
+
+def display(page: str, path: Path, *, whole: bool) -> None:
+    """Show a page in the output of a notebook cell; do nothing anywhere else. A page that is not
+    `whole`, because its pictures are files beside it, is shown as a link."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return
+    from_display: Any = sys.modules.get("IPython.display")
+    if from_display is not None:
+        from_display.display(from_display.HTML(fragment(page, path, whole=whole)))
+
+
+def fragment(page: str, path: Path, *, whole: bool) -> str:
+    """The page in a frame of its own, or a link to the file where that cannot be."""
+    if len(page) > MAX_INLINE or not whole:
+        shown = html.escape(str(path).encode("utf-8", "replace").decode("utf-8"))
+        return f'<p>Open <a href="{shown}">{shown}</a></p>'
+    return (
+        '<iframe sandbox="allow-scripts allow-downloads allow-modals" width="100%" height="720" '
+        f'style="border:0" title="fastdup-gpu" srcdoc="{html.escape(page)}"></iframe>'
+    )

@@ -1,0 +1,104 @@
+"""The documented arguments of the galleries, checked once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu.analysis.annotations import Boxes, Labels
+
+Slice = str | Sequence[str] | None
+COMMON_EXTRAS = ("save_artifacts", "nrows")
+COMPONENT_EXTRAS = (*COMMON_EXTRAS, "split_sentence_to_label_list", "limit_labels_printed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a caller asked of a gallery; the names are those of the arguments.
+
+    `num_images` counts what a gallery lists (pairs, pictures, components, rows); 0 = all.
+    `get_filename_reformat_func` of the aspect ratio gallery is `get_reformat_filename_func` here.
+    """
+
+    save_path: Path
+    num_images: int = 20
+    descending: bool = True
+    lazy_load: bool = False
+    get_label_func: Labels = None
+    slice: Slice = None
+    max_width: int | None = None
+    get_bounding_box_func: Boxes = None
+    get_reformat_filename_func: Callable[[str], Any] | None = None
+    get_extra_col_func: Callable[[str], Any] | None = None
+    input_dir: str | os.PathLike[str] | None = None
+    work_dir: str | os.PathLike[str] | None = None
+    threshold: float | None = None
+    how: str = "one"
+    group_by: str = "visual"
+    metric: str | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    keyword: str | None = None
+    save_artifacts: bool = False
+    nrows: int | None = None
+    split_sentence_to_label_list: bool = False
+    limit_labels_printed: int | None = None
+
+    @property
+    def shown(self) -> int | None:
+        """How many entries to list, in the form that a list slice takes."""
+        return self.num_images or None
+
+
+def make_options(
+    arguments: Mapping[str, Any], extras: Mapping[str, Any], known: Sequence[str] = COMMON_EXTRAS
+) -> Options:
+    """Options from documented arguments and `**kwargs`; raises InvalidArgument."""
+    for name in extras:
+        if name not in known:
+            raise choose("keyword argument", name, sorted(known))
+    given = {**arguments, **extras}
+    given["save_path"] = Path(given["save_path"])
+    _check_counts(given)
+    _check_functions(given)
+    _check_choices(given)
+    return Options(**{f.name: given[f.name] for f in fields(Options) if f.name in given})
+
+
+def _check_counts(given: Mapping[str, Any]) -> None:
+    smallest = {"num_images": 0, "max_width": 1, "min_items": 0, "max_items": 1, "nrows": 0}
+    smallest["limit_labels_printed"] = 0
+    for name, least in smallest.items():
+        value = given.get(name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and value >= least):
+            raise InvalidArgument(
+                f"{name}={value!r}: expected a whole number of {least} or more, or None"
+            )
+    if given.get("num_images", 0) is None:
+        raise InvalidArgument("num_images=None: expected a whole number; 0 shows all")
+
+
+def _check_functions(given: Mapping[str, Any]) -> None:
+    for name in ("get_reformat_filename_func", "get_extra_col_func"):
+        value = given.get(name)
+        if value is not None and not callable(value):
+            raise InvalidArgument(f"{name} is a {type(value).__name__}; expected a callable")
+
+
+def _check_choices(given: Mapping[str, Any]) -> None:
+    for name, known in (("how", ["one", "all"]), ("group_by", ["visual", "label"])):
+        if name in given and given[name] not in known:
+            raise choose(name, given[name], known)
+    threshold = given.get("threshold")
+    if threshold is not None and not isinstance(threshold, int | float):
+        raise InvalidArgument(f"threshold={threshold!r}: expected a number or None")
+    if given.get("slice") is not None and given.get("get_label_func") is None:
+        raise InvalidArgument(
+            f"slice={given['slice']!r} needs labels; give get_label_func, which tells the label "
+            "of each picture"
+        )

@@ -1,0 +1,109 @@
+"""The gallery of outliers: each beside its nearest neighbour, the loneliest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from fastdup_gpu.analysis.similarity import edge_similarity
+from fastdup_gpu.formats import names, results
+from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.galleries import words
+from fastdup_gpu.galleries.album import Album
+from fastdup_gpu.galleries.options import make_options
+from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.select import rank_outliers, slice_mask
+
+INTRO = (
+    "Each picture stands beside the most similar one that is listed with it. The less similar the "
+    "two, the more likely the first does not belong here."
+)
+
+
+def create_outliers_gallery(outliers_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
+    """Write outliers.html; see the public function for the arguments."""
+    options = make_options(given, kwargs)
+    album = Album(options, results.work_dir_of(outliers_file, options.work_dir))
+    edges = results.read_edges(
+        outliers_file, which="outliers", nrows=options.nrows, work_dir=album.work_dir
+    )
+    table = select_outliers(album, edges)
+    view = outliers_view(album, table)
+    subtitle = f"{words.count(len(table), 'picture')}{words.similarity_text(table)}"
+    page = Page("outliers", "Outliers", subtitle, [view], page_width=options.max_width)
+    publish(page, album, table)
+
+
+def select_outliers(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
+    """Outliers ranked as `how` says, and sliced."""
+    edges = edges.assign(distance=edge_similarity(edges, album.work_dir))
+    table = rank_outliers(edges, album.options.how, _neighbors(album))
+    labels = album.labels([*table["from"], *table["to"]])
+    if labels is None:
+        return table
+    table["label"] = pd.Series([labels[name] for name in table["from"]], dtype=object)
+    table["label2"] = pd.Series([labels[name] for name in table["to"]], dtype=object)
+    wanted = album.options.slice
+    if wanted is None:
+        return table
+    others = table["label2"].tolist() if wanted in ("same", "diff") else None
+    kept = slice_mask(wanted, table["label"].tolist(), others)
+    return table[kept].reset_index(drop=True)
+
+
+def _neighbors(album: Album) -> int | None:
+    stored = read_json(album.work_dir / names.CONFIG) if album.work_dir else None
+    found = (stored or {}).get("nearest_neighbors_k")
+    return int(found) if isinstance(found, int) else None
+
+
+def outliers_view(album: Album, table: pd.DataFrame) -> View:
+    """The view of the first `num_images` outliers, with a slider over all of them."""
+    listed = table.iloc[: album.options.shown]
+    columns = (listed["from"], listed["to"], listed["distance"].tolist())
+    view: View = {
+        "id": "outliers",
+        "title": "Outliers",
+        "kind": "pairs",
+        "intro": INTRO,
+        "noun": ["outlier", "outliers"],
+        "empty": "No outliers are listed.",
+        "suggest": "Mark the outliers shown",
+        "items": [_item(album, *row) for row in zip(*columns, strict=True)],
+    }
+    rows = _steps(table)
+    if len(rows) > 1:
+        view["slider"] = {
+            "label": "Similarity",
+            "sign": "≤",
+            "digits": 3,
+            "value": rows[-1][0],
+            "rows": rows,
+            "text": "{0} outliers",
+        }
+    return view
+
+
+def _item(album: Album, outlier: str, neighbor: str, similarity: float) -> dict[str, Any]:
+    indices = [album.add(outlier), album.add(neighbor)]
+    return {
+        "p": indices,
+        "v": round(similarity, 6),
+        "value": words.similarity(similarity),
+        "sub": "similarity",
+        "roles": ["Outlier", "Nearest"],
+        "drop": indices[:1],
+    }
+
+
+def _steps(table: pd.DataFrame, steps: int = 60) -> list[list[float]]:
+    """Rows `threshold, outliers up to it` from the least to the most similar."""
+    if table.empty:
+        return []
+    values = table["distance"].to_numpy()
+    low, high = float(values[0]), float(values[-1])
+    marks = [low + (high - low) * i / steps for i in range(1, steps + 1)]
+    marks = [-(-mark * 1000 // 1) / 1000 for mark in marks]  # up, so that the last holds all
+    unique = sorted(set(marks))
+    return [[mark, int((values <= mark + 1e-9).sum())] for mark in unique]

@@ -1,0 +1,101 @@
+"""The first tab of the report: how many images each finding concerns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fastdup_gpu.galleries.album import Album
+from fastdup_gpu.galleries.render import View
+from fastdup_gpu.galleries.select import curve
+
+if TYPE_CHECKING:
+    from fastdup_gpu.galleries.report import Findings
+
+ALMOST_SAME = 0.98
+DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
+EXAMPLES = 3
+
+
+def overview_view(album: Album, found: Findings) -> View:
+    """Cards with counts of images, and the first entries of the tabs."""
+    total = len(found.filenames)
+    cards: list[dict[str, Any]] = [{"label": "Images", "value": f"{total:,}"}]
+    if found.pairs is not None:
+        cards += _duplicate_cards(found.pairs, total)
+    if found.groups is not None:
+        images = int(found.groups["len"].sum())
+        note = f"in {len(found.groups):,} groups"
+        cards.append(_card("In groups of similar images", images, note, "components", total))
+    if found.outliers is not None:
+        note = "least similar to all others"
+        cards.append(_card("Outliers", len(found.outliers), note, "outliers", total))
+    if found.rows is not None and "score" in found.rows:
+        wrong = int((found.rows["score"] == 0).sum())
+        cards.append(_card("Labels to check", wrong, "no neighbour agrees", "similarity", total))
+    if found.stats is not None:
+        cards += _stats_cards(found.stats, total)
+    if found.bad is not None:
+        cards.append(_card("Files that could not be read", len(found.bad), "", "bad", 0))
+    return {
+        "id": "overview",
+        "title": "Overview",
+        "kind": "overview",
+        "cards": cards,
+        "parts": _parts(found),
+        "items": [],
+    }
+
+
+def _card(label: str, value: int, note: str, tab: str, total: int) -> dict[str, Any]:
+    card: dict[str, Any] = {"label": label, "value": f"{value:,}", "tab": tab}
+    if total:
+        share = value / total
+        card |= {"share": round(min(1.0, share), 4)}
+        note = f"{note}, {_percent(share)}" if note else _percent(share)
+    return card | ({"note": note} if note else {})
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _duplicate_cards(pairs: pd.DataFrame, total: int) -> list[dict[str, Any]]:
+    cards = []
+    for label, part in (
+        (f"Could go at similarity {ALMOST_SAME}", pairs[pairs["distance"] >= ALMOST_SAME]),
+        ("Could go at any similarity listed", pairs),
+    ):
+        rows = curve(part, 1)
+        spare, groups = (int(rows[0][4]), int(rows[0][3])) if rows else (0, 0)
+        note = f"duplicates in {groups:,} groups"
+        cards.append(_card(label, spare, note, "duplicates", total))
+    return cards
+
+
+def _stats_cards(stats: pd.DataFrame, total: int) -> list[dict[str, Any]]:
+    if not {"mean", "stdv"} <= set(stats):
+        return []
+    wanted = (
+        ("Very dark", stats["mean"] < DARK, f"mean under {DARK}"),
+        ("Very bright", stats["mean"] > BRIGHT, f"mean over {BRIGHT}"),
+        ("Of one colour", stats["stdv"] < FLAT, f"deviation under {FLAT}"),
+    )
+    return [
+        _card(label, int(fits.sum()), note, "statistics", total) for label, fits, note in wanted
+    ]
+
+
+def _parts(found: Findings) -> list[dict[str, Any]]:
+    titles = {"duplicates": "Most similar pairs", "outliers": "Loneliest pictures"}
+    return [
+        {
+            "title": titles[view["id"]],
+            "tab": view["id"],
+            "kind": view["kind"],
+            "items": view["items"][:EXAMPLES],
+        }
+        for view in found.views
+        if view["id"] in titles and view["items"]
+    ]

@@ -1,0 +1,153 @@
+"""A page: views and pictures into one HTML file that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu.formats.files import replacing
+from fastdup_gpu.galleries import artifacts, notebook
+from fastdup_gpu.galleries.album import Album, shown
+from fastdup_gpu.galleries.thumbs import Thumb
+
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("core.js", "controls.js", "compare.js", "views.js", "plots.js", "start.js")
+SHARD = 100  # small pictures in one block of the page
+
+_log = logging.getLogger(__name__)
+View = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says besides its pictures. `stem` names the file; `marks`: pictures can be
+    marked for deletion; `page_width` and `thumb_width` are limits in CSS pixels."""
+
+    stem: str
+    title: str
+    subtitle: str
+    views: Sequence[View]
+    marks: bool = True
+    page_width: int | None = None
+    thumb_width: int | None = None
+
+
+def publish(page: Page, album: Album, table: Any = None) -> Path:
+    """Write `<save_path>/<stem>.html` and what the options ask for beside it, and show it where
+    a notebook is running. `table` is what save_artifacts stores as csv. Returns the path."""
+    options = album.options
+    folder = options.save_path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkDirError(f"save_path={str(folder)!r} cannot be created: {error}") from error
+    thumbs = album.thumbs()
+    uris = _beside(folder, page.stem, thumbs) if options.lazy_load else [t.uri() for t in thumbs]
+    html = render(page, album.pictures(thumbs), uris, _absolute(album.work_dir))
+    path = folder / f"{page.stem}.html"
+    with replacing(path) as stream:
+        stream.write(html)
+    if options.save_artifacts:
+        artifacts.save(folder / f"{page.stem}_artifacts", album, table)
+    missing = sum(bool(thumb.why) for thumb in thumbs)
+    _log.info("wrote %s: %d pictures, %d of them unreadable", path, len(thumbs), missing)
+    notebook.display(html, path, whole=not options.lazy_load)
+    return path
+
+
+def render(
+    page: Page, pictures: Sequence[dict[str, Any]], uris: Sequence[str], work_dir: str
+) -> str:
+    """The HTML text; `uris` are those of the small pictures, in the order of `pictures`."""
+    style, script = _style(), _script()
+    content = {
+        "views": page.views,
+        "pictures": pictures,
+        "shard": SHARD,
+        "work_dir": shown(work_dir),
+        "marks": page.marks,
+        "page_width": page.page_width,
+        "thumb_width": page.thumb_width,
+    }
+    blocks = [uris[i : i + SHARD] for i in range(0, len(uris), SHARD)]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=shown(page.title),
+            subtitle=shown(page.subtitle),
+            many=len(page.views) > 1,
+            footer="Made by fastdup-gpu. This page loads nothing from the network.",
+            policy=_policy(style, script, beside=bool(uris) and not uris[0].startswith("data:")),
+            style=Markup(style),
+            script=Markup(script),
+            data=_json(content),
+            shards=[_json(block) for block in blocks],
+        )
+    )
+
+
+def _absolute(path: Path | None) -> str:
+    return "" if path is None else str(path.absolute())
+
+
+def _json(content: object) -> Markup:
+    """JSON inside a script element: ASCII, and nothing that could end or open an element."""
+    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def _beside(folder: Path, stem: str, thumbs: Sequence[Thumb]) -> list[str]:
+    """Write small pictures to files; their addresses relative to the page."""
+    place = folder / f"{stem}_images"
+    place.mkdir(exist_ok=True)
+    uris = []
+    for i, thumb in enumerate(thumbs):
+        if thumb.data:
+            (place / f"{i:06d}.webp").write_bytes(thumb.data)
+        uris.append(f"{place.name}/{i:06d}.webp")
+    return uris
+
+
+def _policy(style: str, script: str, *, beside: bool) -> str:
+    images = "data: 'self' file:" if beside else "data:"
+    return (
+        f"default-src 'none'; img-src {images}; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+@cache
+def _style() -> str:
+    return (TEMPLATES / "style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    parts = [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return "(() => {\n" + "\n".join(parts) + "})();"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )

@@ -1,0 +1,174 @@
+"""One page about a whole run: overview, duplicates, groups, outliers, labels, statistics, map."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu.analysis.nearest import nearest
+from fastdup_gpu.formats import names, results
+from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.galleries import words
+from fastdup_gpu.galleries.album import Album, shown
+from fastdup_gpu.galleries.aspect_ratio import aspect_ratio_view, with_ratio
+from fastdup_gpu.galleries.components import components_view, select_groups
+from fastdup_gpu.galleries.duplicates import duplicates_view, select_pairs
+from fastdup_gpu.galleries.embedding import map_view
+from fastdup_gpu.galleries.options import make_options
+from fastdup_gpu.galleries.outliers import outliers_view, select_outliers
+from fastdup_gpu.galleries.overview import overview_view
+from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.select import ranked
+from fastdup_gpu.galleries.similarity import select_rows, similarity_view
+from fastdup_gpu.galleries.stats import stats_view
+
+METRICS = ("blur", "mean", "stdv", "size", "file_size", "unique", "contrast")
+BAD_ROWS = 1000
+NEIGHBORS = 8  # that the label of a picture is compared with
+SEARCHED = 5000  # pictures at most, for a search of all against all
+KNOWN = ("get_label_func", "get_bounding_box_func", "input_dir", "lazy_load", "num_images")
+
+
+@dataclass(slots=True)
+class Findings:
+    """The tables of a run that the page is made of; None for a file that is not there."""
+
+    filenames: list[str]
+    pairs: pd.DataFrame | None = None
+    groups: pd.DataFrame | None = None
+    outliers: pd.DataFrame | None = None
+    rows: pd.DataFrame | None = None
+    stats: pd.DataFrame | None = None
+    bad: pd.DataFrame | None = None
+    views: list[View] = field(default_factory=list)
+
+
+def write_report(
+    work_dir: str | os.PathLike[str],
+    save_path: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Path:
+    """Write one HTML page about the run in `work_dir`; returns its path.
+
+    save_path: a folder, or a name that ends in .html; default is report.html in `work_dir`.
+    options: num_images (entries of each tab, default 60; 0 = all), get_label_func (adds a tab
+    about labels), get_bounding_box_func, input_dir, lazy_load, as in the galleries.
+
+    Tabs are those of the result files that are there. Raises WorkDirError where `work_dir` has
+    no features csv, InvalidArgument for wrong options, FormatError for damaged files.
+    """
+    source = results.work_dir_of(None, work_dir)
+    if source is None:
+        raise WorkDirError(f"work_dir={os.fspath(work_dir)!r} is no folder")
+    target = source if save_path is None else Path(save_path)
+    stem = target.stem if target.suffix == ".html" else "report"
+    folder = target.parent if target.suffix == ".html" else target
+    arguments = {"save_path": folder, "work_dir": source, "num_images": 60}
+    album = Album(make_options(arguments, options, KNOWN), source)
+    found = read_findings(album, source)
+    views = [overview_view(album, found), *found.views]
+    subtitle = words.count(len(found.filenames), "image")
+    return publish(Page(stem, "Report", subtitle, views), album)
+
+
+def read_findings(album: Album, folder: Path) -> Findings:
+    """Read what is there and make a view of each."""
+    found = Findings(results.read_filenames(folder))
+    if (folder / names.SIMILARITY).is_file():
+        found.pairs = select_pairs(album, results.read_edges(folder))
+        found.views.append(duplicates_view(album, found.pairs))
+    if (folder / names.COMPONENTS).is_file():
+        found.groups = select_groups(folder, album.options)
+        found.views.append(components_view(album, found.groups))
+    if (folder / names.OUTLIERS).is_file():
+        found.outliers = select_outliers(album, results.read_edges(folder, which="outliers"))
+        found.views.append(outliers_view(album, found.outliers))
+    if found.pairs is not None and album.options.get_label_func is not None:
+        found.rows = _label_rows(album, folder)
+        found.views.append(similarity_view(album, found.rows))
+    if (folder / names.STATS_CSV.format(kind=names.TRAIN)).is_file():
+        found.stats = results.read_stats(folder)
+        found.views.append(_stats_view(album, found.stats))
+    found.views += filter(None, [_map_view(album, folder, found)])
+    if (folder / names.BAD_CSV.format(kind=names.TRAIN)).is_file():
+        found.bad = results.read_bad(folder)
+        found.views.append(_bad_view(found.bad))
+    return found
+
+
+def _label_rows(album: Album, folder: Path) -> pd.DataFrame:
+    """Rows of the similarity gallery, the lowest score first. A small run is searched anew,
+    because similarity.csv leaves out neighbours under its threshold."""
+    options = replace(album.options, descending=False, max_items=NEIGHBORS)
+    own = Album(options, folder)
+    dat = feature_paths(folder)[0]
+    features = open_features(dat) if dat.is_file() else None
+    if features is None or len(features.filenames) > SEARCHED:
+        return select_rows(own, results.read_edges(folder))
+    ids, values = nearest(features.matrix, NEIGHBORS)
+    named = np.array(features.filenames, dtype=object)
+    edges = pd.DataFrame(
+        {
+            "from": pd.Series(np.repeat(named, ids.shape[1]), dtype=object),
+            "to": pd.Series(named[ids.ravel()], dtype=object),
+            "distance": values.ravel().astype(float),
+        }
+    )
+    return select_rows(own, edges, cosine=True)
+
+
+def _map_view(album: Album, folder: Path, found: Findings) -> View | None:
+    grouped = (
+        {n for files in found.groups["files"] for n in files} if found.groups is not None else {}
+    )
+    outlying = set(found.outliers["from"]) if found.outliers is not None else set()
+    return map_view(album, folder, grouped, outlying)
+
+
+def _stats_view(album: Album, stats: pd.DataFrame) -> View:
+    views = [_both_ends(album, stats, metric) for metric in METRICS if metric in stats]
+    if {"width", "height"} <= set(stats):
+        views.append(aspect_ratio_view(album, with_ratio(stats)))
+    return {
+        "id": "statistics",
+        "title": "Statistics",
+        "kind": "choice",
+        "label": "Statistic",
+        "views": views,
+        "items": [],
+    }
+
+
+def _both_ends(album: Album, stats: pd.DataFrame, metric: str) -> View:
+    """The smallest and the largest values of a statistic."""
+    table = ranked(stats, metric, descending=False)
+    most = min(album.options.num_images or len(table), 24)
+    view = stats_view(album, table, metric, _ends(len(table), most))
+    intro = f"The {most} smallest and the {most} largest values."
+    return view | {"intro": f"{view['intro']} {intro}".strip()}
+
+
+def _ends(length: int, most: int) -> list[int]:
+    return sorted({*range(min(most, length)), *range(max(0, length - most), length)})
+
+
+def _bad_view(bad: pd.DataFrame) -> View:
+    shown_rows = bad.head(BAD_ROWS)
+    columns = [shown_rows[c].tolist() for c in ("filename", "error_code", "filesize")]
+    return {
+        "id": "bad",
+        "title": "Bad files",
+        "kind": "table",
+        "columns": ["File", "Why", "Bytes"],
+        "numeric": [2],
+        "rows": [[shown(n), shown(str(e)), s] for n, e, s in zip(*columns, strict=True)],
+        "more": max(0, len(bad) - BAD_ROWS),
+        "file": names.BAD_CSV.format(kind=names.TRAIN),
+        "empty": "Every file could be read.",
+    }

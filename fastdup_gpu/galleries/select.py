@@ -1,0 +1,241 @@
+"""What a gallery shows: pure functions over tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.galleries.options import Slice
+
+LabelsOf = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What statistics tell about a picture, for the choice of the one to keep."""
+
+    name: str
+    pixels: int = 0
+    bytes: int = 0
+    sharpness: float = 0.0
+
+
+def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
+    """Which of several pictures to keep, and why: most pixels, then most bytes, then the sharpest,
+    then the first by name."""
+    order = sorted(
+        range(len(members)),
+        key=lambda i: (
+            -members[i].pixels,
+            -members[i].bytes,
+            -members[i].sharpness,
+            members[i].name,
+        ),
+    )
+    best = members[order[0]]
+    second = members[order[1]] if len(order) > 1 else best
+    if best.pixels != second.pixels:
+        return order[0], "most pixels"
+    if best.bytes != second.bytes:
+        return order[0], "largest file"
+    return order[0], "sharpest" if best.sharpness != second.sharpness else "first by name"
+
+
+def unordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:
+    """Each pair of different names once, in its most similar form, most similar first; equal ones
+    by name."""
+    codes = _codes(edges["from"], edges["to"], sort=True)
+    start, end = codes[: len(edges)], codes[len(edges) :]
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    order = np.lexsort((high, low, -edges["distance"].to_numpy()))
+    order = order[low[order] != high[order]]
+    keys = pd.DataFrame({"low": low[order], "high": high[order]})
+    first = ~keys.duplicated().to_numpy(dtype=bool)
+    table: pd.DataFrame = edges.iloc[order[first]]
+    return table.reset_index(drop=True)
+
+
+def slice_mask(
+    slice: Slice, labels: Sequence[Sequence[str]], others: Sequence[Sequence[str]] | None = None
+) -> NDArray[np.bool_]:
+    """Which entries a slice keeps.
+
+    With `others`, the labels of the other end of each pair: 'same' keeps pairs that share a
+    label, 'diff' pairs of labelled pictures that share none, a label (or a list) pairs with that
+    label on exactly one end. Without, or with a label for pictures: those that have it.
+    Raises InvalidArgument for a label that no picture has.
+    """
+    if others is not None and slice in ("same", "diff"):
+        want = slice == "same"
+        ends = zip(labels, others, strict=True)
+        kept = [bool(a and b) and (not set(a).isdisjoint(b)) == want for a, b in ends]
+        return np.array(kept, dtype=bool)
+    wanted = wanted_labels(slice, [*labels, *(others or ())])
+    if others is None:
+        return np.array([not wanted.isdisjoint(own) for own in labels], dtype=bool)
+    ends = zip(labels, others, strict=True)
+    return np.array([bool(wanted & (set(a) ^ set(b))) for a, b in ends], dtype=bool)
+
+
+def wanted_labels(slice: Slice, present: Iterable[Sequence[str]]) -> set[str]:
+    """The labels that a slice names; raises InvalidArgument where no picture has any of them."""
+    wanted = {slice} if isinstance(slice, str) else set(map(str, slice or ()))
+    known = {label for labels in present for label in labels}
+    if wanted.isdisjoint(known):
+        some = ", ".join(repr(label) for label in sorted(known)[:10])
+        raise InvalidArgument(
+            f"slice={slice!r}: no picture here has this label; labels are {some or 'missing'}"
+        )
+    return wanted
+
+
+def rank_outliers(outliers: pd.DataFrame, how: str, neighbors: int | None = None) -> pd.DataFrame:
+    """One row for each picture of `from`, the farthest first: `from`, `to`, `distance`.
+
+    'one' ranks by the least similar neighbour listed. 'all' takes pictures whose neighbours
+    are all listed (`neighbors` of them, by default as many as any picture has) and ranks by the
+    most similar one. `to` is the nearest neighbour listed in either case, with its similarity in
+    `nearest`.
+    """
+    outliers = in_order(outliers, "distance", "from")
+    codes = _codes(outliers["from"])
+    _, first, listed = np.unique(codes, return_index=True, return_counts=True)
+    last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
+    table = outliers.iloc[first][["from", "distance"]].reset_index(drop=True)
+    table["to"] = outliers["to"].to_numpy(dtype=object)[last]
+    table["nearest"] = outliers["distance"].to_numpy(dtype=float)[last]
+    if how == "all":
+        enough = neighbors or int(listed.max(initial=0))
+        table = table.assign(distance=table["nearest"])[listed >= enough]
+    return in_order(table, "distance", "from")[["from", "to", "distance", "nearest"]]
+
+
+def neighbor_rows(edges: pd.DataFrame, most: int | None) -> pd.DataFrame:
+    """One row for each picture of `from`, in the order met: `from`, lists `to` and `distance`, the
+    most similar first, `most` of them at most."""
+    ordered = edges[edges["from"] != edges["to"]].sort_values(
+        "distance", ascending=False, kind="stable"
+    )
+    groups: dict[str, tuple[list[str], list[float]]] = {name: ([], []) for name in edges["from"]}
+    for start, end, similarity in zip(
+        ordered["from"], ordered["to"], ordered["distance"].tolist(), strict=True
+    ):
+        ends, values = groups[start]
+        if most is None or len(ends) < most:
+            ends.append(end)
+            values.append(similarity)
+    return pd.DataFrame(
+        {
+            "from": pd.Series(list(groups), dtype=object),
+            "to": pd.Series([g[0] for g in groups.values()], dtype=object),
+            "distance": pd.Series([g[1] for g in groups.values()], dtype=object),
+        }
+    )
+
+
+def label_score(own: Sequence[str], others: Sequence[Sequence[str]]) -> float | None:
+    """100 x the share of labelled neighbours that share a label; None where nothing is known."""
+    labelled = [labels for labels in others if labels]
+    if not own or not labelled:
+        return None
+    return 100.0 * sum(not set(own).isdisjoint(labels) for labels in labelled) / len(labelled)
+
+
+def curve(pairs: pd.DataFrame, steps: int = 100) -> list[list[float]]:
+    """What a threshold leaves, for a slider: rows `threshold, pairs, images, groups, spare`.
+
+    Counted over all of `pairs` (each unordered pair once, most similar first) at evenly spaced
+    thresholds from the smallest similarity to 1. `groups` are those that pairs of at least this
+    similarity connect, `spare` the images that could go if each group kept one.
+    """
+    if pairs.empty:
+        return []
+    codes = _codes(pairs["from"], pairs["to"])
+    ends = list(zip(codes[: len(pairs)].tolist(), codes[len(pairs) :].tolist(), strict=True))
+    values = pairs["distance"].to_numpy()
+    low = float(np.floor(values[-1] * 1000) / 1000)
+    even = np.linspace(low, max(1.0, float(values[0])), steps + 1)
+    thresholds = np.unique(np.round(even, 4))[::-1]
+    parent: dict[int, int] = {}
+    rows, done, spare = [], 0, 0
+    for threshold in thresholds.tolist():
+        until = int(np.searchsorted(-values, -threshold, side="right"))
+        spare += sum(_join(parent, a, b) for a, b in ends[done:until])
+        done = max(done, until)
+        rows.append([threshold, done, len(parent), len(parent) - spare, spare])
+    return rows[::-1]
+
+
+def _codes(*columns: pd.Series[Any], sort: bool = False) -> NDArray[Any]:
+    """A number for each name of the columns, one after the other; with `sort` in their order.
+
+    Names are ordered and grouped by these, because pandas may bring a column of text into a form
+    that cannot hold names which are not UTF-8."""
+    joined = np.concatenate([column.to_numpy(dtype=object) for column in columns])
+    return pd.factorize(joined, sort=sort)[0]
+
+
+def _join(parent: dict[int, int], a: int, b: int) -> bool:
+    """Connect two nodes; whether they were apart before."""
+    roots = []
+    for node in (a, b):
+        root = parent.setdefault(node, node)
+        while root != parent[root]:
+            parent[root] = parent[parent[root]]
+            root = parent[root]
+        parent[node] = root
+        roots.append(root)
+    parent[roots[0]] = roots[1]
+    return roots[0] != roots[1]
+
+
+def histogram(values: NDArray[Any], bins: int = 60) -> dict[str, Any]:
+    """Counts of finite values in equal bins from the smallest to the largest."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return {"low": 0.0, "high": 1.0, "counts": []}
+    counts, edges = np.histogram(finite, bins=bins)
+    return {"low": float(edges[0]), "high": float(edges[-1]), "counts": counts.tolist()}
+
+
+def ranked(stats: pd.DataFrame, metric: str, *, descending: bool) -> pd.DataFrame:
+    """Rows with a value of `metric`, ordered by it, equal ones by name; raises InvalidArgument for
+    one that is no numeric column."""
+    columns = [str(c) for c in stats if c != "index"]
+    numeric = [c for c in columns if pd.api.types.is_numeric_dtype(stats[c])]
+    if metric not in numeric:
+        raise InvalidArgument(
+            f"metric={metric!r} is no column of the statistics; known are: {', '.join(numeric)}"
+        )
+    return in_order(stats[stats[metric].notna()], metric, "filename", descending=descending)
+
+
+def in_order(
+    table: pd.DataFrame, column: str, names: str, *, descending: bool = False
+) -> pd.DataFrame:
+    """Rows by a column of numbers, equal ones by a column of names."""
+    values = table[column].to_numpy(dtype=float)
+    order = np.lexsort((_codes(table[names], sort=True), -values if descending else values))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def by_name(labels: Sequence[Sequence[str]] | None, filenames: Sequence[str]) -> LabelsOf | None:
+    """Labels as a mapping from names."""
+    return None if labels is None else dict(zip(filenames, labels, strict=True))
+
+
+def call_text(function: Callable[[str], object], name: str, argument: str) -> str:
+    """What a user's function says about a name, as text; raises InvalidArgument naming the file."""
+    try:
+        value = function(name)
+    except Exception as error:  # a user's function may raise anything
+        raise InvalidArgument(
+            f"{argument} failed for {name!r}: {type(error).__name__}: {error}"
+        ) from error
+    return "" if value is None else str(value)

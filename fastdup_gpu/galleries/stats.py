@@ -1,0 +1,92 @@
+"""The gallery of a statistic: the pictures with its smallest or largest values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from fastdup_gpu.formats import results
+from fastdup_gpu.galleries import words
+from fastdup_gpu.galleries.album import Album
+from fastdup_gpu.galleries.options import Slice, make_options
+from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.select import histogram, ranked, slice_mask
+
+NAMES = {
+    "size": "area",
+    "blur": "sharpness",
+    "mean": "mean brightness",
+    "min": "darkest value",
+    "max": "brightest value",
+    "stdv": "standard deviation",
+    "unique": "distinct values",
+    "file_size": "file size",
+}
+UNITS = {"size": "pixels", "width": "pixels", "height": "pixels", "file_size": "bytes"}
+MEANINGS = {
+    "blur": "The variance of the Laplacian: low for blurred pictures.",
+    "mean": "The mean of all colour values, 0 (black) to 255 (white).",
+    "stdv": "How much the colour values differ: low for pictures of one colour.",
+    "unique": "How many different colour values a picture has.",
+}
+
+
+def create_stats_gallery(stats_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
+    """Write <metric>.html; see the public function for the arguments."""
+    options = make_options(given, kwargs)
+    album = Album(options, results.work_dir_of(stats_file, options.work_dir))
+    metric = options.metric or "blur"
+    stats = results.read_stats(stats_file, options.nrows)
+    table = ranked(stats, metric, descending=options.descending)
+    table = sliced(album, table, options.slice)
+    view = stats_view(album, table, metric)
+    order = "largest" if options.descending else "smallest"
+    subtitle = f"{order} of {words.count(len(table), 'image')}"
+    page = Page(metric, title(metric), subtitle, [view], thumb_width=options.max_width)
+    publish(page, album, table.iloc[: options.shown])
+
+
+def sliced(album: Album, table: pd.DataFrame, slice: Slice) -> pd.DataFrame:
+    """The rows of pictures with the labels wanted."""
+    if slice is None:
+        return table
+    labels = album.labels(table["filename"].tolist()) or {}
+    kept = slice_mask(slice, [labels[name] for name in table["filename"]])
+    return table[kept].reset_index(drop=True)
+
+
+def title(metric: str) -> str:
+    """A metric in words."""
+    name = NAMES.get(metric, metric.replace("_", " "))
+    return name[:1].upper() + name[1:]
+
+
+def stats_view(
+    album: Album, table: pd.DataFrame, metric: str, rows: Sequence[int] | None = None
+) -> View:
+    """The view of the first `num_images` rows, or of `rows`, with a histogram of all."""
+    listed = table.iloc[: album.options.shown] if rows is None else table.iloc[list(rows)]
+    unit = UNITS.get(metric, "")
+    values = table[metric].to_numpy(dtype=float)
+    spread = histogram(values)
+    wide = spread["high"] - spread["low"]
+    return {
+        "id": metric,
+        "title": title(metric),
+        "kind": "cards",
+        "intro": MEANINGS.get(metric, ""),
+        "noun": ["picture", "pictures"],
+        "empty": "No statistics are stored.",
+        "histogram": spread | {"label": title(metric), "digits": 0 if wide > 50 else 3},
+        "items": [
+            {
+                "p": [album.add(name)],
+                "v": value,
+                "value": words.number(value),
+                "sub": unit or NAMES.get(metric, metric),
+            }
+            for name, value in zip(listed["filename"], listed[metric].tolist(), strict=True)
+        ],
+    }

@@ -1,0 +1,34 @@
+"""Numbers and counts in the words of a page."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """'1 pair', '2,471 images'."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def number(value: float) -> str:
+    """A value of any size in about four digits."""
+    if not math.isfinite(value):
+        return "–"
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
+
+
+def similarity(value: float) -> str:
+    """A similarity in four digits, rounded down so that only the same picture reads 1."""
+    return f"{math.floor(value * 10000 + 1e-6) / 10000:.4f}"
+
+
+def similarity_text(pairs: pd.DataFrame) -> str:
+    """', similarity 0.9 to 1': the range of a table, '' for an empty one."""
+    if pairs.empty:
+        return ""
+    low, high = pairs["distance"].min(), pairs["distance"].max()
+    return f", similarity {similarity(low)} to {similarity(high)}"

@@ -1,0 +1,277 @@
+"""What the documented functions list, for each of their arguments."""
+
+from __future__ import annotations
+
+import csv
+
+import pandas as pd
+import pytest
+
+import fastdup_gpu as fastdup
+from fastdup_gpu.galleries import report
+from galleries.conftest import Page, Run, label
+
+
+def duplicates(write, **options):
+    return write(fastdup.create_duplicates_gallery, "duplicates", **options).shown()
+
+
+def pairs(text):
+    return [[f"{letter}.png" for letter in pair] for pair in text.split()]
+
+
+def test_each_pair_once_most_similar_first(write):
+    assert duplicates(write) == pairs("ab cd ac de")
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"num_images": 2}, "ab cd"),
+        ({"num_images": 0}, "ab cd ac de"),
+        ({"descending": False}, "de ac cd ab"),
+        ({"threshold": 0.95}, "ab cd ac"),
+        ({"nrows": 2}, "ab"),
+        ({"get_label_func": label, "slice": "diff"}, "ac"),
+        ({"get_label_func": label, "slice": "same"}, "ab cd de"),
+        ({"get_label_func": label, "slice": "cat"}, "ac"),
+        ({"get_label_func": label, "slice": ["bird"]}, "de"),
+    ],
+)
+def test_options_choose_pairs(write, options, shown):
+    assert duplicates(write, **options) == pairs(shown)
+
+
+def test_slider_counts_all_pairs_though_few_are_listed(write):
+    view = write(fastdup.create_duplicates_gallery, "duplicates", num_images=1).view()
+    assert view["slider"]["rows"][0] == [0.91, 4, 5, 1, 4]
+
+
+def test_the_larger_picture_is_kept(write):
+    page = write(fastdup.create_duplicates_gallery, "duplicates")
+    item = page.view()["items"][0]
+    assert page.pictures[item["keep"]]["d"] == "b.png"
+    assert item["why"] == "most pixels"
+    assert [page.pictures[i]["d"] for i in item["drop"]] == ["a.png"]
+
+
+def test_a_table_needs_no_files_of_a_run(write, run):
+    table = pd.DataFrame({"from": [run.names[0]], "to": [run.names[1]], "distance": [0.7]})
+    page = write(fastdup.create_duplicates_gallery, "duplicates", source=table)
+    item = page.view()["items"][0]
+    assert page.pictures[item["keep"]]["d"] == "b.png"
+    assert [page.pictures[i]["w"] for i in item["p"]] == [64, 128]
+
+
+def test_ids_in_a_table_need_its_work_dir(write, run):
+    table = pd.DataFrame({"from": [0], "to": [1], "distance": [0.7]})
+    page = write(
+        fastdup.create_duplicates_gallery, "duplicates", source=table, work_dir=run.work_dir
+    )
+    assert page.shown() == pairs("ab")
+
+
+def test_names_and_columns_of_the_callers_making(write):
+    page = write(
+        fastdup.create_duplicates_gallery,
+        "duplicates",
+        get_reformat_filename_func=lambda name: f"<{name[-5]}>",
+        get_extra_col_func=lambda name: len(name[-5:]),
+    )
+    assert page.shown()[0] == ["<a>", "<b>"]
+    assert {picture["x"] for picture in page.pictures} == {"5"}
+
+
+@pytest.mark.parametrize(
+    ("how", "shown"), [("one", ["hf", "gf"]), ("all", ["hf"])], ids=["one", "all"]
+)
+def test_outliers_beside_their_nearest(write, how, shown):
+    page = write(fastdup.create_outliers_gallery, "outliers", how=how)
+    assert page.shown() == pairs(" ".join(shown))
+
+
+def test_outliers_of_a_label(write):
+    labels = {"g": "x", "h": "y"}
+    page = write(
+        fastdup.create_outliers_gallery,
+        "outliers",
+        get_label_func=lambda n: labels.get(n[-5]),
+        slice="x",
+    )
+    assert page.shown() == pairs("gf")
+
+
+def components(write, **options):
+    return write(fastdup.create_components_gallery, "components", **options).shown()
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, "bac de"),
+        ({"num_images": 1}, "bac"),
+        ({"descending": False}, "de bac"),
+        ({"min_items": 3}, "bac"),
+        ({"max_items": 2}, "ba de"),
+        ({"threshold": 0.98}, "de"),
+        ({"metric": "mean"}, "de bac"),
+        ({"get_label_func": label, "slice": "cat"}, "bac"),
+        ({"get_label_func": label, "keyword": "ir"}, "de"),
+    ],
+)
+def test_options_choose_components(write, options, shown):
+    shown = [[f"{letter}.png" for letter in group] for group in shown.split()]
+    found = components(write, **options)
+    assert [[g[0], *sorted(g[1:])] if len(g) > 2 else sorted(g) for g in found] == [
+        [g[0], *sorted(g[1:])] if len(g) > 2 else sorted(g) for g in shown
+    ]
+
+
+def test_the_keeper_stands_first_with_its_reason(write):
+    page = write(fastdup.create_components_gallery, "components")
+    item = page.view()["items"][0]
+    assert page.pictures[item["p"][0]]["d"] == "b.png"
+    assert (item["keep"], item["why"]) == (item["p"][0], "most pixels")
+    assert item["drop"] == item["p"][1:]
+
+
+def test_groups_by_label_and_their_labels(write):
+    page = write(
+        fastdup.create_components_gallery, "components", get_label_func=label, group_by="label"
+    )
+    groups = {item["title"]: len(item["p"]) for item in page.view()["items"]}
+    assert groups == {"cat": 2, "dog": 3, "bird": 1}
+
+
+def test_words_of_a_sentence_are_labels_and_few_are_printed(write):
+    page = write(
+        fastdup.create_components_gallery,
+        "components",
+        get_label_func=lambda n: f"red fox {n[-5]}",
+        split_sentence_to_label_list=True,
+        limit_labels_printed=2,
+    )
+    assert page.view()["items"][0]["chips"] == [["fox", 3], ["red", 3]]
+
+
+def test_table_of_top_components_is_shown_as_it_is(write, run):
+    table = fastdup.find_top_components(run.work_dir, min_items=3)
+    page = write(fastdup.create_components_gallery, "components", source=table)
+    assert [sorted(group) for group in page.shown()] == [["a.png", "b.png", "c.png"]]
+
+
+def test_similarity_gallery_returns_every_row_and_lists_some(run, tmp_path):
+    table = fastdup.create_similarity_gallery(
+        run.work_dir, tmp_path, num_images=1, min_items=1, get_label_func=label
+    )
+    assert list(table.columns) == ["from", "to", "distance", "label", "label2", "score", "length"]
+    scores = {name[-5]: score for name, score in zip(table["from"], table["score"], strict=True)}
+    assert scores == {"a": 100.0, "b": 100.0, "c": 100.0, "d": 100.0}
+    assert len(Page(tmp_path / "similarity.html").view()["items"]) == 1
+
+
+def test_similarity_rows_lowest_score_first_and_min_items(run, tmp_path):
+    def call(**options):
+        return fastdup.create_similarity_gallery(
+            run.work_dir, tmp_path, get_label_func=label, **options
+        )
+
+    table = call(slice="label_score", min_items=1)
+    assert table.iloc[0]["score"] == 50.0
+    assert table.iloc[0]["from"].endswith("a.png")
+    assert table.iloc[0]["label2"] == ["cat", "dog"]
+    assert [name[-5] for name in call(min_items=2)["from"]] == ["a"]
+    assert call(min_items=1, descending=True).iloc[-1]["score"] == 50.0
+    assert call(min_items=1, max_items=1)["score"].tolist() == [100.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("metric", "descending", "first"),
+    [
+        ("blur", False, "h"),
+        ("blur", True, "a"),
+        ("size", True, "b"),
+        ("width", True, "h"),
+        ("file_size", False, "a"),
+        ("mean", True, "h"),
+    ],
+)
+def test_stats_gallery_of_each_metric(write, metric, descending, first):
+    page = write(
+        fastdup.create_stats_gallery, metric, metric=metric, descending=descending, num_images=3
+    )
+    assert page.shown()[0] == [f"{first}.png"]
+    assert len(page.shown()) == 3
+    assert sum(page.view()["histogram"]["counts"]) == 8
+
+
+def test_aspect_ratios_show_the_widest_first(write):
+    page = write(fastdup.create_aspect_ratio_gallery, "aspect_ratio")
+    assert page.shown()[0] == ["h.png"]
+    assert page.view()["items"][0]["value"] == "10.00"
+    assert len(page.view()["plot"]["xs"]) == 8
+
+
+def test_clusters_show_the_nearest_to_the_centre_first(write, run):
+    with (run.work_dir / "kmeans_assignments.csv").open("w", newline="") as stream:
+        out = csv.writer(stream)
+        out.writerow(["index", "filename", "cluster", "distance"])
+        for i, (cluster, distance) in enumerate([(0, 2.0), (1, 1.0), (0, 0.5), (0, 1.0)]):
+            out.writerow([i, run.names[i], cluster, distance])
+            out.writerow([i, run.names[i], 1 - cluster, 9.0])
+    page = write(fastdup.create_kmeans_clusters_gallery, "kmeans_clusters")
+    assert page.shown() == [["c.png", "d.png", "a.png"], ["b.png"]]
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """Frames of three videos: v1 and v2 share two frames, v3 repeats itself."""
+    names = [f"{v}/output_{i:06d}.jpg" for v in ("v1", "v2", "v3") for i in (1, 2)]
+    edges = [(0, 2, 0.93), (1, 3, 0.99), (4, 5, 1.0), (0, 1, 0.95)]
+    return Run(tmp_path, names).write(edges, [], [([0, 1, 2, 3], 0.95), ([4, 5], 1.0)])
+
+
+def test_pairs_of_videos_by_their_best_frames(videos, tmp_path):
+    assert fastdup.create_duplicate_videos_gallery(videos.work_dir, tmp_path) == 0
+    page = Page(tmp_path / "duplicate_videos.html")
+    (item,) = page.view()["items"]
+    assert item["title"] == "v1 and v2"
+    assert (item["v"], "2 pairs of frames" in item["sub"]) == (0.99, True)
+    assert page.shown() == [["v1/output_000002.jpg", "v2/output_000002.jpg"]]
+    assert page.data["marks"] is False
+
+
+def test_groups_of_videos_need_two_videos(videos, tmp_path):
+    assert fastdup.create_component_videos_gallery(videos.work_dir, tmp_path) == 0
+    (item,) = Page(tmp_path / "component_videos.html").view()["items"]
+    assert item["heads"] == ["v1, 2 frames", "v2, 2 frames"]
+
+
+def test_report_has_a_tab_for_each_result(run):
+    path = report.write_report(run.work_dir, get_label_func=label)
+    page = Page(path)
+    assert path == run.work_dir / "report.html"
+    assert [view["id"] for view in page.data["views"]] == (
+        "overview duplicates components outliers similarity statistics map bad".split()
+    )
+    cards = {card["label"]: card["value"] for card in page.view("overview")["cards"]}
+    assert cards["Images"] == "8"
+    assert cards["In groups of similar images"] == "5"
+    assert cards["Could go at any similarity listed"] == "4"
+    assert cards["Files that could not be read"] == "1"
+    assert page.view("bad")["rows"][0][1:] == ["ERROR_MISSING_FILE", -1]
+    assert len(page.view("map")["plot"]["pictures"]) == 8
+
+
+def test_report_of_features_alone(run, tmp_path):
+    for name in ("similarity.csv", "outliers.csv", "connected_components.csv", "atrain_stats.csv"):
+        (run.work_dir / name).unlink()
+    page = Page(report.write_report(run.work_dir, tmp_path / "own.html"))
+    assert [view["id"] for view in page.data["views"]] == ["overview", "map", "bad"]
+
+
+def test_distances_of_other_metrics_become_similarities(write, run):
+    (run.work_dir / "config.json").write_text('{"distance": "euclidean"}')
+    page = write(fastdup.create_duplicates_gallery, "duplicates", num_images=1)
+    assert page.shown() == pairs("de")
+    assert page.view()["items"][0]["v"] == pytest.approx(1 / 1.91, abs=1e-6)

@@ -1,0 +1,172 @@
+"""Result files, labels and boxes as they are read, names of every kind included."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
+from fastdup_gpu.analysis.annotations import read_boxes, read_labels
+from fastdup_gpu.formats import results
+from galleries.conftest import HOSTILE, Run, write_rows
+
+ODD = ["12", "nan", "NA", "", "1e5", "True", *HOSTILE]
+
+
+def test_names_are_text_whatever_they_look_like(tmp_path):
+    path = tmp_path / "similarity.csv"
+    write_rows(path, ["from", "to", "distance"], [[a, "x", 0.5] for a in ODD])
+    table = results.read_edges(path)
+    assert table["from"].tolist() == ODD
+    assert table["distance"].dtype == float
+
+
+def test_a_folder_means_its_file_and_nrows_its_first_rows(run):
+    assert len(results.read_edges(run.work_dir)) == 6
+    assert results.read_edges(run.work_dir, which="outliers", nrows=1)["distance"].tolist() == [0.4]
+
+
+def test_ids_become_names_by_the_index_of_the_features_csv(tmp_path):
+    made = Run(tmp_path, ["a.png", "b.png"])
+    rows = [[0, made.names[0]], [5, made.names[1]]]
+    write_rows(made.work_dir / "atrain_features.dat.csv", ["index", "filename"], rows)
+    frame = pd.DataFrame({"from": [0], "to": [5.0], "distance": [0.9]})
+    table = results.read_edges(frame, work_dir=made.work_dir)
+    assert (table["from"][0], table["to"][0]) == (made.names[0], made.names[1])
+    with pytest.raises(FormatError, match="ids such as 7"):
+        results.read_edges(frame.assign(to=7), work_dir=made.work_dir)
+
+
+def test_names_that_are_digits_stay_names_where_they_are_names(tmp_path):
+    write_rows(tmp_path / "atrain_features.dat.csv", ["index", "filename"], [[0, "7"], [1, "8"]])
+    write_rows(tmp_path / "similarity.csv", ["from", "to", "distance"], [["7", "8", 0.9]])
+    assert results.read_edges(tmp_path)["from"].tolist() == ["7"]
+
+
+def test_the_callers_table_is_left_alone(run):
+    frame = pd.DataFrame({"from": ["a"], "to": ["b"], "distance": [0.5]}, index=[9])
+    table = results.read_edges(frame)
+    table.loc[0, "distance"] = 0
+    assert frame.loc[9, "distance"] == 0.5
+
+
+def test_components_name_their_pictures(run):
+    table = results.read_components(run.work_dir)
+    assert table["filename"].tolist() == run.names
+    assert table["component_id"].tolist() == [0, 0, 0, 3, 3, 5, 6, 7]
+
+
+def test_components_of_another_run_are_refused(run):
+    frame = pd.DataFrame({"__id": [99], "component_id": [0]})
+    with pytest.raises(FormatError, match="different runs"):
+        results.read_components(frame, work_dir=run.work_dir)
+
+
+def test_statistics_have_the_area_as_size(run):
+    table = results.read_stats(run.work_dir)
+    assert table["size"].tolist()[:2] == [64 * 48, 128 * 96]
+    assert table["width"].dtype == int
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "is empty"),
+        ("from,to\na,b\n", "distance"),
+        ("from,to,distance\na,b\n", "row 1 has 2 cells"),
+        ("from,to,distance\na,b,near\n", "holds no number"),
+    ],
+)
+def test_damaged_files_say_what_is_wrong(tmp_path, content, why):
+    path = tmp_path / "similarity.csv"
+    path.write_text(content)
+    with pytest.raises(FormatError, match=why):
+        results.read_edges(path)
+
+
+def test_missing_files_are_named(tmp_path):
+    with pytest.raises(WorkDirError, match=r"similarity\.csv does not exist"):
+        results.read_edges(tmp_path)
+    with pytest.raises(WorkDirError, match="no folder"):
+        results.work_dir_of(None, tmp_path / "none")
+
+
+def test_the_work_dir_is_the_one_given_else_that_of_the_file(run, tmp_path):
+    assert results.work_dir_of(run.work_dir / "similarity.csv") == run.work_dir
+    assert results.work_dir_of(tmp_path / "elsewhere.csv") is None
+    assert results.work_dir_of(pd.DataFrame(), run.work_dir) == run.work_dir
+
+
+NAMES = ["/d/cat/1.png", "/d/dog/2.png", "/d/3.png"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda name: {"cat": "cat", "dog": ["dog", "pet"]}.get(name.split("/")[2]),
+        {"/d/cat/1.png": "cat", "/d/dog/2.png": ("dog", "pet")},
+        ["cat", ["dog", None, "pet"], float("nan")],
+        pd.Series(["cat", ["dog", "pet"], None], dtype=object).tolist(),
+    ],
+)
+def test_labels_in_any_form(given):
+    assert read_labels(given, NAMES) == [["cat"], ["dog", "pet"], []]
+
+
+def test_labels_of_a_csv_are_in_the_order_of_the_features_csv(run, tmp_path):
+    path = tmp_path / "labels.csv"
+    write_rows(path, ["index", "label"], enumerate("ABCDEFGH"))
+    asked = [run.names[3], run.names[0]]
+    assert read_labels(path, asked, run.work_dir) == [["D"], ["A"]]
+    with pytest.raises(InvalidArgument, match="8 labels, but 2 were expected"):
+        read_labels(path, asked)
+
+
+def test_labels_of_a_csv_by_name(tmp_path):
+    path = tmp_path / "labels.csv"
+    write_rows(path, ["filename", "label"], [["/d/3.png", "<b>"], ["/x", "y"]])
+    assert read_labels(path, NAMES) == [[], [], ["<b>"]]
+
+
+def test_numbers_are_labels_and_no_function_is_no_labels():
+    assert read_labels([0, 1.5, True], NAMES) == [["0"], ["1.5"], ["True"]]
+    assert read_labels(None, NAMES) is None
+
+
+def test_a_failing_function_names_the_file():
+    with pytest.raises(InvalidArgument, match=r"'/d/cat/1\.png': KeyError"):
+        read_labels(lambda name: {}[name], NAMES)
+
+
+def test_a_dict_of_other_names_is_refused():
+    with pytest.raises(InvalidArgument, match=r"'1\.png'.*'/d/cat/1\.png'"):
+        read_labels({"1.png": "cat"}, NAMES)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda name: [[1, 2, 31, 42], [0, 0, 5, 5]] if name == "a" else None,
+        {"a": [(1, 2, 31, 42), (0, 0, 5, 5)]},
+    ],
+)
+def test_boxes_of_a_function_or_a_dict(given):
+    boxes = read_boxes(given)
+    assert boxes("a") == [(1, 2, 31, 42), (0, 0, 5, 5)]
+    assert boxes("b") == []
+
+
+def test_boxes_of_a_csv_or_a_work_dir(tmp_path):
+    header = ["index", "filename", "crop_filename", "col_x", "row_y", "width", "height"]
+    path = tmp_path / "atrain_crops.csv"
+    write_rows(path, header, [[0, "a", "a_0", 1, 2, 30, 40], [1, "a", "a_1", 0, 0, 5, 5]])
+    for given in (path, tmp_path):
+        assert read_boxes(given)("a") == [(1, 2, 31, 42), (0, 0, 5, 5)]
+
+
+def test_one_box_may_stand_alone_and_others_are_refused():
+    assert read_boxes(lambda name: [1, 2, 3, 4])("a") == [(1, 2, 3, 4)]
+    with pytest.raises(InvalidArgument, match="x1, y1, x2, y2"):
+        read_boxes(lambda name: [[1, 2, 3]])("a")
+    with pytest.raises(InvalidArgument, match="there is no"):
+        read_boxes("nowhere.csv")
