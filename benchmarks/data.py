@@ -7,13 +7,17 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
 from fastdup_gpu.formats.features import save_features
 
 
 def many_pictures(photos: Path, target: Path, count: int) -> Path:
-    """`count` different JPEGs cut from the photos below `photos`: other margins, other quality."""
+    """`count` different JPEGs of full size made from the photos below `photos`.
+
+    One turn over the photos mirrors them, the next makes them brighter, and so on; every turn
+    has its own JPEG quality.
+    """
     done = target / ".complete"
     if done.exists():
         return target
@@ -21,20 +25,21 @@ def many_pictures(photos: Path, target: Path, count: int) -> Path:
     originals = sorted(p for p in photos.rglob("*.jpg") if p.is_file())
     jobs = [(originals[i % len(originals)], i // len(originals), i) for i in range(count)]
     with ProcessPoolExecutor() as pool:
-        for _ in pool.map(_cut, jobs, [target] * count, chunksize=64):
+        for _ in pool.map(_edit, jobs, [target] * count, chunksize=64):
             pass
     done.touch()
     return target
 
 
-def _cut(job: tuple[Path, int, int], target: Path) -> None:
+def _edit(job: tuple[Path, int, int], target: Path) -> None:
     original, turn, number = job
     with Image.open(original) as image:
         picture = image.convert("RGB")
-    margin = 0.02 * turn
-    width, height = picture.size
-    box = (int(width * margin), int(height * margin), width, height)
-    picture.crop(box).save(target / f"{number:06d}.jpg", quality=92 - 2 * turn)
+    if turn % 2:
+        picture = ImageOps.mirror(picture)
+    if turn // 2 % 2:
+        picture = ImageEnhance.Brightness(picture).enhance(1.15)
+    picture.save(target / f"{number:06d}.jpg", quality=92 - 2 * turn)
 
 
 def random_vectors(target: Path, n: int, d: int) -> Path:

@@ -14,47 +14,45 @@ from fastdup_gpu.formats.names import PIXEL_STATS, PIXEL_STATS_ADVANCED
 from fastdup_gpu.protocol import F64, U8
 
 _LEVELS = np.arange(256, dtype=np.float64)
-_POWERS = np.stack([np.ones(256), _LEVELS, _LEVELS**2])
+_POWERS = np.stack([np.ones(256), _LEVELS, _LEVELS**2], axis=1)
 
 
 def pixel_stats(pictures: Sequence[U8], *, advanced: bool) -> F64:
     """f64[n, m] in the order of PIXEL_STATS (advanced: PIXEL_STATS_ADVANCED); BGR input."""
-    columns = PIXEL_STATS_ADVANCED if advanced else PIXEL_STATS
-    out = np.empty((len(pictures), len(columns)))
-    for row, picture in zip(out, pictures, strict=True):
-        row[:] = _one(picture, advanced)
-    return out
-
-
-def _one(bgr: U8, advanced: bool) -> list[float]:
-    planes = cv2.split(bgr)
-    counts = np.stack([_histogram(plane) for plane in planes])
-    n, total, squares = _POWERS @ counts.T
+    if not len(pictures):
+        return np.zeros((0, len(PIXEL_STATS_ADVANCED if advanced else PIXEL_STATS)))
+    planes = [cv2.split(picture) for picture in pictures]
+    counts = np.array([[_histogram(plane) for plane in three] for three in planes], np.float64)
+    n, total, squares = np.moveaxis(counts @ _POWERS, 2, 0)
     means = total / n
     deviations = np.sqrt(np.maximum(squares / n - means**2, 0))
-    used = np.flatnonzero(counts.any(axis=0))
-    low, high = float(used[0]), float(used[-1])
-    basic = [
-        float(len(used)),
-        _blur(planes[0]),
-        float(means.mean()),
-        low,
-        high,
-        float(deviations.mean()),
-        (high - low) / (high + low) if high else 0.0,
-    ]
-    return basic + _advanced(bgr, means, deviations) if advanced else basic
+    basic = _basic(counts, means, deviations, [_blur(three[0]) for three in planes])
+    if not advanced:
+        return basic
+    more = [_advanced(*each) for each in zip(pictures, means, deviations, strict=True)]
+    return np.hstack([basic, more])
 
 
-def _histogram(plane: cv2.typing.MatLike) -> F64:
-    counts: F64 = cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    return counts
+def _basic(counts: F64, means: F64, deviations: F64, blur: list[float]) -> F64:
+    """The columns of PIXEL_STATS from histograms [n, 3, 256] and channel moments [n, 3]."""
+    used = counts.any(axis=1)
+    low = used.argmax(axis=1).astype(np.float64)
+    high = 255.0 - used[:, ::-1].argmax(axis=1)
+    contrast = np.divide(high - low, high + low, out=np.zeros(len(low)), where=high > 0)
+    return np.column_stack(
+        [used.sum(axis=1), blur, means.mean(axis=1), low, high, deviations.mean(axis=1), contrast]
+    )
+
+
+def _histogram(plane: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    return cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel()
 
 
 def _blur(blue: cv2.typing.MatLike) -> float:
     """Variance of the Laplacian (3 x 3, 4 neighbours, border reflect-101) of the blue channel."""
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(blue, cv2.CV_16S))
-    return float(deviation[0, 0]) ** 2
+    edges = cv2.Laplacian(blue, cv2.CV_16S)
+    mean = cv2.sumElems(edges)[0] / edges.size  # both sums are of integers, and exact
+    return float(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean**2)
 
 
 def _advanced(bgr: U8, means: F64, deviations: F64) -> list[float]:

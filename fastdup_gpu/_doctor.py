@@ -17,6 +17,7 @@ _CPU_MODULES = {
     "scipy": "components and pagerank",
 }
 _OPTIONAL_MODULES = {
+    "openvino": ("runs the built-in models faster than onnxruntime", "fastdup-gpu[openvino]"),
     "hnswlib": ("HNSW index for large sets (else IVF or exact search)", "fastdup-gpu[hnsw]"),
     "pillow_heif": ("HEIC and HEIF pictures", "fastdup-gpu[heif]"),
 }

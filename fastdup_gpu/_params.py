@@ -12,6 +12,8 @@ from fastdup_gpu._errors import InvalidArgument, choose
 
 Precision = Literal["auto", "int8", "fp16"]
 PRECISIONS = ("auto", "int8", "fp16")
+Engine = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"]
+ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Tuning:
     """The keys of turi_param, with their defaults.
 
     `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
-    `model_precision` and `seed` are additions of this library.
+    `keyframes_only` (of videos), `model_precision` and `seed` are additions of this library.
     """
 
     ccthreshold: float = 0.96
@@ -34,17 +36,12 @@ class Tuning:
     sync_s3_to_local: bool = False
     augmentation_horiz: float = 0.2
     augmentation_vert: float = 0.2
+    keyframes_only: bool = True
     nnmodel: int = 0
     global_log_error_level: int = 0
     model_precision: Precision = "auto"
+    engine: Engine = "auto"
     seed: int = 0
-
-
-_LATER = {
-    "delete_tar": "files of an input are never deleted by run() in this release",
-    "delete_img": "files of an input are never deleted by run() in this release",
-    "sync_s3_to_local": "remote inputs are not read in this release; copy them to a folder first",
-}
 
 
 _DEFAULT_LINKS = 32
@@ -159,11 +156,18 @@ def _precision(key: str, value: str) -> Precision:
     return cast(Precision, value)
 
 
+def _engine(key: str, value: str) -> Engine:
+    if value not in ENGINES:
+        raise choose(key, value, ENGINES)
+    return cast(Engine, value)
+
+
 _TURI_READERS: dict[str, Callable[[str, str], object]] = {
     "float": _real,
     "int": _whole,
     "bool": _flag,
     "Precision": _precision,
+    "Engine": _engine,
 }
 
 
@@ -175,6 +179,3 @@ def _check_tuning(tuning: Tuning) -> None:
     for key in ("augmentation_horiz", "augmentation_vert"):
         if not 0 <= getattr(tuning, key) <= 1:
             raise InvalidArgument(f"{key}={getattr(tuning, key)}: expected 0 to 1")
-    for key, why in _LATER.items():
-        if getattr(tuning, key):
-            raise InvalidArgument(f"turi_param {key}=1 cannot be done: {why}")

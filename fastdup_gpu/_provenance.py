@@ -17,6 +17,7 @@ _PACKAGES = (
     "scipy",
     "onnxruntime",
     "onnxruntime-gpu",
+    "openvino",
     "opencv-python-headless",
     "simplejpeg",
     "pillow",
@@ -30,7 +31,9 @@ _PACKAGES = (
 _LONG_LIST = 100
 
 
-def describe(config: RunConfig, backend: str, model: ModelSpec | None) -> dict[str, Any]:
+def describe(
+    config: RunConfig, backend: str, model: ModelSpec | None, runs_on: str
+) -> dict[str, Any]:
     """The arguments of run() by name, then `environment` and `model`."""
     content: dict[str, Any] = {k: _shown(v) for k, v in config.arguments.items()}
     content.pop("license", None)
@@ -46,6 +49,7 @@ def describe(config: RunConfig, backend: str, model: ModelSpec | None) -> dict[s
             "file": model.path.name,
             "sha256": model.sha256,
             "precision": model.precision,
+            "engine": runs_on,
             "d": model.dim,
         }
     return content

@@ -49,6 +49,7 @@ class _Run:
         self.folder = joined.work_folder(config)
         self.backend = open_backend(config.compute)
         self.model: ModelSpec | None = None
+        self.runs_on = ""
         self.summary = Summary(str(self.folder), self.backend.name, seconds=progress.seconds)
 
     def go(self) -> Summary:
@@ -73,6 +74,7 @@ class _Run:
             high_accuracy=config.high_accuracy,
             precision=config.tuning.model_precision,
             backend=self.backend.name,
+            engine=config.tuning.engine,
         )
         with self.progress.stage("list"):
             source = open_source(
@@ -82,6 +84,11 @@ class _Run:
                 bounding_box=config.bounding_box,
                 threads=config.threads,
                 kind=kind,
+                keyframes_only=config.tuning.keyframes_only,
+                resume=config.resume,
+                sync_s3_to_local=config.tuning.sync_s3_to_local,
+                delete_tar=config.tuning.delete_tar,
+                delete_img=config.tuning.delete_img,
             )
         try:
             self._write_crops(source.crops, kind)
@@ -92,6 +99,7 @@ class _Run:
                 done = extract(self.backend, source, self.model, plan, advance)
         finally:
             source.close()
+        self.runs_on = done.runs_on
         self.summary.valid += done.rows
         self.summary.resumed_at += done.resumed_at
         for reason, count in done.bad.items():
@@ -233,9 +241,9 @@ class _Run:
         return [self.folder / name for name in wanted]
 
     def _write_config(self) -> None:
-        content = _provenance.describe(self.config, self.backend.name, self.model)
+        content = _provenance.describe(self.config, self.backend.name, self.model, self.runs_on)
         content["found"] = self.summary.as_dict()
         path = self.folder / names.CONFIG
         if self.model is None:  # the features are those of an earlier run, and so is their model
-            content["model"] = (read_json(path) or {}).get("model")
+            content |= {k: v for k, v in (read_json(path) or {}).items() if k == "model"}
         write_json(path, content)

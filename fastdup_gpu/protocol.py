@@ -101,7 +101,11 @@ class Batch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model file and what is known of it; `height`/`width` 0 = read from the file."""
+    """A model file and what is known of it; `height`/`width` 0 = read from the file.
+
+    `precision` is 'file' for a model of the user's own. `engine`: what is to run it, 'auto' =
+    the fastest that the backend finds installed.
+    """
 
     path: Path
     dim: int
@@ -110,14 +114,22 @@ class ModelSpec:
     normalize: bool = False
     precision: str = "file"
     sha256: str = ""
+    engine: str = "auto"
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the file comes with the package."""
+        return self.precision != "file"
 
 
 class Embedder(Protocol):
-    """An opened model. `height`, `width`: pixels of its input; `dim`: length of its output."""
+    """An opened model. `height`, `width`: pixels of its input; `dim`: length of its output;
+    `runs_on`: the engine that was opened."""
 
     height: int
     width: int
     dim: int
+    runs_on: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,7 +62,13 @@ DEFAULT_PATH = str(FOLDER / DEFAULT["fp16"].filename)
 
 
 def choose_model(
-    model_path: str, d: int, *, high_accuracy: bool, precision: str, backend: str
+    model_path: str,
+    d: int,
+    *,
+    high_accuracy: bool,
+    precision: str,
+    backend: str,
+    engine: str = "auto",
 ) -> ModelSpec:
     """The model of a run. `model_path` equal to DEFAULT_PATH means the packaged ones.
 
@@ -70,11 +76,11 @@ def choose_model(
     faster, fp16 weights elsewhere.
     """
     if model_path != DEFAULT_PATH:
-        return _own_model(Path(model_path), d)
+        return replace(_own_model(Path(model_path), d), engine=engine)
     if precision == "auto":
         precision = "int8" if backend == "cpu" and has_int8_dot() else "fp16"
     entry = (HIGH_ACCURACY if high_accuracy else DEFAULT)[precision]
-    return _spec(entry, FOLDER / entry.filename, entry.dim)
+    return replace(_spec(entry, FOLDER / entry.filename, entry.dim), engine=engine)
 
 
 def _spec(entry: Entry, path: Path, d: int) -> ModelSpec:

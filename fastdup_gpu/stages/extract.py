@@ -18,6 +18,7 @@ from fastdup_gpu.formats.checkpoint import ExtractionFiles
 from fastdup_gpu.formats.files import read_csv
 from fastdup_gpu.protocol import (
     Backend,
+    Embedder,
     Encoded,
     ModelSpec,
     PixelPlan,
@@ -49,11 +50,13 @@ class ExtractPlan:
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """`rows` good pictures, `bad` counts by error code, `resumed_at` items done before."""
+    """`rows` good pictures, `bad` counts by error code, `resumed_at` items done before,
+    `runs_on` the engine of the model."""
 
     rows: int
     bad: dict[str, int]
     resumed_at: int
+    runs_on: str
 
 
 def stats_columns(wanted: Wanted) -> tuple[str, ...]:
@@ -71,32 +74,36 @@ def extract(
 ) -> ExtractResult:
     """Extract and write the files of `plan.kind`; `advance(done, bad)` is told of progress."""
     files = ExtractionFiles(plan.folder, plan.kind, stats_columns(plan.wanted))
-    fingerprint = _fingerprint(backend.name, source.names, spec, plan)
+    model = backend.open_model(spec)
+    made_by: list[object] = [backend.name, model.runs_on, spec.sha256, spec.normalize]
+    made_by += [model.dim, model.height, model.width]
+    fingerprint = _fingerprint(made_by, source.names, plan)
     if files.begin(fingerprint, resume=plan.resume):
         resumed_at = files.position
         if not resumed_at:
             stale.clear(plan.folder, plan.kind)
         advance(files.position, files.bad)
         try:
-            _extract_rest(backend, source, spec, plan, files, advance)
+            _extract_rest(backend, source, model, plan, files, advance)
             files.finish()
         finally:
             files.close()
     else:
         resumed_at = files.position
         advance(files.position, files.bad)
-    return ExtractResult(files.rows, _bad_by_reason(plan.folder, plan.kind), resumed_at)
+    return ExtractResult(
+        files.rows, _bad_by_reason(plan.folder, plan.kind), resumed_at, model.runs_on
+    )
 
 
 def _extract_rest(
     backend: Backend,
     source: Source,
-    spec: ModelSpec,
+    model: Embedder,
     plan: ExtractPlan,
     files: ExtractionFiles,
     advance: Advance,
 ) -> None:
-    model = backend.open_model(spec)
     pixels = PixelPlan(model.height, model.width, min_file_size=plan.min_file_size)
     batches = _batches(source, plan, start=plan.first + files.position)
     results = backend.extract(batches, pixels, model, wanted=plan.wanted, threads=plan.threads)
@@ -139,7 +146,7 @@ def _raiser(error: OSError) -> Callable[[], bytes]:
     return fail
 
 
-def _fingerprint(backend: str, filenames: Sequence[str], spec: ModelSpec, plan: ExtractPlan) -> str:
+def _fingerprint(made_by: list[object], filenames: Sequence[str], plan: ExtractPlan) -> str:
     """Hash of everything that decides the content of the files."""
     digest = hashlib.sha256()
     for name in filenames[plan.first : plan.last]:
@@ -147,8 +154,7 @@ def _fingerprint(backend: str, filenames: Sequence[str], spec: ModelSpec, plan: 
     kept = asdict(plan)
     for unrelated in ("folder", "threads", "resume"):
         del kept[unrelated]
-    model = [spec.sha256, spec.dim, spec.height, spec.width, spec.normalize]
-    digest.update(json.dumps([backend, model, kept], sort_keys=True).encode())
+    digest.update(json.dumps([made_by, kept], sort_keys=True).encode())
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from onnx_models import flatten, mean_and_max, two_inputs
 from pixels import as_encoded, encode, natural
 
 import fastdup_gpu
-from fastdup_gpu._errors import ModelError
+from fastdup_gpu._errors import InvalidArgument, ModelError
+from fastdup_gpu._registry import open_backend
 from fastdup_gpu.models import manifest
 from fastdup_gpu.protocol import ModelSpec, PixelPlan
 
@@ -75,6 +77,8 @@ def test_the_documented_default_is_the_packaged_model():
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_packaged_models_give_what_onnxruntime_gives(backend, tmp_path, precision, high_accuracy):
     spec = packaged(precision, high_accuracy=high_accuracy)
+    if backend.name == "cpu":
+        spec = replace(spec, engine="onnxruntime")
     got = embed(backend, spec, FILES)
     assert got.dtype == np.float32
     assert got.shape == (len(FILES), 960 if high_accuracy else 576)
@@ -82,6 +86,25 @@ def test_packaged_models_give_what_onnxruntime_gives(backend, tmp_path, precisio
     least = tolerances.COSINE_FP32 if backend.name == "cpu" else tolerances.COSINE_FP16
     assert cosines(got, expected).min() >= least
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=tolerances.UNIT_LENGTH)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_openvino_gives_what_onnxruntime_gives(precision):
+    pytest.importorskip("openvino", reason="the optional engine is not installed")
+    backend = open_backend("cpu")
+    spec = packaged(precision)
+    one, other = (
+        embed(backend, replace(spec, engine=engine), FILES)
+        for engine in ("onnxruntime", "openvino")
+    )
+    least = tolerances.COSINE_FP32 if precision == "fp16" else tolerances.COSINE_INT8_ENGINES
+    assert cosines(one, other).min() >= least
+
+
+def test_an_engine_of_another_backend_is_refused():
+    spec = replace(packaged("fp16"), engine="tensorrt")
+    with pytest.raises(InvalidArgument, match="onnxruntime"):
+        open_backend("cpu").open_model(spec)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

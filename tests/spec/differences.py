@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PENDING = ("extract_video_frames",)
+PENDING: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,15 @@ BEHAVIOUR = (
     ),
     Behaviour(
         RUN,
-        "turi_param delete_tar, delete_img, sync_s3_to_local",
-        "delete inputs after reading, copy remote inputs first",
-        "setting one of them to 1 raises InvalidArgument with the reason",
-        "this release neither deletes inputs nor reads remote ones",
+        "turi_param delete_tar, delete_img",
+        "archives are unpacked to work_dir/tmp; tars and pictures are deleted after processing",
+        "archives are read where they are, nothing is unpacked; delete_tar=1 deletes the copies of "
+        "remote archives after reading, delete_img=1 those of remote pictures that "
+        "sync_s3_to_local=1 made; files of the input are never deleted",
+        "a setting that saves disk must not cost pictures",
     ),
     Behaviour(
-        (*RUN, *KMEANS, "init_search"),
+        (*RUN, *KMEANS, "init_search", "extract_video_frames"),
         "wrong arguments",
         "AssertionError",
         "InvalidArgument, a ValueError, before any file is touched",
@@ -202,7 +204,7 @@ BEHAVIOUR = (
         "a folder of two pictures can hold a duplicate",
     ),
     Behaviour(
-        (*RUN, *KMEANS),
+        (*RUN, *KMEANS, "extract_video_frames"),
         "license",
         "a key of the enterprise edition",
         "accepted and ignored",
@@ -214,6 +216,44 @@ BEHAVIOUR = (
         "usage data is sent unless switched off",
         "no telemetry; nothing is sent anywhere",
         "pictures are private",
+    ),
+    Behaviour(
+        (*RUN, "extract_video_frames"),
+        "videos",
+        "mp4 and avi",
+        "mp4, avi, mov, webm, mkv and m4v, by PyAV; frames are turned upright; a damaged video "
+        "gives the frames that can be read, and one entry under its own name with the reason",
+        "part of a video is better than none",
+    ),
+    Behaviour(
+        (*RUN, "extract_video_frames"),
+        "where frames come from",
+        "told by the folder of a frame alone",
+        "atrain_frames.csv tells the video, the number of the frame in it and its time in seconds; "
+        "of videos with the same name in different folders the second and further get a suffix",
+        "a duplicate frame is looked up in its video",
+    ),
+    Behaviour(
+        RUN,
+        "turi_param keyframes_only",
+        "no such key",
+        "1 (the default) takes the first frame and each keyframe of a video, 0 all frames",
+        "run() has no such argument, and most frames repeat the one before",
+    ),
+    Behaviour(
+        RUN,
+        "videos among pictures",
+        "not possible to mix",
+        "pictures are taken and videos left out with a warning; with turi_param='tar_only=1' the "
+        "videos are taken and pictures left out",
+        "a stray video must not stop a run over pictures",
+    ),
+    Behaviour(
+        ("extract_video_frames",),
+        "num_images, min_offset, max_offset",
+        "the reference repeats the text of run()",
+        "count videos",
+        "the input is a list of videos",
     ),
     Behaviour(
         ("search",),

@@ -29,7 +29,7 @@ CUDA = (
 )
 
 ROOMS = {
-    "__init__": room("_accel _api _api_analysis _api_exports _api_galleries _errors"),
+    "__init__": room("_accel _api _api_analysis _api_exports _api_galleries _api_video _errors"),
     "_api": room(
         "pipeline clustering searching formats galleries analysis _config _errors",
         "numpy pandas",
@@ -42,6 +42,7 @@ ROOMS = {
     "_api_analysis": room("analysis _api _errors", "numpy pandas"),
     "_api_galleries": room("galleries analysis _api _errors", "pandas"),
     "_api_exports": room("analysis _api _api_analysis _errors", "numpy pandas"),
+    "_api_video": room("framing _api _errors"),
     "_commands": room("analysis galleries formats _errors"),
     "accel": room("_accel"),
     "_accel": room(),
@@ -59,13 +60,17 @@ ROOMS = {
         "numpy",
     ),
     "clustering": room("pipeline _config _errors _params _registry formats stages"),
+    "framing": room("_config _errors _params _registry formats models sources"),
     "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
     "stages": room(
         "_config _errors _progress protocol formats sources models",
         "numpy pandas",
     ),
     "formats": room("_errors protocol", "numpy pandas"),
-    "sources": room("_errors formats.names", "numpy pandas yaml cv2 PIL av fsspec s3fs"),
+    "sources": room(
+        "_errors formats.names formats.files",
+        "numpy pandas yaml cv2 PIL av fsspec s3fs botocore aiohttp",
+    ),
     "models": room("_errors protocol formats.names", "numpy"),
     "galleries": room(
         "_errors analysis formats sources pictures protocol", "numpy pandas jinja2 markupsafe PIL"
@@ -76,7 +81,7 @@ ROOMS = {
     "shrink": room("pictures protocol", "numpy cv2"),
     "fallback_cpu": room(
         "protocol _errors pictures shrink formats.names",
-        f"numpy scipy onnxruntime hnswlib {PICTURES}",
+        f"numpy scipy onnxruntime openvino hnswlib {PICTURES}",
     ),
     "gpu": room(
         "protocol _errors pictures shrink formats.names kernels",

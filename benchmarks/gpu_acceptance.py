@@ -1,0 +1,159 @@
+"""`python -m benchmarks.gpu_acceptance`: does the GPU backend work here, and how fast?
+
+    python -m benchmarks.gpu_acceptance [--out FOLDER] [--budget 460] [--stages a,b]
+    python -m benchmarks.gpu_acceptance --compute cpu --small      (a rehearsal without a GPU)
+
+Every stage is a process of its own, so that one that fails or hangs costs only itself. After each
+the rows are written: gpu.csv (appended to) and gpu.json (this run's) in --out. docs/gpu-status.md
+is made from benchmarks/results/gpu.csv by `python -m benchmarks.gpu_status`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import environment
+from benchmarks.gpu_stages import ROOT, STAGES, Found, Setting
+from benchmarks.run import write_rows
+
+COLUMNS = (
+    "stage", "what", "size", "seconds", "rate", "unit", "note",
+    "compute", "gpu", "driver", "packages", "date", "cpu", "cores", "python", "commit",
+)  # fmt: skip
+RESULTS = Path(__file__).parent / "results"
+# Seconds that a stage may take at most; what the budget still holds counts too.
+LIMITS = {"conformance": 150, "neighbors": 120, "whole_run": 120}
+_LIMIT = 75
+_PACKAGES = (
+    "cupy-cuda13x cupy-cuda12x cuvs-cu13 cuvs-cu12 pylibcugraph-cu13 pylibcugraph-cu12 "
+    "nvidia-dali-cuda130 nvidia-nvimgcodec-cu13 tensorrt tensorrt_rtx_cu13_libs onnxruntime-gpu"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Columns of a row that say what it was measured on."""
+
+    columns: dict[str, str]
+
+    @classmethod
+    def of(cls, compute: str) -> Machine:
+        """This machine."""
+        gpu, driver = _gpu() if compute == "gpu" else ("", "")
+        about = {"compute": compute, "gpu": gpu, "driver": driver, "packages": _packages()}
+        return cls({**about, **environment.describe()})
+
+
+def run_stages(args: argparse.Namespace, out: Path, scratch: Path) -> list[Found]:
+    """All stages within the budget; rows are written after each."""
+    machine, rows = Machine.of(args.compute), []
+    end = time.monotonic() + args.budget
+    for stage in args.stages.split(","):
+        left = min(LIMITS.get(stage, _LIMIT), end - time.monotonic())
+        found = run_stage(stage, args, scratch, left)
+        new = [{**dict.fromkeys(COLUMNS, ""), **r, "stage": stage, **machine.columns} for r in found]
+        rows += new
+        write_rows(out / "gpu.csv", new, COLUMNS)
+        (out / "gpu.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        for r in found:
+            print(f"{stage}: {r['what']}: {r.get('rate', '')} {r.get('unit', '')} {r.get('note', '')}")
+    return rows
+
+
+def run_stage(stage: str, args: argparse.Namespace, scratch: Path, seconds: float) -> list[Found]:
+    """The rows that a stage printed until it ended, failed or ran out of time."""
+    if seconds < 1:
+        return [_trouble("no time was left")]
+    command = [sys.executable, "-m", "benchmarks.gpu_acceptance", "--one", stage]
+    command += ["--compute", args.compute, "--pictures", str(args.pictures)]
+    command += ["--scratch", str(scratch), *(["--small"] if args.small else [])]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        printed = (error.stdout or b"").decode(errors="replace")
+        return [*_rows(printed), _trouble(f"stopped after {seconds:.0f} s")]
+    if done.returncode:
+        return [*_rows(done.stdout), _trouble(f"failed: {done.stderr[-1500:]}")]
+    return _rows(done.stdout)
+
+
+def run_one(args: argparse.Namespace) -> None:
+    """In the process of a stage: print a row as a line of JSON as soon as it is there."""
+    setting = Setting(args.compute, args.small, args.pictures, Path(args.scratch))
+    for found in STAGES[args.one](setting):
+        print(f"{_MARK}{json.dumps(found)}", flush=True)
+
+
+_MARK = "row: "
+
+
+def _rows(printed: str) -> list[Found]:
+    lines = [line.removeprefix(_MARK) for line in printed.splitlines() if line.startswith(_MARK)]
+    return [json.loads(line) for line in lines]
+
+
+def _trouble(note: str) -> Found:
+    return {"what": "not finished", "note": " ".join(note.split())}
+
+
+def _gpu() -> tuple[str, str]:
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "", ""
+    name, _, driver = done.stdout.splitlines()[0].partition(", ")
+    return name, driver
+
+
+def _packages() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return "; ".join(found)
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--compute", choices=["gpu", "cpu"], default="gpu")
+    parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--pictures", type=int, default=0, help="JPEGs of the whole run")
+    parser.add_argument("--budget", type=float, default=460, help="seconds for everything")
+    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--out", default="", help="folder of the rows")
+    parser.add_argument("--scratch", default="")
+    parser.add_argument("--one", choices=list(STAGES), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.pictures = args.pictures or (40 if args.small else 100_000)
+    if args.one:
+        run_one(args)
+        return
+    with tempfile.TemporaryDirectory(prefix="fastdup-acceptance-") as scratch:
+        rehearsal = args.small or args.compute != "gpu"
+        default = Path(tempfile.gettempdir()) / "fastdup-rehearsal" if rehearsal else RESULTS
+        out = Path(args.out or default)
+        out.mkdir(parents=True, exist_ok=True)
+        rows = run_stages(args, out, Path(args.scratch or scratch))
+        print(f"{len(rows)} rows in {out}")
+        sys.exit(any(r["what"] == "not finished" for r in rows))
+
+
+if __name__ == "__main__":
+    main()

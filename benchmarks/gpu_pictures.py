@@ -1,0 +1,58 @@
+"""JPEGs for the acceptance run, made on the machine that runs it."""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+_SIDES = (500, 400)
+_COPIES = 10  # one picture in so many is a copy of the one before
+_FIELDS = 8
+
+
+def make_pictures(folder: Path, count: int) -> float:
+    """`count` JPEGs of about 500 x 400 named by number; returns their mean size in bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor() as pool:
+        sizes = list(pool.map(functools.partial(_make, folder), range(count), chunksize=128))
+    return sum(sizes) / count
+
+
+def encoded(number: int) -> bytes:
+    """JPEG `number`: the same bytes every time."""
+    if number % _COPIES == _COPIES - 1:
+        number -= 1
+    rng = np.random.default_rng(number)
+    width, height = (int(side * rng.uniform(0.8, 1.2)) for side in _SIDES)
+    field = _field(number % _FIELDS)
+    y, x = (int(rng.integers(0, field.shape[i] - side)) for i, side in ((0, height), (1, width)))
+    crop = field[y : y + height, x : x + width]
+    turned = crop[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+    toned = turned * rng.uniform(0.6, 1.2, 3) + rng.uniform(-20, 20, 3)
+    pixels = np.clip(toned, 0, 255).astype(np.uint8)
+    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=90)
+    return data
+
+
+@functools.cache
+def _field(number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """A large smooth picture with grain, which pictures are cut from."""
+    rng = np.random.default_rng(10**9 + number)
+    total = np.zeros((1600, 2000, 3), np.float32)
+    for cells in (5, 20, 80, 400):
+        coarse = rng.uniform(-1, 1, (1600 // (1600 // cells) + 1, cells + 1, 3))
+        rows = np.arange(1600) * cells // 1600
+        columns = np.arange(2000) * cells // 2000
+        total += (coarse[rows][:, columns] * 160 / cells**0.4).astype(np.float32)
+    total += rng.normal(0, 5, total.shape).astype(np.float32)
+    return np.clip(total + 128, 0, 255)
+
+
+def _make(folder: Path, number: int) -> int:
+    data = encoded(number)
+    (folder / f"{number:06d}.jpg").write_bytes(data)
+    return len(data)

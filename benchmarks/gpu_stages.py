@@ -1,0 +1,245 @@
+"""The stages of the GPU acceptance run: each measures one part and yields what it found."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.data import unit_vectors
+from benchmarks.gpu_pictures import encoded, make_pictures
+from fastdup_gpu._registry import open_backend
+from fastdup_gpu.models.manifest import DEFAULT_PATH, choose_model
+from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan, SearchPlan
+
+ROOT = Path(__file__).parent.parent
+DIM, K, THREADS = 576, 2, 16
+Found = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`compute` 'gpu' or 'cpu'; `small` for a rehearsal; `pictures`: how many JPEGs to make."""
+
+    compute: str
+    small: bool
+    pictures: int
+    scratch: Path
+
+    def size(self, full: int, small: int) -> int:
+        """The size to measure at."""
+        return small if self.small else full
+
+
+def conformance(setting: Setting) -> Iterator[Found]:
+    """The tests that are marked for the GPU; those of the graph alone in a CPU rehearsal."""
+    on_gpu = ["-m", "gpu", "tests"]
+    chosen = on_gpu if setting.compute == "gpu" else ["tests/conformance/test_graph.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
+    begin = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begin
+    counts = {k: int(n) for n, k in re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout)}
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    note = ", ".join(f"{n} {k}" for k, n in counts.items())
+    yield row("tests passed", counts.get("passed", 0), seconds, "tests/s", note)
+    yield row("tests failed", len(failed), 0, "", " ".join(failed)[:2000])
+
+
+def decoding(setting: Setting) -> Iterator[Found]:
+    """Both decoders, from bytes in memory to both small sizes."""
+    batches = _batches(setting, setting.size(20_000, 64))
+    for name in ("nvimgcodec", "dali") if setting.compute == "gpu" else ("cpu",):
+        backend = _backend(setting, decoder=name)
+        spent = _timed(lambda b=backend: [b.decode(part, _plan()) for part in batches])  # type: ignore[misc]
+        yield row(f"decode by {name}", sum(map(len, batches)), spent, "images/s")
+
+
+def embedding(setting: Setting) -> Iterator[Found]:
+    """Every engine that can be opened, on pictures that are decoded already."""
+    for engine in ("tensorrt", "tensorrt_rtx", "onnxruntime") if setting.compute == "gpu" else ("",):
+        try:
+            backend = _backend(setting, engine=engine)
+            model = backend.open_model(_spec(backend))
+        except Exception as error:  # the reason is what this row is for
+            yield row(f"embed by {engine}", 0, 0, "", f"not usable: {error}")
+            continue
+        batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
+        times = setting.size(100, 2)
+        spent = _timed(lambda b=backend, m=model: [b.embed(m, batch) for _ in range(times)])  # type: ignore[misc]
+        yield row(f"embed by {engine or 'cpu'}", times * len(batch.outcomes), spent, "images/s")
+
+
+def statistics(setting: Setting) -> Iterator[Found]:
+    """Basic and advanced statistics of decoded pictures."""
+    backend = _backend(setting)
+    batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
+    times = setting.size(200, 2)
+    for advanced in (False, True):
+        spent = _timed(
+            lambda a=advanced: [backend.pixel_stats(batch, advanced=a) for _ in range(times)]  # type: ignore[misc]
+        )
+        name = "advanced" if advanced else "basic"
+        yield row(f"{name} statistics", times * len(batch.outcomes), spent, "images/s")
+
+
+def extraction(setting: Setting) -> Iterator[Found]:
+    """Decode, embed and statistics together, overlapped, from bytes in memory."""
+    backend = _backend(setting)
+    model = backend.open_model(_spec(backend))
+    batches = _batches(setting, setting.size(20_000, 64))
+
+    def work() -> int:
+        results = backend.extract(iter(batches), _plan(), model, wanted="basic", threads=THREADS)
+        return sum(len(r.features) for r in results)
+
+    yield row("extract", sum(map(len, batches)), _timed(work), "images/s")
+
+
+def neighbors(setting: Setting) -> Iterator[Found]:
+    """Exact search of every row against all, and the approximate indices."""
+    backend = _backend(setting)
+    for n in (100_000, 1_000_000) if not setting.small else (3_000,):
+        features = unit_vectors(n, DIM)
+        begin = time.perf_counter()
+        index = backend.build_index(features, SearchPlan(mode="flat"))
+        index.search(features, K, exclude_self=True)
+        spent = time.perf_counter() - begin
+        work = 2.0 * n * n * DIM / 1e12
+        yield row(f"exact neighbours of {n} x {DIM}", n, spent, "TFLOP/s", "", work)
+    modes = ("cagra", "ivf", "ivfpq", "nndescent") if setting.compute == "gpu" else ("ivf",)
+    features = _clustered(setting.size(1_000_000, 3_000))
+    for mode in modes:
+        yield _approximate(backend, features, mode)
+
+
+def graphs(setting: Setting) -> Iterator[Found]:
+    """Components, pagerank and k-means."""
+    backend = _backend(setting)
+    n = setting.size(1_000_000, 2_000)
+    rng = np.random.default_rng(0)
+    sources, targets = rng.integers(0, n, (2, 3 * n))
+    spent = _timed(lambda: backend.components(n, sources, targets))
+    yield row(f"components of {n} vertices", 3 * n, spent, "edges/s")
+    weights = rng.random(3 * n)
+    spent = _timed(lambda: backend.pagerank(n, sources, targets, weights))
+    yield row(f"pagerank of {n} vertices", 3 * n, spent, "edges/s")
+    features, clusters = _clustered(setting.size(200_000, 2_000)), setting.size(1_000, 20)
+    spent = _timed(
+        lambda: backend.kmeans(features, clusters=clusters, iterations=20, nearest=1, seed=0)
+    )
+    yield row(f"k-means to {clusters} clusters", len(features), spent, "rows/s")
+
+
+def whole_run(setting: Setting) -> Iterator[Found]:
+    """run() in a process of its own, on JPEGs on disk; then each of its stages."""
+    folder, work_dir = setting.scratch / "pictures", setting.scratch / "run"
+    begin = time.perf_counter()
+    size = make_pictures(folder, setting.pictures)
+    spent = time.perf_counter() - begin
+    yield row("jpegs made", setting.pictures, spent, "images/s", f"{size / 1024:.0f} KB each")
+    shutil.rmtree(work_dir, ignore_errors=True)
+    arguments = {"input_dir": str(folder), "work_dir": str(work_dir), "compute": setting.compute}
+    command = [sys.executable, str(ROOT / "benchmarks" / "one_run.py"), "fastdup_gpu"]
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [*command, json.dumps(arguments)], cwd=ROOT, env=_env(), capture_output=True, check=False
+    )
+    spent = time.perf_counter() - begin
+    if done.returncode:
+        raise RuntimeError(f"run() failed: {done.stderr[-1500:].decode(errors='replace')}")
+    yield row("whole run", setting.pictures, spent, "images/s", "with the start of Python")
+    config = json.loads((work_dir / "config.json").read_text(encoding="utf-8"))
+    for stage, seconds in config["found"]["seconds"].items():
+        yield row(f"of the run: {stage}", setting.pictures, float(seconds), "images/s")
+
+
+STAGES: dict[str, Callable[[Setting], Iterator[Found]]] = {
+    stage.__name__: stage
+    for stage in (
+        conformance, decoding, embedding, statistics, extraction, neighbors, graphs, whole_run,
+    )
+}  # fmt: skip
+
+
+def row(
+    what: str, size: int, seconds: float, unit: str, note: str = "", work: float = 0
+) -> Found:
+    """One result; `work` is what was done in `seconds`, `size` where it is not given."""
+    rate = round((work or size) / seconds, 3) if seconds else ""
+    return {
+        "what": what,
+        "size": size,
+        "seconds": round(seconds, 4),
+        "rate": rate,
+        "unit": unit if seconds else "",
+        "note": note,
+    }
+
+
+def _approximate(backend: Backend, features: Any, mode: str) -> Found:
+    plan = SearchPlan(mode=mode)  # type: ignore[arg-type]
+    begin = time.perf_counter()
+    index = backend.build_index(features, plan)
+    built = time.perf_counter() - begin
+    answer = index.search(features, K, exclude_self=True)
+    spent = time.perf_counter() - begin
+    note = f"recall {answer.recall:.4f}, {built:.2f} s of it to build"
+    return row(f"{mode} neighbours of {len(features)} x {DIM}", len(features), spent, "rows/s", note)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    """Seconds of the second call: the first compiles, allocates and warms up."""
+    work()
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def _backend(setting: Setting, **choices: str) -> Backend:
+    if setting.compute != "gpu":
+        return open_backend(setting.compute)
+    from fastdup_gpu.gpu.backend import GpuBackend
+
+    return GpuBackend(**choices)  # type: ignore[arg-type, return-value]
+
+
+def _spec(backend: Backend) -> ModelSpec:
+    return choose_model(
+        DEFAULT_PATH, DIM, high_accuracy=False, precision="auto", backend=backend.name
+    )
+
+
+def _plan() -> PixelPlan:
+    return PixelPlan(160, 160)
+
+
+def _batches(setting: Setting, count: int) -> list[list[Encoded]]:
+    """Encoded pictures in memory, in batches of 128; some stand several times."""
+    data = [encoded(i) for i in range(min(count, setting.size(512, 32)))]
+    items = [Encoded(i, lambda d=data[i % len(data)]: d) for i in range(count)]  # type: ignore[misc]
+    return [items[i : i + 128] for i in range(0, count, 128)]
+
+
+def _clustered(n: int) -> Any:
+    """Unit rows in clusters of some twenty, as features of real pictures are."""
+    rng = np.random.default_rng(n)
+    centres = unit_vectors(max(1, n // 20), DIM)
+    rows = centres[rng.integers(0, len(centres), n)]
+    rows += 0.02 * rng.standard_normal(rows.shape, np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _env() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
