@@ -22,8 +22,8 @@ def make_pictures(work_dir: str | Path) -> Path:
     for number in range(12):
         painter = _PAINTERS[number % len(_PAINTERS)]
         _write_family(folder, f"{painter.__name__[1:]}_{number:02d}", painter(rng), number)
-    for number in range(3):
-        _noise(rng).save(folder / f"odd_{number}.png")
+    for painter in _STRANGERS:
+        painter(rng).save(folder / f"stranger{painter.__name__}.png")
     (folder / "broken.jpg").write_bytes((folder / "rings_00.jpg").read_bytes()[:2000])
     (folder / "empty.jpg").write_bytes(b"")
     Image.new("RGB", (6, 6), "red").save(folder / "tiny.png")
@@ -69,7 +69,9 @@ def _blocks(rng: np.random.Generator) -> Image.Image:
         x, y = rng.integers(0, 330), rng.integers(0, 240)
         w, h = rng.integers(30, 140), rng.integers(30, 100)
         color = tuple(int(v) for v in rng.integers(0, 256, 3))
-        draw.rectangle([int(x), int(y), int(x + w), int(y + h)], fill=color, outline="black", width=2)
+        draw.rectangle(
+            [int(x), int(y), int(x + w), int(y + h)], fill=color, outline="black", width=2
+        )
     return picture
 
 
@@ -83,6 +85,21 @@ def _noise(rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(rng.integers(0, 256, (240, 240, 3), np.uint8))
 
 
+def _page(rng: np.random.Generator) -> Image.Image:
+    picture = Image.new("RGB", _SIZE, "white")
+    draw = ImageDraw.Draw(picture)
+    for y in range(20, 280, 14):
+        words = rng.integers(2, 9, 12)
+        line = " ".join("".join(chr(97 + int(c)) for c in rng.integers(0, 26, n)) for n in words)
+        draw.text((20, y), line, fill="black")
+    return picture
+
+
+def _checker(rng: np.random.Generator) -> Image.Image:
+    y, x = np.mgrid[: _SIZE[1], : _SIZE[0]]
+    return Image.fromarray(np.uint8(255 * ((x // 25 + y // 25) % 2))).convert("RGB")
+
+
 def _tint(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], rng: np.random.Generator
 ) -> Image.Image:
@@ -92,3 +109,4 @@ def _tint(
 
 
 _PAINTERS: tuple[Painter, ...] = (_rings, _hills, _blocks, _plasma)
+_STRANGERS: tuple[Painter, ...] = (_noise, _page, _checker)
