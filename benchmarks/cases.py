@@ -35,14 +35,6 @@ def _run(**more: Any) -> Callable[[Path, Path], dict[str, Any]]:
     return lambda given, out: {"input_dir": str(given), "work_dir": str(out), **more}
 
 
-def _run_on_features(given: Path, out: Path) -> dict[str, Any]:
-    """Both packages read features from the work_dir, so it is filled with links to them."""
-    out.mkdir(parents=True)
-    for file in given.iterdir():
-        (out / file.name).symlink_to(file)
-    return {"input_dir": str(out), "work_dir": str(out), "run_mode": 2}
-
-
 CASES = {
     case.name: case
     for case in (
@@ -50,7 +42,7 @@ CASES = {
         Case("run_10k", 10_000, _pictures(10_000), _run()),
         Case("extract_10k", 10_000, _pictures(10_000), _run(run_mode=1)),
         Case("high_accuracy_1k", 1_000, _pictures(1_000), _run(high_accuracy=True, d=960)),
-        Case("neighbors_100k", 100_000, _vectors(100_000), _run_on_features),
-        Case("neighbors_1m", 1_000_000, _vectors(1_000_000), _run_on_features),
+        Case("neighbors_100k", 100_000, _vectors(100_000), _run(run_mode=2)),
+        Case("neighbors_1m", 1_000_000, _vectors(1_000_000), _run(run_mode=2)),
     )
 }

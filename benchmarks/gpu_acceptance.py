@@ -59,12 +59,16 @@ def run_stages(args: argparse.Namespace, out: Path, scratch: Path) -> list[Found
     for stage in args.stages.split(","):
         left = min(LIMITS.get(stage, _LIMIT), end - time.monotonic())
         found = run_stage(stage, args, scratch, left)
-        new = [{**dict.fromkeys(COLUMNS, ""), **r, "stage": stage, **machine.columns} for r in found]
+        new = [
+            {**dict.fromkeys(COLUMNS, ""), **r, "stage": stage, **machine.columns} for r in found
+        ]
         rows += new
         write_rows(out / "gpu.csv", new, COLUMNS)
         (out / "gpu.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         for r in found:
-            print(f"{stage}: {r['what']}: {r.get('rate', '')} {r.get('unit', '')} {r.get('note', '')}")
+            print(
+                f"{stage}: {r['what']}: {r.get('rate', '')} {r.get('unit', '')} {r.get('note', '')}"
+            )
     return rows
 
 

@@ -11,7 +11,7 @@ import simplejpeg
 
 _SIDES = (500, 400)
 _COPIES = 10  # one picture in so many is a copy of the one before
-_FIELDS = 8
+_FIELDS = 3
 
 
 def make_pictures(folder: Path, count: int) -> float:
@@ -48,7 +48,7 @@ def _field(number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         rows = np.arange(1600) * cells // 1600
         columns = np.arange(2000) * cells // 2000
         total += (coarse[rows][:, columns] * 160 / cells**0.4).astype(np.float32)
-    total += rng.normal(0, 5, total.shape).astype(np.float32)
+    total += rng.normal(0, 2.5, total.shape).astype(np.float32)
     return np.clip(total + 128, 0, 255)
 
 

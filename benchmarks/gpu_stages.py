@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,23 +62,24 @@ def decoding(setting: Setting) -> Iterator[Found]:
     batches = _batches(setting, setting.size(20_000, 64))
     for name in ("nvimgcodec", "dali") if setting.compute == "gpu" else ("cpu",):
         backend = _backend(setting, decoder=name)
-        spent = _timed(lambda b=backend: [b.decode(part, _plan()) for part in batches])  # type: ignore[misc]
+        spent = _timed(partial(_decode_all, backend, batches))
         yield row(f"decode by {name}", sum(map(len, batches)), spent, "images/s")
 
 
 def embedding(setting: Setting) -> Iterator[Found]:
     """Every engine that can be opened, on pictures that are decoded already."""
-    for engine in ("tensorrt", "tensorrt_rtx", "onnxruntime") if setting.compute == "gpu" else ("",):
+    on_gpu = ("tensorrt", "tensorrt_rtx", "onnxruntime")
+    backend = _backend(setting)
+    batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
+    times = setting.size(100, 2)
+    for engine in on_gpu if setting.compute == "gpu" else ("auto",):
         try:
-            backend = _backend(setting, engine=engine)
-            model = backend.open_model(_spec(backend))
+            model = backend.open_model(replace(_spec(backend), engine=engine))
+            spent = _timed(partial(_repeat, times, partial(backend.embed, model, batch)))
         except Exception as error:  # the reason is what this row is for
             yield row(f"embed by {engine}", 0, 0, "", f"not usable: {error}")
             continue
-        batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
-        times = setting.size(100, 2)
-        spent = _timed(lambda b=backend, m=model: [b.embed(m, batch) for _ in range(times)])  # type: ignore[misc]
-        yield row(f"embed by {engine or 'cpu'}", times * len(batch.outcomes), spent, "images/s")
+        yield row(f"embed by {model.runs_on}", times * len(batch.outcomes), spent, "images/s")
 
 
 def statistics(setting: Setting) -> Iterator[Found]:
@@ -85,9 +88,8 @@ def statistics(setting: Setting) -> Iterator[Found]:
     batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
     times = setting.size(200, 2)
     for advanced in (False, True):
-        spent = _timed(
-            lambda a=advanced: [backend.pixel_stats(batch, advanced=a) for _ in range(times)]  # type: ignore[misc]
-        )
+        work = partial(backend.pixel_stats, batch, advanced=advanced)
+        spent = _timed(partial(_repeat, times, work))
         name = "advanced" if advanced else "basic"
         yield row(f"{name} statistics", times * len(batch.outcomes), spent, "images/s")
 
@@ -171,9 +173,7 @@ STAGES: dict[str, Callable[[Setting], Iterator[Found]]] = {
 }  # fmt: skip
 
 
-def row(
-    what: str, size: int, seconds: float, unit: str, note: str = "", work: float = 0
-) -> Found:
+def row(what: str, size: int, seconds: float, unit: str, note: str = "", work: float = 0) -> Found:
     """One result; `work` is what was done in `seconds`, `size` where it is not given."""
     rate = round((work or size) / seconds, 3) if seconds else ""
     return {
@@ -194,7 +194,19 @@ def _approximate(backend: Backend, features: Any, mode: str) -> Found:
     answer = index.search(features, K, exclude_self=True)
     spent = time.perf_counter() - begin
     note = f"recall {answer.recall:.4f}, {built:.2f} s of it to build"
-    return row(f"{mode} neighbours of {len(features)} x {DIM}", len(features), spent, "rows/s", note)
+    return row(
+        f"{mode} neighbours of {len(features)} x {DIM}", len(features), spent, "rows/s", note
+    )
+
+
+def _decode_all(backend: Backend, batches: list[list[Encoded]]) -> None:
+    for part in batches:
+        backend.decode(part, _plan())
+
+
+def _repeat(times: int, work: Callable[[], object]) -> None:
+    for _ in range(times):
+        work()
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -226,7 +238,7 @@ def _plan() -> PixelPlan:
 def _batches(setting: Setting, count: int) -> list[list[Encoded]]:
     """Encoded pictures in memory, in batches of 128; some stand several times."""
     data = [encoded(i) for i in range(min(count, setting.size(512, 32)))]
-    items = [Encoded(i, lambda d=data[i % len(data)]: d) for i in range(count)]  # type: ignore[misc]
+    items = [Encoded(i, partial(data.__getitem__, i % len(data))) for i in range(count)]
     return [items[i : i + 128] for i in range(0, count, 128)]
 
 
@@ -240,6 +252,4 @@ def _clustered(n: int) -> Any:
 
 
 def _env() -> dict[str, str]:
-    import os
-
     return {**os.environ, "PYTHONPATH": str(ROOT)}

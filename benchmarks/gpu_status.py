@@ -1,0 +1,132 @@
+"""`python -m benchmarks.gpu_status`: docs/gpu-status.md from the rows of the acceptance run.
+
+A claim without a row on a GPU is 'not measured'; of several rows the last one counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results" / "gpu.csv"
+PAGE = Path(__file__).parent.parent / "docs" / "gpu-status.md"
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`what` a regular expression for the row's; `goal` the rate it should have, '' = none."""
+
+    text: str
+    stage: str
+    what: str
+    goal: str = ""
+
+
+CLAIMS = (
+    Claim("The conformance suite passes on the GPU", "conformance", "tests passed"),
+    Claim("Conformance tests that fail on the GPU", "conformance", "tests failed", "0"),
+    Claim("Decoding by nvImageCodec, to both small sizes", "decoding", "decode by nvimgcodec"),
+    Claim("Decoding by DALI, to both small sizes", "decoding", "decode by dali"),
+    Claim("Embedding by TensorRT", "embedding", "embed by tensorrt"),
+    Claim("Embedding by TensorRT-RTX", "embedding", "embed by tensorrt_rtx"),
+    Claim("Embedding by onnxruntime's CUDA provider", "embedding", "embed by onnxruntime"),
+    Claim("Basic statistics", "statistics", "basic statistics"),
+    Claim("Advanced statistics", "statistics", "advanced statistics"),
+    Claim("Decode, embed and statistics together", "extraction", "extract"),
+    Claim("Exact neighbours of 100,000 x 576", "neighbors", "exact neighbours of 100000 x 576"),
+    Claim(
+        "Exact neighbours of 1,000,000 x 576",
+        "neighbors",
+        "exact neighbours of 1000000 x 576",
+        "under 10 s",
+    ),
+    Claim("Neighbours by CAGRA", "neighbors", "cagra neighbours of .*"),
+    Claim("Neighbours by IVF-Flat", "neighbors", "ivf neighbours of .*"),
+    Claim("Neighbours by IVF-PQ", "neighbors", "ivfpq neighbours of .*"),
+    Claim("Neighbours by NN-descent", "neighbors", "nndescent neighbours of .*"),
+    Claim("Connected components by cuGraph", "graphs", "components of .*"),
+    Claim("PageRank by cuGraph", "graphs", "pagerank of .*"),
+    Claim("k-means by cuVS", "graphs", "k-means to .*"),
+    Claim("A whole run() on JPEGs of about 500 x 400", "whole_run", "whole run", "6,000 images/s"),
+)
+
+_HEAD = """# What of the GPU backend has been measured
+
+Made by `python -m benchmarks.gpu_status` from the rows that `python -m benchmarks.gpu_acceptance`
+writes on a machine with a GPU (`benchmarks/results/gpu.csv`); not written by hand. *Not measured*
+means just that: the code is there, and no GPU has run it.
+"""
+_WITHOUT = """
+## What is checked without a GPU
+
+- The kernels compile for sm_80, sm_90, sm_100 and sm_120, and run on the CPU through a host shim
+  (`tests/kernels`).
+- The backend's own logic runs with numpy in the place of CuPy and small stand-ins for the
+  libraries, over the conformance tests (`tests/gpu`).
+- Where the packages are installed, every call of one is held against its own signatures
+  (`tests/gpu/test_gpu_signatures.py`), TensorRT-RTX builds engines of the packaged models for SM80,
+  SM86, SM89 and SM120, DALI and nvImageCodec decode on the CPU, and cuVS searches HNSW files on the
+  host.
+"""
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a GPU; [] where there are none."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if row["compute"] == "gpu" and row["gpu"]]
+
+
+def page(rows: list[Row]) -> str:
+    """The whole of docs/gpu-status.md."""
+    lines = ["", "| claim | goal | measured | size | seconds | on |", "|---|---|---|---|---|---|"]
+    lines += [_line(claim, rows) for claim in CLAIMS]
+    steps = [row for row in rows if row["what"].startswith("of the run: ")]
+    return _HEAD + "\n".join(lines) + "\n" + _steps(steps) + _trouble(rows) + _WITHOUT
+
+
+def _line(claim: Claim, rows: list[Row]) -> str:
+    goal = claim.goal or "-"
+    for row in reversed(rows):
+        if row["stage"] == claim.stage and re.fullmatch(claim.what, row["what"]):
+            rate = f"{row['rate']} {row['unit']}".strip() or row["size"]
+            measured = "; ".join(filter(None, [rate, _cell(row["note"])]))
+            where = f"{row['gpu']}, driver {row['driver']}, {row['date']}, {row['commit']}"
+            cells = (claim.text, goal, measured, row["size"], row["seconds"], where)
+            return f"| {' | '.join(cells)} |"
+    return f"| {claim.text} | {goal} | not measured | - | - | - |"
+
+
+def _steps(rows: list[Row]) -> str:
+    """Which stage of the last whole run binds."""
+    if not rows:
+        return ""
+    last = {row["what"]: row for row in rows}
+    spent = sorted(last.values(), key=lambda r: -float(r["seconds"]))
+    steps = ", ".join(f"{r['what'].removeprefix('of the run: ')} {r['seconds']} s" for r in spent)
+    return f"\nOf the whole run: {steps}.\n"
+
+
+def _trouble(rows: list[Row]) -> str:
+    found = {row["stage"]: row for row in rows if row["what"] == "not finished"}
+    lines = [f"- {stage} ({row['date']}): {_cell(row['note'])}" for stage, row in found.items()]
+    return "\n## Stages that did not finish\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _cell(text: str) -> str:
+    """Text that breaks no table."""
+    short = " ".join(text.split())[:300]
+    return short.replace("|", "\\|").replace("<", "&lt;")
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(read_rows(RESULTS)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
