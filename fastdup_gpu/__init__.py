@@ -52,6 +52,7 @@ from fastdup_gpu._api_galleries import (
     create_similarity_gallery,
     create_stats_gallery,
 )
+from fastdup_gpu._api_video import extract_video_frames
 from fastdup_gpu._errors import (
     BackendUnavailable,
     FastdupError,
@@ -92,6 +93,7 @@ __all__ = [
     "export_to_cvat",
     "export_to_labelImg",
     "export_to_tensorboard_projector",
+    "extract_video_frames",
     "find_top_components",
     "generate_sprite_image",
     "import_from_coco",

@@ -153,19 +153,12 @@ def test_a_single_picture(here):
 
 
 @pytest.mark.parametrize(
-    "given", ["s3://bucket/x", "minio://google/visual_db", "https://x.org/a.jpg", ["s3://b/a.jpg"]]
+    "given", ["gs://bucket/x", "https://x.org/a.jpg", ["a.jpg", "http://user:pass@x.org/a.jpg"]]
 )
 def test_remote_inputs_say_what_to_do(here, given):
-    with pytest.raises(InputError, match="copy the files to a local folder"):
+    with pytest.raises(InputError, match="copy the files to a local folder") as error:
         names(given)
-
-
-@pytest.mark.parametrize("given", ["a.mp4", ["a.mp4"], "clips"])
-def test_videos_alone_say_what_to_do(here, given):
-    put(here / "a.mp4")
-    put(here / "clips/b.mov")
-    with pytest.raises(InputError, match="extract frames"):
-        names(given)
+    assert "pass" not in str(error.value)
 
 
 @pytest.mark.parametrize("given", ["", "missing", "missing.jpg", "empty", [], (), "nul\0byte"])
@@ -210,8 +203,8 @@ def test_only_regular_files_are_read(here):
 
 
 def test_impossible_names_are_os_errors(here):
-    source = open_source(["a\0.jpg", "\ud800.jpg", "x" * 5000 + ".jpg"], work_dir=here)
-    for i in range(3):
+    source = open_source(["a\0.jpg", "x" * 5000 + ".jpg"], work_dir=here)
+    for i in range(2):
         with pytest.raises(OSError):
             source.load(i)
 

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastdup_gpu._errors import FormatError, InvalidArgument
-from fastdup_gpu.formats.names import TRASH_DIR
 
 LOG_NAME = "undo.jsonl"
 FORMAT = "fastdup-gpu undo 1"

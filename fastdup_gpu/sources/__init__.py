@@ -1,4 +1,4 @@
-"""Where pictures come from: one door for folders, lists, archives and boxes."""
+"""Where pictures come from: one door for folders, lists, archives, videos and boxes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import logging
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError, InvalidArgument
-from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
-from fastdup_gpu.sources import lists
+from fastdup_gpu.formats.names import CROPS_DIR, TMP_DIR, TRAIN
+from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
-from fastdup_gpu.sources.base import ARCHIVE_SUFFIXES, IMAGE_EXTENSIONS, Box, Found, Source
+from fastdup_gpu.sources.base import (
+    ARCHIVE_SUFFIXES,
+    IMAGE_EXTENSIONS,
+    VIDEO_EXTENSIONS,
+    Box,
+    Found,
+    Source,
+)
 from fastdup_gpu.sources.boxes import parse_bounding_box
+from fastdup_gpu.sources.cloud import Wishes
 from fastdup_gpu.sources.crops import cut
+from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.folder import FileSource, read_file
+from fastdup_gpu.sources.video import FRAMES_CSV, extract_frames
 
-__all__ = ["open_source", "read_by_name"]
+__all__ = ["find_videos", "open_source", "read_by_name"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,23 +37,37 @@ def open_source(
     bounding_box: str = "",
     threads: int = 0,
     kind: str = TRAIN,
+    keyframes_only: bool = True,
+    resume: bool = False,
+    sync_s3_to_local: bool = False,
+    delete_tar: bool = False,
+    delete_img: bool = False,
 ) -> Source:
     """List an input, and cut it into boxes where it says so.
 
-    `input_dir`: a folder, a picture, an archive, a text file of names, a csv with a column
+    `input_dir`: a folder, a picture, an archive, a video, a text file of names, a csv with a column
     `filename` (with boxes: also `col_x,row_y,width,height`), a yolov5 yaml, or a list, tuple,
-    iterator, array or Series of files and folders. Names stay as given or found. Folders are
-    sorted by code point of the path, lists keep their order.
+    iterator, array or Series of files and folders; or the s3:// or minio:// URL of a bucket,
+    prefix or object, also in such a list. Names stay as given or found, remote ones are URLs.
+    Folders are sorted by code point of the path, lists keep their order.
+
+    Remote archives and videos are copied to `work_dir/tmp` and read there; `delete_tar` deletes
+    the copy of each archive after its last picture. `sync_s3_to_local` copies remote pictures
+    there ahead, `delete_img` deletes these copies when the source is closed. Files of the user
+    are never deleted.
 
     `tar_only` takes the archives of the input and leaves its pictures; without it an input that
-    holds both is refused. `bounding_box` is cut out of every picture. Crops go to
+    holds both is refused. Videos are taken where there are no archives, and no pictures or
+    `tar_only`: `extract_frames` tells what becomes of them, `keyframes_only` and `resume`.
+    `bounding_box` is cut out of every picture. Crops go to
     `work_dir/crops`, with `threads` threads (0 = one a core), those of another `kind` than
     'atrain' to a folder of that name below it.
 
     Raises InvalidArgument for arguments that are wrong or do not fit each other, InputError for
-    an input that is missing, unreadable or holds no picture, WorkDirError where crops cannot be
-    written.
+    an input that is missing, unreadable or holds no picture, WorkDirError where crops or
+    copies cannot be written, MissingDependency for videos without PyAV or URLs without s3fs.
     """
+    wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img)
     box = parse_bounding_box(bounding_box)
     found = lists.find(input_dir, work_dir)
     if box is not None and found.boxes is not None:
@@ -53,8 +77,20 @@ def open_source(
         )
     crops_dir = work_dir / CROPS_DIR / ("" if kind == TRAIN else kind)
     if found.boxes is not None:
-        return _cut_listed(found, found.boxes, crops_dir, threads)
-    source = _open(found, tar_only)
+        return _cut_listed(found, found.boxes, crops_dir, threads, wishes)
+    found.pictures = _without_frames(found, work_dir)
+    if _means_videos(found, tar_only):
+        _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
+        source: Source = extract_frames(
+            cloud.local_files(found.videos, work_dir),
+            work_dir,
+            keyframes_only=keyframes_only,
+            threads=threads,
+            resume=resume,
+            kind=kind,
+        )
+    else:
+        source = _open(found, tar_only, wishes)
     if box is None:
         return source
     try:
@@ -63,19 +99,50 @@ def open_source(
         source.close()
 
 
-def read_by_name(name: str) -> bytes:
-    """The bytes of a picture by its name in a result file: a path, or `{archive}/{member}`.
+def find_videos(input_dir: object, work_dir: Path) -> list[str]:
+    """The videos of an input, whatever else it holds; raises InputError where there is none."""
+    found = lists.find(input_dir, work_dir)
+    if not found.videos:
+        raise InputError(
+            f"input_dir: {found.shown!r} holds no videos; looked for names that end in "
+            f"{', '.join(sorted(VIDEO_EXTENSIONS))}"
+        )
+    return cloud.local_files(found.videos, work_dir)
 
-    Raises FileNotFoundError where there is no such file or member, OSError where it cannot be
-    read.
+
+def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
+    """The bytes of a picture by its name in a result file: a path, a URL, or `{archive}/{member}`.
+
+    Remote ones are read from the copies in `work_dir` where there are such. Raises
+    FileNotFoundError where there is no such file or member, OSError where it cannot be read,
+    MissingDependency for a URL without s3fs.
     """
+    if is_cloud(name):
+        return cloud.read_by_name(name, work_dir)
     try:
         return read_file(name)
     except (FileNotFoundError, NotADirectoryError):
         return read_member(name)
 
 
-def _open(found: Found, tar_only: bool) -> Source:
+def _means_videos(found: Found, tar_only: bool) -> bool:
+    return bool(found.videos) and not found.archives and (tar_only or not found.pictures)
+
+
+def _without_frames(found: Found, work_dir: Path) -> list[str]:
+    """Pictures but for the frames that an earlier run cut from the videos beside them, where
+    the work_dir is inside the input or the input itself."""
+    if not (found.pictures and found.videos and any(work_dir.glob(FRAMES_CSV.format(kind="*")))):
+        return found.pictures
+    tmp = (work_dir / TMP_DIR).resolve()
+    return [
+        name
+        for name in found.pictures
+        if is_cloud(name) or not Path(name).resolve().is_relative_to(tmp)
+    ]
+
+
+def _open(found: Found, tar_only: bool, wishes: Wishes) -> Source:
     """Archives or files, never both."""
     if found.pictures and found.archives and not tar_only:
         raise InvalidArgument(
@@ -86,14 +153,34 @@ def _open(found: Found, tar_only: bool) -> Source:
     if found.archives:
         _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
         _note_left_out(found, len(found.videos), "videos")
-        return open_archives(found.archives)
+        return _archives(found.archives, wishes)
     if found.pictures and not tar_only:
         _note_left_out(found, len(found.videos), "videos")
-        return FileSource(found.pictures)
+        return _pictures(found.pictures, wishes)
     raise _nothing(found, tar_only)
 
 
-def _cut_listed(found: Found, boxes: list[Box | str], crops_dir: Path, threads: int) -> Source:
+def _archives(paths: list[str], wishes: Wishes) -> Source:
+    if cloud.has_remote(paths):
+        return cloud.open_archives(paths, wishes)
+    if wishes.delete_tar:
+        _log.info("delete_tar=1: local archives stay, only copies of remote ones are deleted")
+    if wishes.delete_img:
+        _log.info("delete_img=1: pictures are read without unpacking, nothing to delete")
+    return open_archives(paths)
+
+
+def _pictures(names: list[str], wishes: Wishes) -> Source:
+    if cloud.has_remote(names):
+        return cloud.open_pictures(names, wishes)
+    if wishes.delete_img:
+        _log.info("delete_img=1: local pictures stay, only copies of remote ones are deleted")
+    return FileSource(names)
+
+
+def _cut_listed(
+    found: Found, boxes: list[Box | str], crops_dir: Path, threads: int, wishes: Wishes
+) -> Source:
     """Cut the boxes of a csv, each picture opened once however its rows are spread."""
     pictures: dict[str, int] = {}
     asked = [
@@ -102,7 +189,11 @@ def _cut_listed(found: Found, boxes: list[Box | str], crops_dir: Path, threads: 
     ]
     if not asked:
         raise _nothing(found, False)
-    return cut(FileSource(list(pictures)), asked, crops_dir, threads=threads)
+    source = _pictures(list(pictures), wishes)
+    try:
+        return cut(source, asked, crops_dir, threads=threads)
+    finally:
+        source.close()
 
 
 def _note_left_out(found: Found, count: int, what: str) -> None:
@@ -111,12 +202,8 @@ def _note_left_out(found: Found, count: int, what: str) -> None:
 
 
 def _nothing(found: Found, tar_only: bool) -> InputError:
-    if found.videos:
-        return InputError(
-            f"input_dir: {found.shown!r} holds {len(found.videos)} video(s) and nothing else, but "
-            "this release reads pictures, lists and archives; extract frames to a folder first"
-        )
-    wanted = ARCHIVE_SUFFIXES if tar_only else sorted(IMAGE_EXTENSIONS)
+    videos = sorted(VIDEO_EXTENSIONS)
+    wanted = [*ARCHIVE_SUFFIXES, *videos] if tar_only else [*sorted(IMAGE_EXTENSIONS), *videos]
     left = f" and {len(found.pictures)} pictures that tar_only=1 leaves out" if tar_only else ""
     return InputError(
         f"input_dir: {found.shown!r} holds nothing to run on{left}; looked for names that end in "

@@ -59,25 +59,31 @@ def open_archives(paths: Sequence[str]) -> ArchiveSource:
     damaged.
     """
     archives = [list_archive(path) for path in paths]
-    if not any(archive.labels for archive in archives):
-        reasons = [f"{a.path!r}: {a.why}" for a in archives if a.why][:3]
-        raise InputError(
-            f"no pictures in {len(paths)} archive(s), the first {paths[0]!r}; expected files named "
-            f"like pictures in a tar, tar.gz, tgz or zip. {'; '.join(reasons)}"
-        )
-    for archive in archives:
-        _report(archive)
+    check_listed(archives)
     return ArchiveSource(archives)
 
 
-def list_archive(path: str) -> Contents:
-    """List one archive, of the kind that its content says. Never raises for a damaged one."""
+def check_listed(archives: Sequence[Contents]) -> None:
+    """Log what archives lack; raises InputError where none of them holds a picture."""
+    if not any(archive.labels for archive in archives):
+        reasons = [f"{a.path!r}: {a.why}" for a in archives if a.why][:3]
+        raise InputError(
+            f"no pictures in {len(archives)} archive(s), the first {archives[0].path!r}; expected "
+            f"files named like pictures in a tar, tar.gz, tgz or zip. {'; '.join(reasons)}"
+        )
+    for archive in archives:
+        _report(archive)
+
+
+def list_archive(path: str, also: frozenset[str] = frozenset()) -> Contents:
+    """List one archive, of the kind that its content says: the pictures, and members with the
+    extensions `also`. Never raises for a damaged one."""
     try:
         with Path(path).open("rb") as stream:
             head = stream.read(512)
         if _is_zip(path, head):
-            return list_zip(path)
-        return list_tar(path, head)
+            return list_zip(path, also)
+        return list_tar(path, head, also)
     except (OSError, ValueError) as error:
         return Contents(path, why=getattr(error, "strerror", None) or str(error))
 

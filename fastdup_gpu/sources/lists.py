@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError, InvalidArgument
-from fastdup_gpu.sources import boxes, yolo
+from fastdup_gpu.sources import boxes, cloud, yolo
 from fastdup_gpu.sources.base import (
     Found,
     extension,
@@ -17,12 +17,13 @@ from fastdup_gpu.sources.base import (
     is_remote,
     is_video,
 )
+from fastdup_gpu.sources.endpoints import is_cloud, parse, without_credentials
 from fastdup_gpu.sources.folder import walk
 from fastdup_gpu.sources.tables import names_of, read_text, rows_of, table_of
 
 EXPECTED = (
     "a folder, an archive (tar, tar.gz, tgz, zip), a text file of names, a csv with a column "
-    "'filename', a yolov5 yaml or a Python list"
+    "'filename', a yolov5 yaml, an s3:// or minio:// URL or a Python list"
 )
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ def _item(i: int, item: object) -> str:
 
 def _from_path(path: str, work_dir: Path) -> Found:
     _refuse_remote(path)
+    if is_cloud(path):
+        return _from_cloud(path)
     _require(path)
     if extension(path) in ("yaml", "yml") and not _is_folder(path):
         return _from_yaml(path, work_dir)
@@ -103,7 +106,11 @@ def _from_yaml(path: str, work_dir: Path) -> Found:
     found = Found(path)
     for part in yolo.parts(path, read_text(path)):
         _refuse_remote(part)
-        found.extend(_from_folder_or_file(part, work_dir, with_boxes=False))
+        found.extend(
+            _from_cloud(part)
+            if is_cloud(part)
+            else _from_folder_or_file(part, work_dir, with_boxes=False)
+        )
     return _warn_of_doubles(found)
 
 
@@ -112,6 +119,9 @@ def _from_names(shown: str, names: Iterable[str], work_dir: Path) -> Found:
     found = Found(shown)
     for name in names:
         _refuse_remote(name)
+        if is_cloud(name):
+            found.extend(_from_cloud(name, any_extension=True))
+            continue
         # No look at the disk for what is named like a picture: lists may be long and disks slow.
         if not has_image_extension(name) and _is_folder(name):
             found.extend(walk(name, work_dir))
@@ -139,12 +149,23 @@ def _require(path: str) -> None:
         ) from error
 
 
+def _from_cloud(url: str, *, any_extension: bool = False) -> Found:
+    """No request for what is named like a file; anything else is listed."""
+    found = Found(url)
+    found.add(url, any_extension=False)
+    if found.pictures or found.archives or found.videos:
+        return found
+    return cloud.find(url, any_extension=any_extension)
+
+
 def _refuse_remote(*names: str) -> None:
     for name in names:
-        if is_remote(name):
+        if is_cloud(name):
+            parse(name)
+        elif is_remote(name):
             raise InputError(
-                f"input_dir names {name!r}, but this release reads pictures, lists and archives "
-                "on local disks only; copy the files to a local folder first"
+                f"input_dir names {without_credentials(name)!r}, but only local files and s3:// "
+                "or minio:// URLs can be read; copy the files to a local folder first"
             )
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from fastdup_gpu.sources.base import has_image_extension, is_archive, is_video
+from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
 from fastdup_gpu.sources.folder import MAX_FILE, is_junk
 
 # A compressed archive that unpacks to more than both is refused as a bomb.
@@ -28,13 +28,16 @@ class Contents:
     """The pictures in one archive: their `labels` in stored order, read by position.
 
     `why`: what stopped the listing before its end; '' for a whole archive. `left_out`: what was
-    met and not taken. `sequential`: reads are cheap only in ascending order.
+    met and not taken. `sequential`: reads are cheap only in ascending order. `also`: extensions
+    of other members to take. `most`: the largest member that is read, in bytes; 0: 2 GiB.
     """
 
     path: str
     labels: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     why: str = ""
+    also: frozenset[str] = frozenset()
+    most: int = 0
 
     @property
     def sequential(self) -> bool:
@@ -55,7 +58,7 @@ class Contents:
             self.left_out["nested archives"] += 1
         elif is_video(name):
             self.left_out["videos"] += 1
-        elif not has_image_extension(name):
+        elif not has_image_extension(name) and extension(name) not in self.also:
             return None
         elif not regular:
             self.left_out["links, sparse files or devices"] += 1
@@ -66,9 +69,10 @@ class Contents:
         return None
 
     def check_size(self, position: int, size: int) -> None:
-        """Raise OSError for a member over the limit of one picture."""
-        if size > MAX_FILE:
-            raise self.error(position, f"{size} bytes, more than the limit of {MAX_FILE}")
+        """Raise OSError for a member over the limit."""
+        limit = self.most or MAX_FILE
+        if size > limit:
+            raise self.error(position, f"{size} bytes, more than the limit of {limit}")
 
     def error(self, position: int, why: str) -> OSError:
         """The error of one member."""

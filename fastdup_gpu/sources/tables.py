@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
-from fastdup_gpu.sources.base import join
+from fastdup_gpu.sources.base import is_remote, join
 
 FILENAME = "filename"
 
@@ -84,7 +84,7 @@ def located(names: Sequence[str], list_file: str) -> list[str]:
 
 def _locate(name: str, folder: str) -> str:
     path = Path(name)
-    if path.is_absolute() or exists(name):
+    if path.is_absolute() or is_remote(name) or exists(name):
         return name
     beside = join(folder, name)
     return beside if exists(beside) else name

@@ -97,9 +97,9 @@ class _Watched(io.BufferedIOBase):
         return self._raw.tell()
 
 
-def list_tar(path: str, head: bytes) -> TarContents:
+def list_tar(path: str, head: bytes, also: frozenset[str] = frozenset()) -> TarContents:
     """List a tar. What follows a damaged place is lost; `why` then tells what happened."""
-    found = TarContents(path)
+    found = TarContents(path, also=also)
     found.opener = next((o for magic, o in COMPRESSED.items() if head.startswith(magic)), None)
     limit = math.inf if found.opener is None else unpacked_limit(size_of(path))
     with found.opener(path) if found.opener else Path(path).open("rb", buffering=0) as raw:

@@ -66,9 +66,9 @@ def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
     raise OSError(f"compression method {info.compress_type} is not supported")
 
 
-def list_zip(path: str) -> ZipContents:
+def list_zip(path: str, also: frozenset[str] = frozenset()) -> ZipContents:
     """List a zip. `why` tells what is wrong with one that has no readable directory."""
-    found = ZipContents(path)
+    found = ZipContents(path, also=also)
     limit = unpacked_limit(size_of(path))
     unpacked = 0
     try:

@@ -1,0 +1,89 @@
+"""extract_video_frames: videos to frames, without the rest of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastdup_gpu._config import RunConfig, make_config
+from fastdup_gpu._errors import InputError
+from fastdup_gpu._params import whole_number
+from fastdup_gpu._registry import open_backend
+from fastdup_gpu.formats.files import prepare_folder
+from fastdup_gpu.models.manifest import choose_model
+from fastdup_gpu.sources import find_videos
+from fastdup_gpu.sources.video import extract_frames
+
+_RUN_DEFAULTS: dict[str, Any] = {
+    "test_dir": "",
+    "compute": "cpu",
+    "distance": "cosine",
+    "threshold": 0.9,
+    "lower_threshold": 0.05,
+    "version": False,
+    "nearest_neighbors_k": 2,
+    "run_mode": 1,
+    "nn_provider": "nnf",
+    "nnf_mode": "HNSW32",
+    "nnf_param": "",
+    "bounding_box": "",
+    "batch_size": 1,
+    "resume": 0,
+    "high_accuracy": False,
+}
+
+
+def extract_video_frames(
+    *, resize_video: int | bool, keyframes_only: int | bool, **arguments: Any
+) -> None:
+    """Write the frames; raises FastdupError where there is none."""
+    resize = _flag("resize_video", resize_video)
+    keyframes = _flag("keyframes_only", keyframes_only)
+    config = make_config(**{**_RUN_DEFAULTS, **arguments})
+    prepare_folder(config.work_dir)
+    videos = find_videos(config.input_dir, config.work_dir)
+    first, last = _range(config, len(videos))
+    resize_to = _model_size(config) if resize else None
+    source = extract_frames(
+        videos,
+        config.work_dir,
+        keyframes_only=keyframes,
+        resize_to=resize_to,
+        first=first,
+        last=last,
+        threads=config.threads,
+    )
+    if not source.frames:
+        reason = next(iter(source.failed.values()))
+        raise InputError(
+            f"no frame could be read from {last - first} video(s), the first {reason.filename!r}: "
+            f"{reason.strerror}"
+        )
+    if config.verbose:
+        print(f"{len(source.frames)} frames of {last - first} videos, {len(source.failed)} damaged")
+
+
+def _flag(name: str, value: object) -> bool:
+    return whole_number(name, int(value) if isinstance(value, bool) else value, 0, 1) == 1
+
+
+def _range(config: RunConfig, available: int) -> tuple[int, int]:
+    first = config.min_offset
+    last = min(config.max_offset or available, available)
+    if config.num_images:
+        last = min(last, first + config.num_images)
+    if first >= last:
+        raise InputError(
+            f"min_offset={first} leaves nothing of {available} videos; offsets start from 0"
+        )
+    return first, last
+
+
+def _model_size(config: RunConfig) -> tuple[int, int]:
+    """Width and height of the model's input."""
+    spec = choose_model(
+        config.model_path, config.d, high_accuracy=False, precision="auto", backend="cpu"
+    )
+    if spec.width and spec.height:
+        return spec.width, spec.height
+    model = open_backend("cpu").open_model(spec)
+    return model.width, model.height

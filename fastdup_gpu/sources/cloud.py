@@ -1,0 +1,228 @@
+"""Pictures and archives behind s3:// and minio:// URLs; needs the extra `cloud`."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastdup_gpu._errors import InputError, MissingDependency
+from fastdup_gpu.sources.base import Crop, Found
+from fastdup_gpu.sources.endpoints import is_cloud, parse
+from fastdup_gpu.sources.folder import is_junk, read_file
+
+if TYPE_CHECKING:
+    from fastdup_gpu.sources.archives import ArchiveSource
+    from fastdup_gpu.sources.copies import Copies
+    from fastdup_gpu.sources.s3 import Stores
+
+_PACKAGES = ("s3fs", "fsspec", "botocore", "aiobotocore", "aiohttp")
+_AHEAD = 32  # pictures asked for before their turn
+_LARGE = 8 << 20  # bytes; a larger picture is read when it is its turn
+_AT_ONCE = 32  # copies made at the same time
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What turi_param says about remote files, and where copies go."""
+
+    work_dir: Path
+    sync: bool = False
+    delete_tar: bool = False
+    delete_img: bool = False
+
+
+def has_remote(names: Sequence[str]) -> bool:
+    """Whether some of the names are s3:// or minio:// URLs."""
+    return any(map(is_cloud, names))
+
+
+def find(url: str, *, any_extension: bool = False) -> Found:
+    """Every picture, archive and video below a bucket or prefix, sorted by code point.
+
+    `url` is taken as a folder, and where there is nothing below it as one object: with
+    `any_extension` as a picture, which may turn out to be missing. Raises InputError where the
+    server does not list it, MissingDependency without s3fs.
+    """
+    place, found = parse(url), Found(url)
+    store = stores().of(place)
+    prefix = place.key if place.key == "" or place.key.endswith("/") else f"{place.key}/"
+    try:
+        for key in store.list(place.bucket, prefix):
+            if not key.endswith("/") and not any(map(is_junk, key.split("/"))):
+                found.add(place.url(key), any_extension=False)
+    except OSError as error:
+        raise InputError(
+            f"input_dir={url!r} cannot be listed ({error.strerror or error}); "
+            "check the bucket, the server and your rights"
+        ) from error
+    for kind in (found.pictures, found.archives, found.videos):
+        kind.sort()
+    nothing = not (found.pictures or found.archives or found.videos)
+    if any_extension and prefix != place.key and nothing:
+        found.add(url, any_extension=True)
+    return found
+
+
+def open_pictures(names: Sequence[str], wishes: Wishes) -> CloudSource | CopiedSource:
+    """Pictures of which some or all are remote; copied ahead where that is wished."""
+    servers = stores()
+    if wishes.sync:
+        from fastdup_gpu.sources.copies import Copies
+
+        return CopiedSource(names, Copies(wishes.work_dir), forget=wishes.delete_img)
+    if wishes.delete_img:
+        _log.info("delete_img=1: remote pictures are read without copies, nothing to delete")
+    return CloudSource(names, servers)
+
+
+def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
+    """Archives of which some or all are remote, copied to the work_dir to be read.
+
+    Raises InputError where none holds a picture, WorkDirError where there is no room for copies.
+    """
+    stores()
+    from fastdup_gpu.sources.copies import Copies
+    from fastdup_gpu.sources.remote_archives import RemoteArchives
+
+    return RemoteArchives(paths, Copies(wishes.work_dir), delete=wishes.delete_tar)
+
+
+def local_files(names: Sequence[str], work_dir: Path) -> list[str]:
+    """The names, remote ones copied to the work_dir and replaced by their copies; one that cannot
+    be copied is named as a copy that does not exist, and logged."""
+    if not has_remote(names):
+        return list(names)
+    stores()
+    from fastdup_gpu.sources.copies import Copies
+
+    copies = Copies(work_dir)
+    return [str(copies.try_fetch(name)) if is_cloud(name) else name for name in names]
+
+
+def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
+    """The bytes of a picture by its URL, or by `{URL of an archive}/{member}`; a copy in the
+    `work_dir` of a run is used where there is one.
+
+    Raises FileNotFoundError where there is no such object or member, OSError where it cannot be
+    read.
+    """
+    servers = stores()
+    from fastdup_gpu.sources import remote_archives
+
+    if work_dir is not None and (copy := remote_archives.copy_of(url, work_dir)):
+        return read_file(str(copy))
+    archive, member = remote_archives.split(url)
+    try:
+        return servers.get(url)
+    except (FileNotFoundError, PermissionError):
+        # Without the right to list a bucket, what is not there is forbidden.
+        if not archive:
+            raise
+        return remote_archives.read_member(archive, member, work_dir)
+
+
+class CloudSource:
+    """Pictures read from the server while they are needed, the next ones asked for ahead.
+
+    Local files among the names are read as such.
+    """
+
+    sequential = False
+    crops: Sequence[Crop] = ()
+
+    def __init__(self, names: Sequence[str], servers: Stores) -> None:
+        self.names = names
+        self._servers = servers
+        self._lock = threading.Lock()
+        self._asked: dict[int, Future[bytes]] = {}
+        self._next = 0
+
+    def load(self, index: int) -> bytes:
+        """The bytes of picture `index`."""
+        name = self.names[index]
+        if not is_cloud(name):
+            return read_file(name)
+        asked = self._take(index)
+        try:
+            return asked.result() if asked else self._servers.get(name)
+        except OSError as error:
+            if asked is None or error.errno != errno.EFBIG:
+                raise
+            return self._servers.get(name)
+
+    def close(self) -> None:
+        """Give up what was asked for."""
+        with self._lock:
+            self._next = len(self.names)
+            for asked in self._asked.values():
+                asked.cancel()
+            self._asked.clear()
+
+    def _take(self, index: int) -> Future[bytes] | None:
+        """What was asked for ahead, after asking for what comes next."""
+        with self._lock:
+            for passed in [i for i in self._asked if i < index - 4 * _AHEAD]:
+                self._asked.pop(passed).cancel()
+            ahead = range(max(self._next, index), min(index + _AHEAD, len(self.names)))
+            for i in ahead:
+                if is_cloud(self.names[i]):
+                    self._asked[i] = self._servers.ask(self.names[i], _LARGE)
+            self._next = max(self._next, ahead.stop)
+            return self._asked.pop(index, None)
+
+
+class CopiedSource:
+    """Pictures copied to the work_dir before the first is read (sync_s3_to_local=1).
+
+    One that could not be copied raises its reason when it is loaded. With `forget` the copies
+    are deleted by close().
+    """
+
+    sequential = False
+    crops: Sequence[Crop] = ()
+
+    def __init__(self, names: Sequence[str], copies: Copies, *, forget: bool) -> None:
+        self.names = names
+        self._copies, self._forget = copies, forget
+        self._remote = list(dict.fromkeys(filter(is_cloud, names)))
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copies") as pool:
+            made = pool.map(copies.failure, self._remote)
+            self._failed = {
+                url: error for url, error in zip(self._remote, made, strict=True) if error
+            }
+        copied = len(self._remote) - len(self._failed)
+        _log.info("%d of %d remote files are in %s", copied, len(self._remote), copies.folder)
+
+    def load(self, index: int) -> bytes:
+        """The bytes of picture `index`."""
+        name = self.names[index]
+        if name in self._failed:
+            raise self._failed[name]
+        return read_file(str(self._copies.path(name)) if is_cloud(name) else name)
+
+    def close(self) -> None:
+        """Delete the copies where that is wished."""
+        if self._forget:
+            self._copies.remove_all(self._remote)
+
+
+def stores() -> Stores:
+    """The servers behind URLs; raises MissingDependency without s3fs."""
+    try:
+        from fastdup_gpu.sources.s3 import Stores
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        raise MissingDependency(
+            "input_dir names s3:// or minio:// files, which needs the package "
+            f"{error.name}: pip install 'fastdup-gpu[cloud]'"
+        ) from error
+    return Stores()

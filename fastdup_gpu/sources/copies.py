@@ -1,0 +1,194 @@
+"""Local copies of remote objects, in a folder where a later run finds them again."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu.formats.names import TMP_DIR
+from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
+from fastdup_gpu.sources.endpoints import Place, parse
+from fastdup_gpu.sources.s3 import Store, Stores
+
+_log = logging.getLogger(__name__)
+_JOURNAL = "copies.jsonl"
+_LONGEST = 200  # bytes of one part of a path; file systems take 255
+_ODD = frozenset('<>:"|?*\\')
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class Copies:
+    """Copies below `work_dir/tmp`: `s3/<bucket>/<key>` or `minio/<alias>/<bucket>/<key>`.
+
+    A journal keeps size and etag of each, so that a copy that still is what the server has is
+    not fetched again. A copy appears under its name when it is whole. For any thread.
+    """
+
+    def __init__(self, work_dir: Path) -> None:
+        self.folder = work_dir / TMP_DIR
+        self._lock = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(256)]
+        self._stores = Stores()
+
+    def path(self, url: str) -> Path:
+        """Where the copy of an object is or would be. Keys that could lead outside, clash with
+        another key, or that file systems do not take become a hash."""
+        place = parse(url)
+        top = self.folder / place.scheme.removesuffix("://") / place.alias / place.bucket
+        if _is_plain(place.key.split("/")):
+            return top / place.key
+        suffix = extension(place.key)
+        digest = hashlib.sha256(place.key.encode("utf-8", "surrogateescape")).hexdigest()
+        plain = suffix.isalnum() and suffix.isascii() and len(suffix) < 10
+        return top / ".keys" / (f"{digest}.{suffix}" if plain else digest)
+
+    def fetch(self, url: str) -> Path:
+        """Copy an object unless its copy is up to date.
+
+        Raises OSError where it cannot be read, WorkDirError where the copy cannot be written.
+        """
+        place, path = parse(url), self.path(url)
+        # The same name in every run, so that a killed one leaves nothing for ever.
+        part = path.with_name(f".{path.name}.part")
+        with self._turns[hash(path) % len(self._turns)]:
+            try:
+                etag = _download(self._stores.of(place), place, path, part, self._etag(path))
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink()
+            if etag is not None:
+                self._remember(path, etag)
+        return path
+
+    def failure(self, url: str) -> OSError | None:
+        """Copy an object unless its copy is up to date; why it cannot be read, or None. Raises
+        WorkDirError where the copy cannot be written."""
+        try:
+            self.fetch(url)
+        except WorkDirError:
+            raise
+        except OSError as error:
+            return error
+        return None
+
+    def try_fetch(self, url: str) -> Path:
+        """Where the copy of an object is; where it cannot be read, the reason is logged."""
+        if error := self.failure(url):
+            _log.error("%r cannot be read: %s", url, error.strerror or error)
+        return self.path(url)
+
+    def etag(self, url: str) -> str:
+        """The etag of a copy; '' where there is none."""
+        return self._etag(self.path(url))
+
+    def remove(self, url: str) -> None:
+        """Delete a copy; one that cannot be deleted now stays."""
+        with contextlib.suppress(OSError):
+            self.path(url).unlink(missing_ok=True)
+
+    def remove_all(self, urls: Sequence[str]) -> None:
+        """Delete copies, and the folders that they leave empty."""
+        for folder in {self._removed(url).parent for url in urls}:
+            with contextlib.suppress(OSError):
+                while folder != self.folder:
+                    folder.rmdir()
+                    folder = folder.parent
+
+    def free(self) -> int:
+        """Free bytes on the disk of the copies."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.folder).free
+
+    def _removed(self, url: str) -> Path:
+        self.remove(url)
+        return self.path(url)
+
+    def _etag(self, path: Path) -> str:
+        size, etag = self._known.get(self._relative(path), (-1, ""))
+        try:
+            return etag if path.stat().st_size == size else ""
+        except OSError:
+            return ""
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _remember(self, path: Path, etag: str) -> None:
+        entry = (path.stat().st_size, etag)
+        with self._lock:
+            self._known[self._relative(path)] = entry
+            with (self.folder / _JOURNAL).open("a", encoding="ascii") as stream:
+                # On a line of its own, whatever a killed run left at the end.
+                stream.write("\n" + json.dumps([self._relative(path), *entry]) + "\n")
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[int, str]]:
+        """Size and etag of the copies, by their path, as the journal says."""
+        known: dict[str, tuple[int, str]] = {}
+        try:
+            lines = (self.folder / _JOURNAL).read_bytes().splitlines()
+        except OSError:
+            return known
+        for line in lines:
+            # A line may be torn where a run was killed.
+            with contextlib.suppress(ValueError, TypeError):
+                name, size, etag = json.loads(line)
+                known[str(name)] = (int(size), str(etag))
+        return known
+
+
+def _download(store: Store, place: Place, path: Path, part: Path, known: str) -> str | None:
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream:
+            etag = store.copy(place.bucket, place.key, stream, known=known)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if etag is not None:
+            part.replace(path)
+        return etag
+    except OSError as error:
+        if error.errno in _FULL:
+            raise WorkDirError(
+                f"{str(path)!r} cannot be written ({error.strerror}); copies of remote files need "
+                "room in work_dir: free some, or give another work_dir"
+            ) from error
+        raise
+
+
+def _is_plain(parts: Sequence[str]) -> bool:
+    """Whether a key can be a path as it is. Only its last part may be named like a file, so that
+    no file has the name that another key needs as a folder."""
+    *folders, last = parts
+    return (
+        all(map(_is_ordinary, parts))
+        and _is_named_like_a_file(last)
+        and not any(map(_is_named_like_a_file, folders))
+        and (sys.platform == "linux" or parts == [part.lower() for part in parts])
+    )
+
+
+def _is_named_like_a_file(part: str) -> bool:
+    return has_image_extension(part) or is_archive(part) or is_video(part)
+
+
+def _is_ordinary(part: str) -> bool:
+    return (
+        part != ""
+        and not part.startswith(".")
+        and not part.endswith((".", " "))
+        and part.isprintable()
+        and not _ODD & set(part)
+        and len(part.encode("utf-8", "surrogatepass")) <= _LONGEST
+    )

@@ -1,0 +1,202 @@
+"""Frames of one video, by PyAV.
+
+Videos are hostile input: they are read through a file that is open already, with the demuxers
+of plain containers only, so that no playlist among them leads to another file or to the network.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from fastdup_gpu.sources.containers import missing_bytes
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Objects of PyAV are `Any` here: its types differ from version to version.
+CONTAINERS = "mov,avi,matroska,mpegts,mpeg,flv,asf,ogg,m4v"
+MAX_PIXELS = 8192 * 8192
+_MAX_SIDE = 65_500  # of a JPEG
+# Tables of samples may list the same bytes over and over; what is read stays within this many
+# times the file, which leaves room for compressed tracks.
+_MAX_REPEAT = 100
+_ATTACHED_PICTURE = 0x400
+# Signs of a, b, c, d, where a pixel at x, y is shown at ax + cy, bx + dy.
+_TURNS = {
+    (0, 1, -1, 0): "ROTATE_270",
+    (-1, 0, 0, -1): "ROTATE_180",
+    (0, -1, 1, 0): "ROTATE_90",
+    (-1, 0, 0, 1): "FLIP_LEFT_RIGHT",
+    (1, 0, 0, -1): "FLIP_TOP_BOTTOM",
+    (0, 1, 1, 0): "TRANSPOSE",
+    (0, -1, -1, 0): "TRANSVERSE",
+}
+
+
+class VideoError(Exception):
+    """Why no frame of a video can be had."""
+
+
+class Reader:
+    """A video, opened. Raises VideoError where it has no frames to give.
+
+    `file` of `size` bytes is read and not closed. With `keyframes_only` the first frame and each
+    keyframe are decoded. `threads` of the decoder.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, *, keyframes_only: bool, threads: int) -> None:
+        self._keyframes_only = keyframes_only
+        self._missing, self._size = missing_bytes(file, size), size
+        file.seek(0)
+        self._container = self._open(file)
+        try:
+            self._stream = self._choose(threads)
+        except VideoError:
+            self._container.close()
+            raise
+        self._times = array("q")
+        self._found = self._packets = self._refused = self._left_out = 0
+        self._problems: list[str] = []
+        self._reason = ""
+
+    def close(self) -> None:
+        """Free the decoder; call it on the thread that decoded."""
+        self._container.close()
+
+    def frames(self) -> Iterator[tuple[int | None, Image.Image]]:
+        """Upright RGB pictures in order of time, each with its time stamp in units of the
+        stream (None where unknown). What cannot be decoded is left out and told by `why`."""
+        from av.error import FFmpegError
+        from av.video.reformatter import VideoReformatter
+
+        reformatter = VideoReformatter()
+        for packet in self._demux():
+            try:
+                frames = self._stream.decode(packet)
+            except FFmpegError as error:
+                self._reason = self._reason or _text(error)
+                self._refused += packet is not None
+                continue
+            for frame in frames:
+                if self._wanted(frame):
+                    self._found += 1
+                    yield frame.pts, _upright(reformatter.reformat(frame, format="rgb24"), frame)
+
+    def why(self) -> str:
+        """What was lost, after `frames` has ended; '' for a whole video."""
+        problems = [self._cut(), *self._problems] if self._missing else list(self._problems)
+        if self._refused:
+            problems.append(
+                f"{self._refused} of {self._packets} packets could not be decoded, the first: "
+                f"{self._reason}"
+            )
+        if self._left_out:
+            problems.append(f"{self._left_out} damaged or far too large frames were left out")
+        if not self._found and not self._stream.codec_context.width:
+            problems.append(f"its frames have no size, or more pixels than {MAX_PIXELS}")
+        return "; ".join(problems or ([] if self._found else ["no frame could be decoded"]))
+
+    def positions(self, times: list[int | None]) -> list[int]:
+        """The place of frames among all frames of the video, from 0, told from their time."""
+        every = np.sort(np.asarray(self._times))
+        return [
+            i if time is None else int(np.searchsorted(every, time)) for i, time in enumerate(times)
+        ]
+
+    def seconds(self, time: int | None) -> float | None:
+        """A time stamp in seconds since the beginning of the video."""
+        if time is None or self._stream.time_base is None:
+            return None
+        start = (self._container.start_time or 0) / 1_000_000
+        return float(time * self._stream.time_base) - start
+
+    def _open(self, file: BinaryIO) -> Any:
+        import av
+
+        options = {"format_whitelist": CONTAINERS, "max_pixels": str(MAX_PIXELS)}
+        try:
+            return av.open(file, metadata_errors="replace", options=options)
+        except av.error.FFmpegError as error:
+            text = self._cut() if self._missing else "no video of a known kind"
+            raise VideoError(f"{text} ({_text(error)})") from error
+
+    def _choose(self, threads: int) -> Any:
+        """The first stream of moving pictures; a cover is not one."""
+        streams = [s for s in self._container.streams.video if not _is_cover(s)]
+        if not streams:
+            kinds = sorted({str(s.type) for s in self._container.streams})
+            raise VideoError(f"no video in it, only {', '.join(kinds) or 'a header'}")
+        context = streams[0].codec_context
+        if context is None:
+            raise VideoError("its codec is not known")
+        if _is_too_large(context.width, context.height):
+            raise VideoError(
+                f"frames of {context.width} x {context.height} pixels are more than the limit "
+                f"of {MAX_PIXELS}"
+            )
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        context.thread_type, context.thread_count = "AUTO", threads
+        return streams[0]
+
+    def _demux(self) -> Iterator[Any]:
+        """The packets to decode, and None at the end, to flush the decoder."""
+        from av.error import FFmpegError
+
+        taken = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                taken += packet.size
+                if taken > _MAX_REPEAT * self._size:
+                    self._problems.append("it lists the same bytes again and again")
+                    break
+                if packet.size and self._take(packet):  # an empty one would flush too early
+                    yield packet
+        except (FFmpegError, OSError) as error:
+            self._problems.append(_text(error))
+        yield None
+
+    def _take(self, packet: Any) -> bool:
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is not None and not packet.is_discard:
+            self._times.append(time)
+        wanted = packet.is_keyframe or not (self._keyframes_only and self._found)
+        self._packets += wanted
+        return wanted
+
+    def _wanted(self, frame: Any) -> bool:
+        if frame.is_corrupt or _is_too_large(frame.width, frame.height):
+            self._left_out += 1
+            return False
+        return bool(frame.key_frame) or not (self._keyframes_only and self._found)
+
+    def _cut(self) -> str:
+        return f"cut off: {self._missing} of {self._size + self._missing} bytes are missing"
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(int(getattr(stream, "disposition", 0)) & _ATTACHED_PICTURE)
+
+
+def _is_too_large(width: int, height: int) -> bool:
+    return width * height > MAX_PIXELS or max(width, height) > _MAX_SIDE
+
+
+def _text(error: Any) -> str:
+    return str(error.strerror or error)
+
+
+def _upright(rgb: Any, frame: Any) -> Image.Image:
+    """The frame turned and mirrored as its video says, by quarters."""
+    from PIL import Image
+
+    image: Image.Image = rgb.to_image()
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image
+    a, b, _, c, d = np.sign(np.frombuffer(bytes(matrix), np.int32))[:5].tolist()
+    turn = _TURNS.get((a, b, c, d))
+    return image if turn is None else image.transpose(Image.Transpose[turn])

@@ -1,0 +1,182 @@
+"""Cut videos into JPEGs: several at a time, each written whole, with a record when it is done."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from fastdup_gpu.formats.files import read_json, write_json
+from fastdup_gpu.sources.base import is_remote
+from fastdup_gpu.sources.decoding import Reader, VideoError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+JPEG_QUALITY = 95
+_RECORD = "frames.json"
+_OURS = re.compile(r"output_\d+\.jpg|\.output_\d+\.jpg\.\d+\.tmp")
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A video and the folder that its frames go to."""
+
+    video: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a video gave: place and seconds of each frame written; `why` and `error_number` tell
+    what is missing, '' and 0 where nothing is."""
+
+    frames: Sequence[tuple[int, float | None]]
+    why: str = ""
+    error_number: int = 0
+
+
+def frame_path(folder: Path, number: int) -> Path:
+    """The file of frame `number`, from 1."""
+    return folder / f"output_{number:06d}.jpg"
+
+
+def cut_all(
+    jobs: Sequence[Job],
+    keyframes_only: bool,
+    resize_to: tuple[int, int] | None,
+    threads: int,
+    resume: bool,
+) -> list[Cut]:
+    """Cut each video, at most `threads` at a time; raises OSError where a frame cannot be
+    written, never for a video."""
+    together = max(1, min(threads, len(jobs)))
+    cutter = _Cutter(keyframes_only, resize_to, max(1, threads // together), resume)
+    with ThreadPoolExecutor(threads) as cutter.writers, ThreadPoolExecutor(together) as pool:
+        try:
+            return list(pool.map(cutter.cut, jobs))
+        except BaseException:
+            cutter.stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+class _Cutter:
+    """The arguments that all videos share, and the threads that write frames."""
+
+    writers: ThreadPoolExecutor
+
+    def __init__(
+        self, keyframes_only: bool, resize_to: tuple[int, int] | None, threads: int, resume: bool
+    ) -> None:
+        self.keyframes_only = keyframes_only
+        self.resize_to = resize_to
+        self.threads = threads
+        self.resume = resume
+        self.stopped = threading.Event()
+
+    def cut(self, job: Job) -> Cut:
+        """Cut one video, unless its record says that this was done."""
+        if is_remote(job.video):
+            return Cut([], "videos are read from local disks only; copy it first", errno.EINVAL)
+        try:
+            fd = os.open(job.video, _FLAGS)
+        except (OSError, ValueError) as error:
+            return _unreadable(error)
+        with os.fdopen(fd, "rb") as file:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                return Cut([], "not a regular file but a pipe, socket or device", errno.EINVAL)
+            return self._cut_file(file, status, job)
+
+    def _cut_file(self, file: BinaryIO, status: os.stat_result, job: Job) -> Cut:
+        wanted = {
+            "video": job.video,
+            "size": status.st_size,
+            "mtime_ns": status.st_mtime_ns,
+            "keyframes_only": self.keyframes_only,
+            "resize_to": list(self.resize_to) if self.resize_to else None,
+        }
+        if self.resume and (done := _recorded(job.folder, wanted)):
+            return done
+        _clear(job.folder)
+        done = self._decode(file, status.st_size, job.folder)
+        if not done.why:
+            write_json(job.folder / _RECORD, {**wanted, "frames": done.frames})
+        return done
+
+    def _decode(self, file: BinaryIO, size: int, folder: Path) -> Cut:
+        try:
+            reader = Reader(file, size, keyframes_only=self.keyframes_only, threads=self.threads)
+        except VideoError as error:
+            return Cut([], str(error), errno.EIO)
+        except OSError as error:
+            return _unreadable(error)
+        try:
+            times = self._write_frames(reader, folder)
+            frames = zip(reader.positions(times), map(reader.seconds, times), strict=True)
+            why = reader.why()
+            return Cut(list(frames), why, errno.EIO if why else 0)
+        finally:
+            reader.close()
+
+    def _write_frames(self, reader: Reader, folder: Path) -> list[int | None]:
+        """Write while decoding goes on, a few frames behind; the time stamps of the frames."""
+        times: list[int | None] = []
+        waiting: deque[Future[None]] = deque()
+        for time, image in reader.frames():
+            if self.stopped.is_set():
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED), str(folder))
+            times.append(time)
+            path = frame_path(folder, len(times))
+            waiting.append(self.writers.submit(_save, image, path, self.resize_to))
+            if len(waiting) > self.threads:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
+        return times
+
+
+def _save(image: Image.Image, path: Path, resize_to: tuple[int, int] | None) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if resize_to:
+            image = image.resize(resize_to)
+        image.save(temporary, "JPEG", quality=JPEG_QUALITY)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _unreadable(error: OSError | ValueError) -> Cut:
+    text = getattr(error, "strerror", None) or str(error)
+    return Cut([], text, getattr(error, "errno", None) or errno.EINVAL)
+
+
+def _recorded(folder: Path, wanted: dict[str, Any]) -> Cut | None:
+    """What an earlier run did, where the record fits and every frame is still there."""
+    record = read_json(folder / _RECORD)
+    if record is None or any(record.get(key) != value for key, value in wanted.items()):
+        return None
+    frames = [(frame, seconds) for frame, seconds in record["frames"]]
+    there = {path.name for path in folder.iterdir()}
+    needed = (frame_path(folder, number).name for number in range(1, len(frames) + 1))
+    return Cut(frames) if there.issuperset(needed) else None
+
+
+def _clear(folder: Path) -> None:
+    """An empty folder, apart from files that no run has written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _RECORD).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name):
+            path.unlink()

@@ -1,0 +1,175 @@
+"""Archives on a server: copied to the work_dir, read there, deleted where that is wished."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from fastdup_gpu.sources.archives import ArchiveSource, check_listed, list_archive
+from fastdup_gpu.sources.base import is_archive
+from fastdup_gpu.sources.copies import Copies
+from fastdup_gpu.sources.endpoints import is_cloud
+from fastdup_gpu.sources.members import Contents, OpenFiles
+
+_log = logging.getLogger(__name__)
+_opening = threading.Lock()
+
+
+class RemoteArchives(ArchiveSource):
+    """Archives, remote ones by their copies; members are named below the URL.
+
+    With `delete`, a copy goes as soon as all its pictures have been read, and the rest with
+    close(). Between listing and reading, copies stay only as long as they fill less than half of
+    the free disk; others are fetched a second time when it is their turn.
+    """
+
+    def __init__(self, paths: Sequence[str], copies: Copies, *, delete: bool) -> None:
+        room = copies.free() // 2 if delete else None
+        archives: list[Contents] = []
+        self._copied: list[RemoteArchive] = []
+        for path in paths:
+            if is_cloud(path):
+                archive = RemoteArchive(path, copies, delete=delete)
+                self._copied.append(archive)
+                room = archive.list(room)
+                archives.append(archive)
+            else:
+                archives.append(list_archive(path))
+        try:
+            check_listed(archives)
+        except BaseException:
+            self._forget()
+            raise
+        super().__init__(archives)
+
+    def close(self) -> None:
+        """Close the archives; delete the copies where that is wished."""
+        super().close()
+        self._forget()
+
+    def _forget(self) -> None:
+        for archive in self._copied:
+            archive.close()
+
+
+class RemoteArchive(Contents):
+    """One archive by its URL, read from a copy that is made when it is needed."""
+
+    def __init__(self, url: str, copies: Copies, *, delete: bool) -> None:
+        super().__init__(url)
+        self._copies, self._delete = copies, delete
+        self._inside = Contents(url)
+        self._etag = ""
+        self._files = OpenFiles(most=1)
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._unread: set[int] = set()
+
+    @property
+    def sequential(self) -> bool:
+        """Whether the archive is compressed as a whole."""
+        return self._inside.sequential
+
+    def list(self, room: int | None) -> int | None:
+        """Copy and list the archive. A copy that is larger than `room` bytes, where that is not
+        None, is deleted again; what is left of the room is returned."""
+        if error := self._copies.failure(self.path):
+            self.why = error.strerror or str(error)
+            return room
+        path = self._copies.path(self.path)
+        self._etag = self._copies.etag(self.path)
+        self._inside = list_archive(str(path))
+        self.labels, self.left_out = self._inside.labels, self._inside.left_out
+        self.why = self._inside.why
+        self._unread = set(range(len(self.labels)))
+        if room is None:
+            return None
+        room -= path.stat().st_size
+        if room < 0 or not self.labels:
+            self._copies.remove(self.path)
+        return room
+
+    def read(self, position: int, files: OpenFiles) -> bytes:
+        """The bytes of a member; `files` are those of other archives."""
+        with self._copy(position):
+            return self._inside.read(position, self._files)
+
+    def close(self) -> None:
+        """Close the copy; delete it where that is wished."""
+        self._files.close()
+        if self._delete:
+            self._copies.remove_all([self.path])
+
+    @contextmanager
+    def _copy(self, position: int) -> Iterator[None]:
+        """Hold the copy there while a member is read; delete it after the last one."""
+        with self._lock:
+            self._fetch_again()
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                self._unread.discard(position)
+                if not self._readers and not self._unread:
+                    self.close()
+
+    def _fetch_again(self) -> None:
+        if self._copies.path(self.path).is_file():
+            return
+        _log.info("%r is copied again to be read", self.path)
+        self._copies.fetch(self.path)
+        if self._copies.etag(self.path) != self._etag:
+            raise OSError(errno.EIO, "the archive changed while it was being read; run again")
+
+
+def split(url: str) -> tuple[str, str]:
+    """The URL of the archive in the name of a member, and the member; '' and '' where there is
+    none."""
+    start = len("s3://")
+    for slash in (i for i, letter in enumerate(url) if letter == "/" and i > start):
+        if is_archive(url[:slash]):
+            return url[:slash], url[slash + 1 :]
+    return "", ""
+
+
+def copy_of(url: str, work_dir: Path) -> Path | None:
+    """The copy of an object that a run left in its work_dir."""
+    path = Copies(work_dir).path(url)
+    return path if path.is_file() else None
+
+
+def read_member(archive: str, member: str, work_dir: Path | None) -> bytes:
+    """The bytes of a member; the copy of its archive lives in `work_dir`, or for a while in a
+    temporary folder. Raises FileNotFoundError where there is no such archive or member."""
+    with _opening:  # or every thread would make its own copy
+        borrowed = _opened(archive, work_dir, os.getpid())
+    if member not in borrowed.positions:
+        raise FileNotFoundError(errno.ENOENT, f"no such picture in {archive!r}")
+    return borrowed.archive.read(borrowed.positions[member], OpenFiles())
+
+
+@lru_cache(maxsize=4)
+def _opened(url: str, work_dir: Path | None, process: int) -> _Borrowed:
+    return _Borrowed(url, work_dir)
+
+
+class _Borrowed:
+    """An archive outside of a run; a copy in a temporary folder goes when nobody uses it."""
+
+    def __init__(self, url: str, work_dir: Path | None) -> None:
+        self._folder = None if work_dir else tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name) if self._folder else work_dir or Path()
+        self.archive = RemoteArchive(url, Copies(folder), delete=False)
+        self.archive.list(None)
+        if not self.archive.labels:
+            raise FileNotFoundError(errno.ENOENT, self.archive.why or f"no pictures in {url!r}")
+        self.positions = {label: i for i, label in enumerate(self.archive.labels)}

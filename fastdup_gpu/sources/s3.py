@@ -1,0 +1,287 @@
+"""A server of S3 objects: listing, reading and copying, tried again where that may help.
+
+Importing this module needs s3fs. Connecting, signing and credentials are those of s3fs; requests
+run on the event loop of fsspec, so any number of threads may ask at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, BinaryIO, TypeVar
+
+import aiohttp
+import botocore.exceptions as boto
+import s3fs
+from fsspec.asyn import get_loop
+
+from fastdup_gpu.sources.endpoints import Place, Server, parse, server_of
+from fastdup_gpu.sources.folder import MAX_FILE
+from fastdup_gpu.sources.retry import Backoff, Transient, retried
+
+T = TypeVar("T")
+BACKOFF = Backoff()
+PATIENCE = 30.0  # seconds for the answer to a request to begin, and on top for its body
+SLOWEST = 50_000  # bytes a second; a body that comes more slowly is asked for again
+PAGE = 1000  # keys of one listing request
+PART = 8 << 20  # bytes of one request for a large object
+_PARTS_AT_ONCE = 4
+_CONNECTIONS = 64
+_CHUNK = 1 << 20
+
+_EXPECTED = (boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, OSError, ValueError)
+_HOPELESS = (
+    boto.ParamValidationError,
+    boto.InvalidRegionError,
+    boto.ProfileNotFound,
+    ValueError,  # a key that is no UTF-8
+)
+_NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.NoAuthTokenError,
+    boto.TokenRetrievalError,
+)
+_PASSING = ("RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "InternalError")
+_FORBIDDEN = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired")
+
+
+class TooLarge(OSError):
+    """An object over the size that was asked for at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The bytes of an object or a part of it; `total` is the size of the whole."""
+
+    data: bytes
+    etag: str
+    total: int
+
+
+class Stores:
+    """The servers behind URLs, each set up once by the settings of the moment."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Store] = {}
+
+    def get(self, url: str) -> bytes:
+        """The bytes of an object of at most 2 GiB."""
+        place = parse(url)
+        return self.of(place).ask(place.bucket, place.key).result()
+
+    def ask(self, url: str, most: int) -> Future[bytes]:
+        """Begin to read an object of at most `most` bytes."""
+        place = parse(url)
+        return self.of(place).ask(place.bucket, place.key, most)
+
+    def of(self, place: Place) -> Store:
+        """The server of a place."""
+        if place.alias not in self._known:
+            self._known[place.alias] = _connect(server_of(place), _settings(), os.getpid())
+        return self._known[place.alias]
+
+
+@lru_cache(maxsize=8)
+def _connect(server: Server, settings: object, process: int) -> Store:
+    return Store(server)
+
+
+def _settings() -> tuple[tuple[str, str], ...]:
+    """The variables that decide how a connection is made."""
+    wanted = ("AWS_", "FSSPEC_S3")
+    return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(wanted)))
+
+
+class Store:
+    """A connection; every method may be called from any thread.
+
+    Raises FileNotFoundError for what is not there, PermissionError for what is not allowed,
+    TooLarge and other OSError with a reason that holds no credentials.
+    """
+
+    def __init__(self, server: Server) -> None:
+        _keep_signatures_out_of_logs()
+        given = {
+            "endpoint_url": server.endpoint,
+            "key": server.key,
+            "secret": server.secret,
+            "token": server.token,
+        }
+        self._files: Any = s3fs.S3FileSystem(
+            skip_instance_cache=True,
+            config_kwargs={
+                "connect_timeout": PATIENCE,
+                "read_timeout": PATIENCE,
+                "max_pool_connections": _CONNECTIONS,
+                "retries": {"total_max_attempts": 1},
+            },
+            **({"anon": True} if server.anonymous else {}),
+            **{name: value for name, value in given.items() if value},
+        )
+
+    def list(self, bucket: str, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, in order of their UTF-8 bytes."""
+        token = ""
+        while True:
+            page = _wait(self._retried(partial(self._page, bucket, prefix, token)))
+            yield from (entry["Key"] for entry in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return
+            token = page["NextContinuationToken"]
+
+    def ask(self, bucket: str, key: str, most: int = MAX_FILE) -> Future[bytes]:
+        """Begin to read an object of at most `most` bytes."""
+        return asyncio.run_coroutine_threadsafe(self._read(bucket, key, most), get_loop())
+
+    def copy(self, bucket: str, key: str, to: BinaryIO, *, known: str = "") -> str | None:
+        """Write an object of any size to `to` and give its etag; None, and nothing written, where
+        it still has the etag `known`."""
+        return _wait(self._copy(bucket, key, to, known))
+
+    def _retried(self, request: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+        async def attempt() -> T:
+            try:
+                return await request()
+            except _EXPECTED as error:
+                raise _understood(error) from None
+
+        return retried(attempt, BACKOFF)
+
+    async def _page(self, bucket: str, prefix: str, token: str) -> dict[str, Any]:
+        more: dict[str, Any] = {"ContinuationToken": token} if token else {}
+        async with asyncio.timeout(PATIENCE):
+            client = await self._files.set_session()
+            page: dict[str, Any] = await client.list_objects_v2(
+                Bucket=bucket, Prefix=prefix, MaxKeys=PAGE, **more
+            )
+            return page
+
+    async def _read(self, bucket: str, key: str, most: int) -> bytes:
+        return (await self._part(bucket, key, most)).data
+
+    def _part(
+        self, bucket: str, key: str, most: int, **conditions: str
+    ) -> Coroutine[Any, Any, Answer]:
+        return self._retried(lambda: self._part_once(bucket, key, most, conditions))
+
+    async def _part_once(
+        self, bucket: str, key: str, most: int, conditions: dict[str, str]
+    ) -> Answer:
+        async with asyncio.timeout(PATIENCE):
+            client = await self._files.set_session()
+            response = await client.get_object(Bucket=bucket, Key=key, **conditions)
+        body = response["Body"]
+        try:
+            size = int(response["ContentLength"])
+            if size > most:
+                raise TooLarge(errno.EFBIG, f"{size} bytes, more than the limit of {most}")
+            async with asyncio.timeout(PATIENCE + size / SLOWEST):
+                data = await _all_of(body, size)
+        finally:
+            body.close()
+        if len(data) != size:
+            raise ConnectionResetError(errno.ECONNRESET, f"{len(data)} of {size} bytes came")
+        total = response.get("ContentRange", "").rpartition("/")[2]
+        return Answer(data, response.get("ETag", ""), int(total) if total.isdigit() else size)
+
+    async def _copy(self, bucket: str, key: str, to: BinaryIO, known: str) -> str | None:
+        """One request for a small object, ranges at once for the rest of a large one."""
+        unless = {"IfNoneMatch": known} if known else {}
+        try:
+            first = await self._part(bucket, key, MAX_FILE, Range=_range(0), **unless)
+        except _NotModified:
+            return None
+        except _EmptyRange:
+            first = await self._part(bucket, key, PART)
+        to.write(first.data)
+        starts = range(len(first.data), first.total, PART)
+        same = {"IfMatch": first.etag} if first.etag else {}
+        for at in range(0, len(starts), _PARTS_AT_ONCE):
+            parts = [
+                self._part(bucket, key, PART, Range=_range(start), **same)
+                for start in starts[at : at + _PARTS_AT_ONCE]
+            ]
+            for part in await asyncio.gather(*parts):
+                to.write(part.data)
+        return first.etag
+
+
+def _wait(request: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(request, get_loop()).result()
+
+
+async def _all_of(body: Any, size: int) -> bytes:
+    """Read up to and with the end, where the layers below compare length and checksum."""
+    parts: list[bytes] = []
+    came = 0
+    while came <= size and (part := await body.read(_CHUNK)):
+        parts.append(part)
+        came += len(part)
+    return b"".join(parts)
+
+
+def _range(start: int) -> str:
+    return f"bytes={start}-{start + PART - 1}"
+
+
+class _NotModified(OSError):
+    """The object still is what the caller has."""
+
+
+class _EmptyRange(OSError):
+    """A range was asked for of an object without bytes."""
+
+
+def _understood(error: Exception) -> OSError | Transient:
+    """What to raise for an error of the layers below; their texts may quote requests and are not
+    passed on."""
+    if isinstance(error, TooLarge):
+        return error
+    if isinstance(error, boto.ClientError):
+        return _answered(error)
+    if isinstance(error, _NO_CREDENTIALS):
+        return PermissionError(
+            errno.EACCES,
+            f"no usable credentials ({type(error).__name__}); use `aws configure`, the variables "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true for a public "
+            "bucket",
+        )
+    if isinstance(error, _HOPELESS):
+        return OSError(errno.EINVAL, f"not a possible request ({type(error).__name__})")
+    if isinstance(error, TimeoutError):
+        return Transient(TimeoutError(errno.ETIMEDOUT, "the server answers too slowly"))
+    return Transient(OSError(errno.EIO, f"the connection failed ({type(error).__name__})"))
+
+
+def _answered(error: Any) -> OSError | Transient:
+    """What to raise for a refusal by the server."""
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    code = str(error.response.get("Error", {}).get("Code", ""))[:60]
+    if status in (429, 408) or status >= 500 or code in _PASSING:
+        return Transient(OSError(errno.EIO, f"the server failed ({status} {code})"))
+    if status == 404:
+        return FileNotFoundError(errno.ENOENT, f"not there ({code})")
+    if status in (401, 403) or code in _FORBIDDEN:
+        return PermissionError(errno.EACCES, f"access denied ({code})")
+    known: dict[int, OSError] = {
+        304: _NotModified(errno.EEXIST, "not modified"),
+        412: OSError(errno.EIO, "it changed while it was being read; run again"),
+        416: _EmptyRange(errno.EINVAL, "not that long"),
+    }
+    return known.get(status, OSError(errno.EIO, f"the server refused ({status} {code})"))
+
+
+def _keep_signatures_out_of_logs() -> None:
+    """At DEBUG these libraries log whole requests, with access keys and session tokens."""
+    for name in ("botocore", "aiobotocore", "s3fs", "fsspec"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)

@@ -1,0 +1,171 @@
+"""Videos as a source of pictures: their frames, written as JPEGs to work_dir/tmp.
+
+Frames of `clips/a.mp4` go to `tmp/a.mp4/output_000001.jpg` and so on. Of several videos with the
+same base name (upper and lower case being the same) the first keeps it, the others get
+`a.mp4~` and the first 8 hexadecimal digits of the SHA-256 of their path, as given or found.
+Folders of videos that are no longer in the input stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastdup_gpu._errors import MissingDependency, WorkDirError
+from fastdup_gpu.formats.files import write_csv
+from fastdup_gpu.formats.names import TMP_DIR, TRAIN
+from fastdup_gpu.sources.base import Crop
+from fastdup_gpu.sources.folder import read_file
+from fastdup_gpu.sources.frames import Cut, Job, cut_all, frame_path
+
+FRAMES_CSV = "{kind}_frames.csv"
+FRAMES_COLUMNS = ("index", "filename", "video", "frame", "seconds")
+_LONGEST_NAME = 200  # bytes; file systems take 255, and a suffix is added
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One row of the frames csv: item `index` of the source was written to `filename`.
+
+    `frame` is its place in the video, from 0, counting all frames whether they were written or
+    not; `seconds` the time since the beginning of the video, None where unknown.
+    """
+
+    index: int
+    filename: str
+    video: str
+    frame: int
+    seconds: float | None
+
+
+class FrameSource:
+    """The frames of some videos, one video after the other, in order of time.
+
+    A video that cannot be read to its end gives what it has, and one more item under its own
+    name whose load raises the reason.
+    """
+
+    sequential = False
+    crops: Sequence[Crop] = ()
+
+    def __init__(self, jobs: Sequence[Job], cuts: Sequence[Cut]) -> None:
+        names: list[str] = []
+        self.frames: list[Frame] = []
+        self.failed: dict[int, OSError] = {}
+        for job, done in zip(jobs, cuts, strict=True):
+            for number, (frame, seconds) in enumerate(done.frames, 1):
+                path = str(frame_path(job.folder, number))
+                self.frames.append(Frame(len(names), path, job.video, frame, seconds))
+                names.append(path)
+            if done.why:
+                self.failed[len(names)] = OSError(done.error_number, done.why, job.video)
+                names.append(job.video)
+        self.names: Sequence[str] = names
+
+    def load(self, index: int) -> bytes:
+        """The JPEG of frame `index`."""
+        if index in self.failed:
+            raise self.failed[index]
+        return read_file(self.names[index])
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def extract_frames(
+    paths: Sequence[str],
+    work_dir: Path,
+    *,
+    keyframes_only: bool = True,
+    resize_to: tuple[int, int] | None = None,
+    first: int = 0,
+    last: int | None = None,
+    threads: int = 0,
+    resume: bool = False,
+    kind: str = TRAIN,
+) -> FrameSource:
+    """Write the frames of videos `first` to `last` (not included) of `paths` as JPEGs of
+    quality 95 to `work_dir/tmp`, and `work_dir/{kind}_frames.csv` to tell where each is from.
+
+    `keyframes_only`: the first frame and each keyframe. `resize_to`: width and height, whatever
+    the shape of the video. Frames are turned upright. `threads` 0 = one a core. `resume`: a
+    video that was done before, and has not changed, is not decoded again. Frames of another
+    `kind` than 'atrain' go to a folder of that name in `tmp`. A video named twice counts once.
+
+    Raises MissingDependency without PyAV, WorkDirError where frames cannot be written.
+    """
+    videos = list(dict.fromkeys(paths))
+    _require_pyav(videos)
+    if len(videos) < len(paths):
+        _log.warning(
+            "%d of %d videos are named before and count once", len(paths) - len(videos), len(paths)
+        )
+    tmp = work_dir / TMP_DIR / ("" if kind == TRAIN else kind)
+    jobs = [Job(v, tmp / name) for v, name in zip(videos, folder_names(videos), strict=True)]
+    jobs = jobs[first:last]
+    _log.info("extracting frames of %d video(s) to %s", len(jobs), tmp)
+    try:
+        cuts = cut_all(jobs, keyframes_only, resize_to, threads or os.cpu_count() or 1, resume)
+        source = FrameSource(jobs, cuts)
+        write_csv(work_dir / FRAMES_CSV.format(kind=kind), FRAMES_COLUMNS, map(_row, source.frames))
+    except OSError as error:
+        raise WorkDirError(
+            f"frames cannot be written to {str(tmp)!r} ({error.strerror or error}); "
+            "give a work_dir that you may write to, on a disk with room"
+        ) from error
+    _report(source, len(jobs))
+    return source
+
+
+def folder_names(videos: Sequence[str]) -> list[str]:
+    """One name for each of several different videos; no two are equal, in upper case or not."""
+    taken: set[str] = set()
+    names = []
+    for video in videos:
+        base = video.replace(os.sep, "/").rpartition("/")[2]
+        cut = os.fsdecode(os.fsencode(base)[:_LONGEST_NAME])
+        if cut != base or _folded(cut) in taken:
+            digest = hashlib.sha256(os.fsencode(video)).hexdigest()
+            cut = f"{cut}~{digest[:8]}"
+        taken.add(_folded(cut))
+        names.append(cut)
+    return names
+
+
+def _folded(name: str) -> str:
+    """Equal for names that some file systems hold for the same."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _row(frame: Frame) -> tuple[object, ...]:
+    seconds = "" if frame.seconds is None else f"{frame.seconds:.6f}"
+    return frame.index, frame.filename, frame.video, frame.frame, seconds
+
+
+def _require_pyav(videos: Sequence[str]) -> None:
+    try:
+        import av  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency(
+            f"input_dir names {len(videos)} video(s), the first {videos[0]!r}, and videos are read "
+            f"with the package PyAV ({error}): pip install 'fastdup-gpu[video]'"
+        ) from error
+
+
+def _report(source: FrameSource, videos: int) -> None:
+    if source.failed:
+        index, error = next(iter(source.failed.items()))
+        _log.warning(
+            "%d of %d video(s) could not be read to their end, e.g. %r: %s",
+            len(source.failed),
+            videos,
+            source.names[index],
+            error.strerror,
+        )
