@@ -168,7 +168,7 @@ def whole_run(setting: Setting) -> Iterator[Found]:
 STAGES: dict[str, Callable[[Setting], Iterator[Found]]] = {
     stage.__name__: stage
     for stage in (
-        conformance, decoding, embedding, statistics, extraction, neighbors, graphs, whole_run,
+        conformance, decoding, embedding, extraction, whole_run, neighbors, statistics, graphs,
     )
 }  # fmt: skip
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass, fields
 from typing import Literal, cast
 
 from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu.protocol import SearchMode
 
 Precision = Literal["auto", "int8", "fp16"]
 PRECISIONS = ("auto", "int8", "fp16")
+Decoder = Literal["auto", "nvimgcodec", "dali"]
+DECODERS = ("auto", "nvimgcodec", "dali")
 Engine = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"]
 ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 
@@ -21,7 +24,8 @@ class Tuning:
     """The keys of turi_param, with their defaults.
 
     `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
-    `keyframes_only` (of videos), `model_precision` and `seed` are additions of this library.
+    Additions of this library: `keyframes_only` (of videos), `model_precision`, `engine`, `seed`,
+    and for the GPU `decoder` and `device` (its number among the visible ones).
     """
 
     ccthreshold: float = 0.96
@@ -41,17 +45,29 @@ class Tuning:
     global_log_error_level: int = 0
     model_precision: Precision = "auto"
     engine: Engine = "auto"
+    decoder: Decoder = "auto"
+    device: int = 0
     seed: int = 0
 
 
 _DEFAULT_LINKS = 32
+_GPU_MODES: dict[str, SearchMode] = {"cagra": "cagra", "nndescent": "nndescent"}
+_KNOWN_MODES = (
+    "HNSW<links>",
+    "Flat",
+    "IVF<clusters>",
+    "IVF<clusters>,Flat",
+    "IVF<clusters>,PQ",
+    "CAGRA",
+    "NNDescent",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NnfMode:
     """nnf_mode, read: the way of searching and its size parameter."""
 
-    mode: Literal["auto", "flat", "hnsw", "ivf"]
+    mode: SearchMode
     links: int = 32
     clusters: int = 0
 
@@ -72,7 +88,7 @@ def parse_turi(text: str) -> Tuning:
 def parse_nnf_mode(text: str) -> NnfMode:
     """`'HNSW<links>'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`.
 
-    'HNSW32', the default, leaves the choice to the backend: exact where that is faster, else
+    On the GPU also 'CAGRA', 'IVF<clusters>,PQ' and 'NNDescent'. 'HNSW32', the default, leaves the choice to the backend: exact where that is faster, else
     the index that measures fastest at the same recall. Other numbers of links are HNSW.
     """
     if not isinstance(text, str):
@@ -86,7 +102,11 @@ def parse_nnf_mode(text: str) -> NnfMode:
         return NnfMode("auto" if links == _DEFAULT_LINKS else "hnsw", links=links)
     if m := re.fullmatch(r"IVF(\d{0,9})(,?Flat)?", text, re.IGNORECASE):
         return NnfMode("ivf", clusters=int(m[1] or 0))
-    raise choose("nnf_mode", text, ["HNSW<links>", "Flat", "IVF<clusters>", "IVF<clusters>,Flat"])
+    if m := re.fullmatch(r"IVF(\d{0,9}),?PQ", text, re.IGNORECASE):
+        return NnfMode("ivfpq", clusters=int(m[1] or 0))
+    if text.lower() in _GPU_MODES:
+        return NnfMode(_GPU_MODES[text.lower()])
+    raise choose("nnf_mode", text, _KNOWN_MODES)
 
 
 def parse_nnf_param(text: str) -> dict[str, int]:
@@ -162,20 +182,28 @@ def _engine(key: str, value: str) -> Engine:
     return cast(Engine, value)
 
 
+def _decoder(key: str, value: str) -> Decoder:
+    if value not in DECODERS:
+        raise choose(key, value, DECODERS)
+    return cast(Decoder, value)
+
+
 _TURI_READERS: dict[str, Callable[[str, str], object]] = {
     "float": _real,
     "int": _whole,
     "bool": _flag,
     "Precision": _precision,
     "Engine": _engine,
+    "Decoder": _decoder,
 }
 
 
 def _check_tuning(tuning: Tuning) -> None:
     if not 0 <= tuning.ccthreshold <= 1:
         raise InvalidArgument(f"ccthreshold={tuning.ccthreshold}: expected 0 to 1")
-    if tuning.min_file_size < 0 or tuning.seed < 0:
-        raise InvalidArgument("min_file_size and seed must be 0 or more")
+    for key in ("min_file_size", "seed", "device"):
+        if getattr(tuning, key) < 0:
+            raise InvalidArgument(f"{key}={getattr(tuning, key)}: expected 0 or more")
     for key in ("augmentation_horiz", "augmentation_vert"):
         if not 0 <= getattr(tuning, key) <= 1:
             raise InvalidArgument(f"{key}={getattr(tuning, key)}: expected 0 to 1")

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import importlib
 import logging
-from typing import cast
+from typing import Any, cast
 
-from fastdup_gpu._errors import BackendUnavailable, MissingDependency, choose
+from fastdup_gpu._errors import (
+    BackendUnavailable,
+    InvalidArgument,
+    MissingDependency,
+    choose,
+)
 from fastdup_gpu.protocol import Backend
 
 log = logging.getLogger("fastdup_gpu")
@@ -17,19 +22,23 @@ _BACKENDS = {
 }
 
 
-def open_backend(compute: str) -> Backend:
+def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Backend:
     """Open the backend of `compute`: 'cpu', 'gpu' or 'auto' (the GPU where usable).
 
-    An explicit choice never falls back: raises BackendUnavailable or MissingDependency saying
-    what is missing.
+    `device` and `decoder` are choices of the GPU backend. An explicit choice never falls back:
+    raises BackendUnavailable or MissingDependency saying what is missing.
     """
     if compute == "auto":
-        return _open_auto()
+        return _open_auto(device, decoder)
+    options: dict[str, Any] = {"device": device} if device else {}
+    options |= {} if decoder == "auto" else {"decoder": decoder}
+    if compute == "cpu" and options:
+        raise InvalidArgument(f"device={device}, decoder={decoder!r} are choices of compute='gpu'")
     if compute not in _BACKENDS:
         raise choose("compute", compute, [*_BACKENDS, "auto"])
     module, name, extra = _BACKENDS[compute]
     try:
-        backend = getattr(importlib.import_module(module), name)()
+        backend = getattr(importlib.import_module(module), name)(**options)
     except ImportError as error:
         raise MissingDependency(
             f"compute={compute!r} needs the package {error.name or error}, which is not "
@@ -38,9 +47,9 @@ def open_backend(compute: str) -> Backend:
     return cast(Backend, backend)
 
 
-def _open_auto() -> Backend:
+def _open_auto(device: int, decoder: str) -> Backend:
     try:
-        backend = open_backend("gpu")
+        backend = open_backend("gpu", device=device, decoder=decoder)
     except (BackendUnavailable, MissingDependency) as error:
         log.info("compute='auto' runs on the CPU: %s", error)
         return open_backend("cpu")

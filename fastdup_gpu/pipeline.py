@@ -47,7 +47,8 @@ class _Run:
         self.config = config
         self.progress = progress
         self.folder = joined.work_folder(config)
-        self.backend = open_backend(config.compute)
+        tuning = config.tuning
+        self.backend = open_backend(config.compute, device=tuning.device, decoder=tuning.decoder)
         self.model: ModelSpec | None = None
         self.runs_on = ""
         self.summary = Summary(str(self.folder), self.backend.name, seconds=progress.seconds)

@@ -31,6 +31,7 @@ METRICS: tuple[Metric, ...] = (
     "braycurtis",
     "jensenshannon",
 )
+SearchMode = Literal["auto", "flat", "hnsw", "ivf", "ivfpq", "cagra", "nndescent"]
 STATS_SIDE = 224
 MIN_SIDE = 10
 
@@ -161,12 +162,13 @@ class Neighbors:
 class SearchPlan:
     """How to look for neighbours.
 
-    `mode`: 'auto' (the backend decides by size), 'flat', 'hnsw', 'ivf'. `links`: HNSW's M.
+    `mode`: 'auto' (the backend decides by size), 'flat', 'hnsw', 'ivf', and on the GPU 'ivfpq',
+    'cagra', 'nndescent'; a backend refuses one that it has not. `links`: HNSW's M.
     `clusters`, `iterations`: IVF's k-means. `threads`: 0 = all cores. `seed` fixes every draw.
     """
 
     metric: Metric = "cosine"
-    mode: Literal["auto", "flat", "hnsw", "ivf"] = "auto"
+    mode: SearchMode = "auto"
     links: int = 32
     clusters: int = 0
     iterations: int = 20

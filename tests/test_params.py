@@ -153,3 +153,21 @@ def test_whole_numbers_of_every_kind(value):
 def test_what_is_no_whole_number_in_range(value):
     with pytest.raises(InvalidArgument, match=r"k=.*whole number from 1 to 5"):
         whole_number("k", value, 1, 5)
+
+
+@pytest.mark.parametrize("mode", ["CAGRA", "IVF64,PQ", "NNDescent"])
+def test_modes_of_the_gpu_are_refused_by_the_cpu(tmp_path, mode):
+    from making import photos, run
+
+    photos(tmp_path / "in", 3)
+    with pytest.raises(InvalidArgument, match="nnf_mode"):
+        run(tmp_path / "in", tmp_path / "out", nnf_mode=mode)
+
+
+def test_choices_of_the_gpu_are_refused_by_the_cpu(tmp_path):
+    from making import photos, run
+
+    photos(tmp_path / "in", 3)
+    with pytest.raises(InvalidArgument, match="compute='gpu'"):
+        run(tmp_path / "in", tmp_path / "out", turi_param="decoder=dali")
+    assert not (tmp_path / "out").exists()

@@ -78,7 +78,10 @@ def sound(path: Path, *, cover: bool = False) -> Path:
         picture = container.add_stream("mjpeg", rate=RATE) if cover else None
         if picture:
             picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
-            picture.disposition = 0x400  # an attached picture
+            try:
+                picture.disposition = 0x400  # an attached picture
+            except AttributeError:
+                pytest.skip("this version of PyAV cannot write covers")
             container.mux(picture.encode(av.VideoFrame.from_ndarray(numbered(1), "rgb24")))
             container.mux(picture.encode())
         for i in range(4):

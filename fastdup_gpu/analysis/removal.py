@@ -18,7 +18,6 @@ from pathlib import Path
 from fastdup_gpu._errors import FastdupError
 from fastdup_gpu.analysis.journal import (
     LOG_NAME,
-    TRASH_DIR,
     Move,
     Outcome,
     move_all,
@@ -137,7 +136,7 @@ def to_trash(items: Sequence[Item]) -> Outcome:
     stamp = timestamp()
     moves, first = [], None
     for root, members in _roots(items):
-        trash = Path(root, TRASH_DIR, stamp)
+        trash = Path(root, names.TRASH_DIR, stamp)
         first = first or trash
         moves += [Move(i.name, i.place, _below(trash, i.place, root)) for i in members]
     return move_all(moves, Path(first or ".", LOG_NAME))

@@ -1,20 +1,145 @@
-"""The GPU backend."""
+"""The GPU backend: nvImageCodec or DALI, TensorRT or onnxruntime, cuVS, cuGraph, our kernels."""
 
 from __future__ import annotations
 
-from fastdup_gpu._errors import BackendUnavailable
-from fastdup_gpu.gpu import probe
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fastdup_gpu.gpu import decode as _decode
+from fastdup_gpu.gpu import graph, kmeans, memory, neighbors, probe, stats
+from fastdup_gpu.gpu.decode import Decoder, GpuBatch
+from fastdup_gpu.gpu.embed import GpuModel
+from fastdup_gpu.gpu.lanes import in_lanes
+from fastdup_gpu.gpu.ready import Ready
+from fastdup_gpu.protocol import (
+    F32,
+    F64,
+    I64,
+    Clusters,
+    Encoded,
+    Extracted,
+    Index,
+    ModelSpec,
+    PixelPlan,
+    SearchPlan,
+)
+
+_THREADS = 8  # of the host, for a batch decoded by itself
 
 
 class GpuBackend:
-    """See fastdup_gpu.protocol.Backend."""
+    """See fastdup_gpu.protocol.Backend.
+
+    `device`: number of the GPU among the visible ones. `decoder`: 'nvimgcodec', or 'dali', whose
+    batches are given to nvImageCodec where DALI fails. Raises BackendUnavailable naming what is
+    missing.
+    """
 
     name = "gpu"
     batch_size = 128
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        device: int = 0,
+        decoder: _decode.Name = "nvimgcodec",
+    ) -> None:
         probe.require()
-        raise BackendUnavailable(
-            "compute='gpu' is not part of this release: its stages are not finished. "
-            "Use compute='cpu'."
+        self.device = memory.open_device(device)
+        self.decoder = decoder
+        self._own = threading.local()
+
+    def open_model(self, spec: ModelSpec) -> GpuModel:
+        """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
+        raises ModelError naming what does not fit."""
+        return GpuModel(spec, self.device, self.batch_size)
+
+    def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> GpuBatch:
+        """Decode one batch."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return _decode.decode(encoded, plan, self._decoders(), pool)
+
+    def embed(self, model: GpuModel, batch: GpuBatch) -> F32:
+        """Features f32[n, dim] of the good pictures of a batch."""
+        return model.embed(batch.model_pixels)
+
+    def pixel_stats(self, batch: GpuBatch, *, advanced: bool) -> F64:
+        """Statistics f64[n, m] of the good pictures of a batch."""
+        return stats.pixel_stats(batch.stats_pixels, batch.heights, batch.widths, advanced=advanced)
+
+    def extract(
+        self,
+        batches: Iterable[Sequence[Encoded]],
+        plan: PixelPlan,
+        model: GpuModel,
+        *,
+        wanted: Literal["none", "basic", "advanced"],
+        threads: int,
+    ) -> Iterator[Extracted]:
+        """decode, embed and pixel_stats, several batches in flight, results in order."""
+
+        def work(ready: Sequence[Ready]) -> Extracted:
+            parts = memory.halving(
+                len(ready), len(ready), lambda rows: self._extract(ready[rows], plan, model, wanted)
+            )
+            return _joined([part for _, part in parts], model.dim)
+
+        return in_lanes(batches, plan, threads, self.device, work)
+
+    def build_index(self, features: F32, plan: SearchPlan) -> Index:
+        """An index over f32[n, d]."""
+        return neighbors.build_index(features, plan)
+
+    def load_index(
+        self, path: Path, header: dict[str, Any], features: F32, plan: SearchPlan
+    ) -> Index:
+        """The index that Index.save wrote."""
+        return neighbors.load_index(path, header, features, plan)
+
+    def components(self, n: int, sources: I64, targets: I64) -> I64:
+        """Weakly connected components, numbered by smallest member."""
+        return graph.components(n, sources, targets)
+
+    def pagerank(self, n: int, sources: I64, targets: I64, weights: F64) -> F64:
+        """PageRank of the undirected graph."""
+        return graph.pagerank(n, sources, targets, weights)
+
+    def kmeans(
+        self, features: F32, *, clusters: int, iterations: int, nearest: int, seed: int
+    ) -> Clusters:
+        """k-means++ and Lloyd iterations."""
+        return kmeans.kmeans(
+            features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
         )
+
+    def _extract(
+        self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str
+    ) -> Extracted:
+        batch = _decode.decode_ready(ready, plan, self._decoders())
+        features = self.embed(model, batch)
+        if wanted == "none":
+            return Extracted(batch.outcomes, features, np.zeros((len(features), 0)))
+        numbers = self.pixel_stats(batch, advanced=wanted == "advanced")
+        return Extracted(batch.outcomes, features, numbers)
+
+    def _decoders(self) -> list[Decoder]:
+        """Those of this thread, in the order in which they are tried."""
+        if not hasattr(self._own, "decoders"):
+            self._own.decoders = _decode.open_decoders(self.decoder, self.device, self.batch_size)
+        decoders: list[Decoder] = self._own.decoders
+        return decoders
+
+
+def _joined(parts: list[Extracted], dim: int) -> Extracted:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return Extracted([], np.zeros((0, dim), np.float32), np.zeros((0, 0)))
+    outcomes = [outcome for part in parts for outcome in part.outcomes]
+    features = np.concatenate([part.features for part in parts])
+    return Extracted(outcomes, features, np.concatenate([part.stats for part in parts]))

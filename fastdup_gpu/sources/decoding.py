@@ -51,11 +51,11 @@ class Reader:
     def __init__(self, file: BinaryIO, size: int, *, keyframes_only: bool, threads: int) -> None:
         self._keyframes_only = keyframes_only
         self._missing, self._size = missing_bytes(file, size), size
-        file.seek(0)
-        self._container = self._open(file)
+        self._file = _Steady(file)
+        self._container = self._open()
         try:
             self._stream = self._choose(threads)
-        except VideoError:
+        except Exception:
             self._container.close()
             raise
         self._times = array("q")
@@ -70,25 +70,16 @@ class Reader:
     def frames(self) -> Iterator[tuple[int | None, Image.Image]]:
         """Upright RGB pictures in order of time, each with its time stamp in units of the
         stream (None where unknown). What cannot be decoded is left out and told by `why`."""
-        from av.error import FFmpegError
-        from av.video.reformatter import VideoReformatter
-
-        reformatter = VideoReformatter()
-        for packet in self._demux():
-            try:
-                frames = self._stream.decode(packet)
-            except FFmpegError as error:
-                self._reason = self._reason or _text(error)
-                self._refused += packet is not None
-                continue
-            for frame in frames:
-                if self._wanted(frame):
-                    self._found += 1
-                    yield frame.pts, _upright(reformatter.reformat(frame, format="rgb24"), frame)
+        try:
+            yield from self._decode()
+        except Exception as error:  # hostile bytes: PyAV lets out more than its own errors
+            self._problems.append(f"{type(error).__name__}: {error}")
 
     def why(self) -> str:
         """What was lost, after `frames` has ended; '' for a whole video."""
-        problems = [self._cut(), *self._problems] if self._missing else list(self._problems)
+        problems = [self._cut()] if self._missing else []
+        problems += [_text(self._file.error)] if self._file.error else []
+        problems += self._problems
         if self._refused:
             problems.append(
                 f"{self._refused} of {self._packets} packets could not be decoded, the first: "
@@ -114,13 +105,15 @@ class Reader:
         start = (self._container.start_time or 0) / 1_000_000
         return float(time * self._stream.time_base) - start
 
-    def _open(self, file: BinaryIO) -> Any:
+    def _open(self) -> Any:
         import av
 
         options = {"format_whitelist": CONTAINERS, "max_pixels": str(MAX_PIXELS)}
         try:
-            return av.open(file, metadata_errors="replace", options=options)
+            return av.open(self._file, metadata_errors="replace", options=options)
         except av.error.FFmpegError as error:
+            if self._file.error:
+                raise self._file.error from error
             text = self._cut() if self._missing else "no video of a known kind"
             raise VideoError(f"{text} ({_text(error)})") from error
 
@@ -142,6 +135,23 @@ class Reader:
         context.thread_type, context.thread_count = "AUTO", threads
         return streams[0]
 
+    def _decode(self) -> Iterator[tuple[int | None, Image.Image]]:
+        from av.error import FFmpegError
+        from av.video.reformatter import VideoReformatter
+
+        reformatter = VideoReformatter()
+        for packet in self._demux():
+            try:
+                frames = self._stream.decode(packet)
+            except FFmpegError as error:
+                self._reason = self._reason or _text(error)
+                self._refused += packet is not None
+                continue
+            for frame in frames:
+                if self._wanted(frame):
+                    self._found += 1
+                    yield frame.pts, _upright(reformatter.reformat(frame, format="rgb24"), frame)
+
     def _demux(self) -> Iterator[Any]:
         """The packets to decode, and None at the end, to flush the decoder."""
         from av.error import FFmpegError
@@ -155,7 +165,7 @@ class Reader:
                     break
                 if packet.size and self._take(packet):  # an empty one would flush too early
                     yield packet
-        except (FFmpegError, OSError) as error:
+        except FFmpegError as error:
             self._problems.append(_text(error))
         yield None
 
@@ -177,8 +187,27 @@ class Reader:
         return f"cut off: {self._missing} of {self._size + self._missing} bytes are missing"
 
 
+class _Steady:
+    """A file that ends at its first error. Demuxers try again and again otherwise."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+        self.tell = file.tell
+        self.seek = file.seek
+        self.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """What `file.read` gives; nothing after an error."""
+        try:
+            return b"" if self.error else self._file.read(size)
+        except OSError as error:
+            self.error = error
+            return b""
+
+
 def _is_cover(stream: Any) -> bool:
-    return bool(int(getattr(stream, "disposition", 0)) & _ATTACHED_PICTURE)
+    return bool(int(getattr(stream, "disposition", 0) or 0) & _ATTACHED_PICTURE)
 
 
 def _is_too_large(width: int, height: int) -> bool:

@@ -121,6 +121,8 @@ class _Cutter:
             return Cut([], str(error), errno.EIO)
         except OSError as error:
             return _unreadable(error)
+        except Exception as error:  # hostile bytes: PyAV lets out more than its own errors
+            return Cut([], f"{type(error).__name__}: {error}", errno.EIO)
         try:
             times = self._write_frames(reader, folder)
             frames = zip(reader.positions(times), map(reader.seconds, times), strict=True)

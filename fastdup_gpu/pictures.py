@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Status
 
@@ -121,7 +121,8 @@ def _turn(pixels: U8, orientation: int) -> U8:
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     if flip is None:
         return pixels
-    return cv2.flip(pixels, flip).astype(np.uint8, copy=False)
+    turned: U8 = cv2.flip(pixels, flip).astype(np.uint8, copy=False)
+    return turned
 
 
 def _read_any(data: bytes, plan: PixelPlan) -> U8:
@@ -133,7 +134,7 @@ def _read_any(data: bytes, plan: PixelPlan) -> U8:
         raise
     except Image.DecompressionBombError as error:
         raise Refused(Status.TOO_LARGE, str(error)) from error
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return _read_with_opencv(data, plan)
     except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
         raise Refused(Status.CORRUPT, f"{type(error).__name__}: {error}") from error
@@ -205,7 +206,8 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
     if pixels is None:
         raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
     check_size(pixels.shape[1], pixels.shape[0], plan)
-    return pixels.astype(np.uint8, copy=False)
+    read: U8 = pixels.astype(np.uint8, copy=False)
+    return read
 
 
 def _looks_like_heif(data: bytes) -> bool:

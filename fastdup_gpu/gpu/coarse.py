@@ -1,0 +1,55 @@
+"""Exhaustive search by cuVS: the fast first look of exact search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """Candidates of a fast search: `values` f32[m, c], larger is nearer, `places` i64[m, c].
+
+    No true value differs from the coarse one by more than `slack` f32[m]; a row of which that
+    cannot be said has nan there.
+    """
+
+    values: Any
+    places: Any
+    slack: Any
+
+
+class BruteForce:
+    """cuVS brute force over device rows; `search` gives values, larger is nearer, and places."""
+
+    def __init__(self, rows: Any, metric: str) -> None:
+        from cuvs.neighbors import brute_force as cuvs
+
+        self._rows = rows  # the index looks at them
+        self._sign = 1 if metric == "inner_product" else -1
+        handle = resources()
+        self._index = cuvs.build(rows, metric=metric, resources=handle)
+        handle.sync()
+
+    def search(self, queries: Any, keep: int) -> tuple[Any, Any]:
+        """(values f32[m, keep], places i64[m, keep]); keep is at most the number of rows."""
+        import cupy
+        from cuvs.neighbors import brute_force as cuvs
+
+        handle = resources()
+        distances, places = cuvs.search(self._index, queries, keep, resources=handle)
+        handle.sync()
+        return self._sign * cupy.asarray(distances), cupy.asarray(places).astype("int64")
+
+
+def brute_force(rows: Any, metric: str) -> BruteForce:
+    """Index device rows f16 or f32[n, w], in C order; they are not copied."""
+    return BruteForce(rows, metric)
+
+
+def resources() -> Any:
+    """cuVS resources on CuPy's current stream; the caller calls their sync()."""
+    import cupy
+    from cuvs.common import Resources
+
+    return Resources(stream=cupy.cuda.get_current_stream().ptr)

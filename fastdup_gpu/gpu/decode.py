@@ -1,0 +1,184 @@
+"""Batches of decoded pictures in device memory: both pixel sizes made from one decode."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from fastdup_gpu._errors import choose
+from fastdup_gpu.gpu import memory
+from fastdup_gpu.gpu.ready import Ready, make_ready, on_host
+from fastdup_gpu.protocol import STATS_SIDE, Encoded, Outcome, PixelPlan, Status
+
+_LOG = logging.getLogger("fastdup_gpu")
+DECODERS = ("nvimgcodec", "dali")
+Name = Literal["nvimgcodec", "dali"]
+# Bytes that a decoder needs at most for a pixel: the picture and its coefficients.
+_BYTES_A_PIXEL = 12
+_SHARE = 0.15  # of the free memory, for the decoded pictures of one lane
+
+
+@dataclass(frozen=True, slots=True)
+class GpuBatch:
+    """Device arrays of the pictures that are OK, in the order of `outcomes`: `model_pixels`
+    u8[n, H, W, 3] RGB; `stats_pixels` u8[n, 224, 224, 3] RGB, of which `heights` x `widths`
+    (i64[n]) count."""
+
+    outcomes: Sequence[Outcome]
+    model_pixels: Any
+    stats_pixels: Any
+    heights: Any
+    widths: Any
+
+
+class Decoder(Protocol):
+    """Encoded JPEGs to device arrays u8[h, w, 3] RGB, upright; None where one is bad.
+
+    The arrays are made on CuPy's current stream and may be lent until the next call.
+    """
+
+    name: str
+
+    def decode(self, data: Sequence[bytes]) -> list[Any]:
+        """One entry for each of `data`."""
+        ...
+
+
+def open_decoders(name: Name, device: int, batch_size: int) -> list[Decoder]:
+    """The decoder of that name, and nvImageCodec for what another one gives up.
+
+    'nvimgcodec' is the default until a GPU has measured both.
+    """
+    if name not in DECODERS:
+        raise choose("decoder", name, DECODERS)
+    found: list[Decoder] = []
+    if name == "dali":
+        from fastdup_gpu.gpu.dali import DaliDecoder
+
+        found.append(DaliDecoder(device, batch_size))
+    from fastdup_gpu.gpu.nvimg import NvImageDecoder
+
+    return [*found, NvImageDecoder(device)]
+
+
+def decode(
+    encoded: Sequence[Encoded], plan: PixelPlan, decoders: Sequence[Decoder], pool: Executor
+) -> GpuBatch:
+    """Decode one batch; a bad picture costs only itself. `pool` runs what the host does."""
+    ready = list(pool.map(make_ready, encoded, [plan] * len(encoded)))
+    return decode_ready(ready, plan, decoders)
+
+
+def decode_ready(ready: Sequence[Ready], plan: PixelPlan, decoders: Sequence[Decoder]) -> GpuBatch:
+    """The device's part: what each decoder in turn gives up goes to the next, last to the host."""
+    done = list(ready)
+    canvas = _Canvas(len(ready), plan)
+    waiting = [i for i, one in enumerate(done) if one.data]
+    for decoder in decoders:
+        waiting = _decode_on_device(done, waiting, decoder, canvas)
+    for i in waiting:
+        done[i] = on_host(done[i].outcome.index, done[i].data, plan)
+    small = [i for i, one in enumerate(done) if one.shrunk is not None]
+    canvas.upload(small, [done[i].shrunk for i in small])
+    kept = [i for i, one in enumerate(done) if one.outcome.status is Status.OK]
+    return canvas.batch([one.outcome for one in done], kept)
+
+
+def _decode_on_device(
+    done: list[Ready], waiting: list[int], decoder: Decoder, canvas: _Canvas
+) -> list[int]:
+    """Decode what waits, a few pictures at a time; returns what this decoder could not do."""
+    failed: list[int] = []
+    for part in _groups(done, waiting):
+        try:
+            pictures = decoder.decode([done[i].data for i in part])
+            good = [(i, p) for i, p in zip(part, pictures, strict=True) if p is not None]
+            canvas.draw([i for i, _ in good], [p for _, p in good])
+        except Exception as error:  # each library has errors of its own for this
+            if not memory.is_out_of_memory(error):
+                raise
+            _LOG.info("GPU memory ran out: %d pictures are decoded by the CPU", len(part))
+            failed += part
+            continue
+        for i, picture in good:
+            height, width = picture.shape[:2]
+            done[i] = Ready(replace(done[i].outcome, width=width, height=height))
+        failed += sorted(set(part) - {i for i, _ in good})
+    return failed
+
+
+def _groups(done: Sequence[Ready], waiting: Sequence[int]) -> Iterator[list[int]]:
+    """Runs of pictures that fit into this lane's share of memory together, or one that does not."""
+    room = memory.free_bytes() * _SHARE / _BYTES_A_PIXEL
+    group: list[int] = []
+    taken = 0
+    for i in waiting:
+        if group and taken + done[i].pixels > room:
+            yield group
+            group, taken = [], 0
+        group.append(i)
+        taken += done[i].pixels
+    if group:
+        yield group
+
+
+class _Canvas:
+    """The output arrays of a batch of n, written in any order."""
+
+    def __init__(self, n: int, plan: PixelPlan) -> None:
+        import cupy
+
+        self._shape = plan.model_height, plan.model_width
+        self._model = cupy.empty((n, *self._shape, 3), np.uint8)
+        self._stats = cupy.zeros((n, STATS_SIDE, STATS_SIDE, 3), np.uint8)
+        self._sizes = cupy.zeros((2, n), np.int64)
+
+    def draw(self, rows: list[int], pictures: list[Any]) -> None:
+        """Resize device pictures into their rows; lent pictures are done with on return."""
+        import cupy
+
+        from fastdup_gpu.kernels.area_resize import area_resize
+        from fastdup_gpu.kernels.nearest_exact import nearest_exact
+        from fastdup_gpu.kernels.ragged import ragged
+
+        if not rows:
+            return
+        batch = ragged(pictures)
+        places = cupy.asarray(rows)
+        self._model[places] = area_resize(batch, *self._shape)
+        self._stats[places], self._sizes[0, places], self._sizes[1, places] = nearest_exact(
+            batch, STATS_SIDE
+        )
+        cupy.cuda.get_current_stream().synchronize()
+
+    def upload(self, rows: list[int], shrunk: list[Any]) -> None:
+        """Put pictures that the host has shrunk into their rows."""
+        import cupy
+
+        if not rows:
+            return
+        places = cupy.asarray(rows)
+        stats = np.zeros((len(rows), STATS_SIDE, STATS_SIDE, 3), np.uint8)
+        for square, small in zip(stats, shrunk, strict=True):
+            height, width = small.stats.shape[:2]
+            square[:height, :width] = small.stats[:, :, ::-1]
+        self._model[places] = cupy.asarray(np.stack([small.model for small in shrunk]))
+        self._stats[places] = cupy.asarray(stats)
+        sizes = np.array([small.stats.shape[:2] for small in shrunk], np.int64)
+        self._sizes[:, places] = cupy.asarray(np.ascontiguousarray(sizes.T))
+
+    def batch(self, outcomes: list[Outcome], kept: list[int]) -> GpuBatch:
+        """The rows of the pictures that are OK."""
+        import cupy
+
+        model, stats, sizes = self._model, self._stats, self._sizes
+        if len(kept) < len(outcomes):
+            places = cupy.asarray(np.array(kept, np.int64))
+            model, stats, sizes = model[places], stats[places], sizes[:, places]
+        heights, widths = (cupy.ascontiguousarray(side) for side in sizes)
+        return GpuBatch(outcomes, model, stats, heights, widths)

@@ -1,0 +1,61 @@
+"""Opened models: pictures on the device -> features."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu.gpu import memory
+from fastdup_gpu.gpu.engines import Engine, Lane, fill, open_engine
+from fastdup_gpu.gpu.forms import check_dim
+from fastdup_gpu.protocol import F32, ModelSpec
+
+# Bytes that a picture in flight needs at most in the engine, for each of its input pixels.
+_BYTES_A_PIXEL = 400
+_SHARE = 0.2  # of the free memory, for the activations of one lane
+
+
+class GpuModel:
+    """An engine, and a lane of its own for `embed`. See fastdup_gpu.protocol.Embedder."""
+
+    def __init__(self, spec: ModelSpec, device: int, batch: int) -> None:
+        self.spec = spec
+        side = (spec.height or 224) * (spec.width or 224)
+        batch = memory.rows_that_fit(side * _BYTES_A_PIXEL, _SHARE, batch)
+        self.engine: Engine = open_engine(spec, device, batch)
+        self.runs_on = self.engine.name
+        self.dim = check_dim(spec, self.engine.dim)
+        self.height, self.width = self.engine.form.height, self.engine.form.width
+        self._own = threading.local()
+
+    def embed(self, pixels: Any) -> F32:
+        """Features f32[n, dim] in host memory of u8[n, H, W, 3] RGB pixels on the device.
+
+        Every thread has a lane of its own, on the stream that is current at its first call;
+        later calls of that thread have to be on the same stream.
+        """
+        import cupy
+
+        if not hasattr(self._own, "lane"):
+            self._own.lane = self.engine.lane()
+        features: F32 = cupy.asnumpy(self._features(self._own.lane, pixels))
+        return features
+
+    def _features(self, lane: Lane, pixels: Any) -> Any:
+        import cupy
+
+        out = cupy.empty((len(pixels), self.dim), np.float32)
+        for start in range(0, len(pixels), lane.batch):
+            part = pixels[start : start + lane.batch]
+            fill(lane, self.engine.form, part)
+            out[start : start + len(part)] = lane.run()[: len(part)]
+        return _unit(out) if self.spec.normalize else out
+
+
+def _unit(features: Any) -> Any:
+    import cupy
+
+    length = cupy.linalg.norm(features, axis=1, keepdims=True)
+    return features / cupy.maximum(length, np.float32(1e-12))

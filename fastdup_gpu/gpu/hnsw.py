@@ -1,0 +1,110 @@
+"""HNSW on the host by cuVS: what CAGRA exports and what hnswlib wrote, in hnswlib's format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu._errors import FormatError
+from fastdup_gpu.gpu.approximate import Approximate, Table, cuvs_metric, points
+from fastdup_gpu.gpu.coarse import resources
+from fastdup_gpu.gpu.files import saved, stored
+from fastdup_gpu.protocol import F32, I64, SearchPlan
+
+SUFFIX = ".hnsw"
+_LEAST_EF, _MOST_EF = 32, 512
+_BLOCK = 16_384
+
+
+class HnswIndex(Approximate):
+    """`graph`: a cuVS HNSW index over `approximate.points` of the features, in host memory."""
+
+    kind = "hnsw"
+
+    def __init__(
+        self, features: F32, plan: SearchPlan, graph: Any, table: Table | None = None
+    ) -> None:
+        super().__init__(features, plan, table)
+        self._graph = graph
+
+    def ladder(self) -> Iterator[int]:
+        """Values of ef."""
+        ef = _LEAST_EF
+        while ef <= _MOST_EF:
+            yield ef
+            ef *= 2
+
+    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
+        """What the graph finds on the host's cores."""
+        out = np.empty((len(queries), keep), np.int64)
+        for start in range(0, len(queries), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            rows = points(queries[part], self.plan)
+            out[part] = host_search(self._graph, rows, keep, effort, self.plan.threads)
+        return out
+
+    def write(self, path: Path) -> dict[str, Any]:
+        """The graph in hnswlib's format."""
+        _write(self._graph, path)
+        return {}
+
+
+def host_search(graph: Any, rows: F32, keep: int, ef: int, threads: int = 0) -> I64:
+    """ids i64[m, keep] of rows in host memory; needs no GPU."""
+    from cuvs.neighbors import hnsw
+
+    handle = resources()
+    wanted = hnsw.SearchParams(ef=max(ef, keep), num_threads=threads)
+    _, ids = hnsw.search(wanted, graph, rows, keep, resources=handle)
+    return np.asarray(ids).astype(np.int64)
+
+
+def export(graph: Any, features: F32, plan: SearchPlan, path: Path) -> HnswIndex:
+    """A CAGRA graph written for hnswlib, and read back."""
+    from cuvs.neighbors import hnsw
+
+    handle = resources()
+    params = hnsw.IndexParams(hierarchy="cpu", metric=cuvs_metric(plan))
+    exported = hnsw.from_cagra(params, graph, resources=handle)
+    handle.sync()
+    _write(exported, path)
+    return load(path, features, plan)
+
+
+def load(path: Path, features: F32, plan: SearchPlan, table: Table | None = None) -> HnswIndex:
+    """The index that `write` or hnswlib wrote; raises FormatError where it does not fit."""
+    from cuvs.neighbors import hnsw
+
+    file = path.with_name(path.name + SUFFIX)
+    params = hnsw.IndexParams(hierarchy="cpu", metric=cuvs_metric(plan))
+    try:
+        _check_rows(file, len(features))
+        handle = resources()
+        d, metric = features.shape[1], cuvs_metric(plan)
+        with stored(file) as name:
+            graph = hnsw.load(params, name, d, np.float32, metric, resources=handle)
+    except Exception as error:  # cuVS raises errors of many kinds
+        raise FormatError(
+            f"{file} is no stored hnsw index ({error}); run again to make it."
+        ) from error
+    return HnswIndex(features, plan, graph, table)
+
+
+def _check_rows(file: Path, n: int) -> None:
+    """hnswlib's header: offset, capacity and number of rows, 8 bytes each."""
+    with file.open("rb") as stream:
+        head = np.frombuffer(stream.read(24), np.uint64)
+    if len(head) < 3 or int(head[2]) != n:
+        raise ValueError(f"it does not hold {n} rows")
+
+
+def _write(graph: Any, path: Path) -> None:
+    from cuvs.neighbors import hnsw
+
+    handle = resources()
+    with saved(path.with_name(path.name + SUFFIX)) as name:
+        hnsw.save(name, graph, resources=handle)
+        handle.sync()

@@ -1,0 +1,163 @@
+"""IVF-Flat and IVF-PQ by cuVS; IVF-Flat is written so that the CPU backend reads it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu._errors import FormatError
+from fastdup_gpu.gpu import memory
+from fastdup_gpu.gpu.approximate import Approximate, Table, points, read_table
+from fastdup_gpu.gpu.cagra import cuvs_version, on_device
+from fastdup_gpu.gpu.coarse import resources
+from fastdup_gpu.gpu.files import replaced, saved, stored
+from fastdup_gpu.protocol import F32, I64, SearchPlan
+
+SUFFIX, LISTS_SUFFIX = ".ivf", ".npz"
+_LISTS = 2  # times sqrt(n) lists
+_FEWEST_VISITS, _MOST_VISITS = 4, 256
+_PQ_MORE = 8  # candidates for each one wanted, as the codes are coarse
+_BLOCK = 16_384
+
+
+class IvfIndex(Approximate):
+    """`lists`: a cuVS index over `approximate.points` of the features, by euclidean distance."""
+
+    def __init__(
+        self,
+        features: F32,
+        plan: SearchPlan,
+        kind: str,
+        lists: Any,
+        table: Table | None = None,
+    ) -> None:
+        super().__init__(features, plan, table)
+        self.kind = kind
+        self._lists = lists
+        self._number = list_count(plan, len(features))
+
+    def ladder(self) -> Iterator[int]:
+        """Numbers of lists to visit."""
+        most = min(_MOST_VISITS, self._number)
+        visits = _FEWEST_VISITS
+        while visits < most:
+            yield visits
+            visits *= 2
+        yield most
+
+    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
+        """The best of the `effort` lists nearest to each query."""
+        more = _PQ_MORE if self.kind == "ivfpq" else 1
+        keep = min(keep * more, len(self.features))
+        out = np.empty((len(queries), keep), np.int64)
+
+        def work(part: slice) -> None:
+            out[part] = self._query(points(queries[part], self.plan), keep, effort)
+
+        for _ in memory.halving(len(queries), _BLOCK, work):
+            pass
+        return out
+
+    def _query(self, rows: F32, keep: int, effort: int) -> I64:
+        import cupy
+
+        module = cuvs_module(self.kind)
+        handle = resources()
+        wanted = module.SearchParams(n_probes=effort)
+        _, ids = module.search(wanted, self._lists, cupy.asarray(rows), keep, resources=handle)
+        handle.sync()
+        found: I64 = cupy.asnumpy(cupy.asarray(ids)).astype(np.int64)
+        return found
+
+    def write(self, path: Path) -> dict[str, Any]:
+        """cuVS's own file; for IVF-Flat also what the CPU backend reads."""
+        handle = resources()
+        with saved(path.with_name(path.name + SUFFIX)) as name:
+            cuvs_module(self.kind).save(name, self._lists, resources=handle)
+            handle.sync()
+        if self.kind == "ivf":
+            centres = self._centres()
+            labels = nearest_centres(self.features, self.plan, centres)
+            with replaced(path.with_name(path.name + LISTS_SUFFIX)) as file, file.open("wb") as out:
+                np.savez(out, centroids=centres, labels=labels.astype(np.int32))
+        return {"cuvs": cuvs_version(), "rows_indexed": len(self.features)}
+
+    def _centres(self) -> F32:
+        import cupy
+
+        centres: F32 = cupy.asnumpy(cupy.asarray(self._lists.centers))
+        return centres
+
+
+def build(features: F32, plan: SearchPlan, kind: str) -> IvfIndex:
+    """`kind` 'ivf' (IVF-Flat) or 'ivfpq'."""
+    module = cuvs_module(kind)
+    params = module.IndexParams(
+        n_lists=list_count(plan, len(features)),
+        metric="sqeuclidean",
+        kmeans_n_iters=plan.iterations,
+    )
+    handle = resources()
+    lists = module.build(params, on_device(features, plan), resources=handle)
+    handle.sync()
+    return IvfIndex(features, plan, kind, lists)
+
+
+def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> IvfIndex:
+    """The index that `IvfIndex.write` wrote, or a new one where the CPU backend or another cuVS
+    wrote it; raises FormatError where it does not fit."""
+    kind = str(header["kind"])
+    table = read_table(path, header)
+    if "cuvs" not in header:
+        return build(features, plan, kind)
+    if header.get("rows_indexed") != len(features):
+        raise FormatError(
+            f"{path} was built over {header.get('rows_indexed')} rows, the features hold "
+            f"{len(features)}; run again to make it."
+        )
+    if header["cuvs"] != cuvs_version():
+        return build(features, plan, kind)
+    file = path.with_name(path.name + SUFFIX)
+    try:
+        handle = resources()
+        with stored(file) as name:
+            lists = cuvs_module(kind).load(name, resources=handle)
+        handle.sync()
+    except Exception as error:  # cuVS raises errors of many kinds
+        raise FormatError(
+            f"{file} is no stored {kind} index ({error}); run again to make it."
+        ) from error
+    return IvfIndex(features, plan, kind, lists, table)
+
+
+def cuvs_module(kind: str) -> Any:
+    """cuVS's module for 'ivf' or 'ivfpq'."""
+    if kind == "ivfpq":
+        from cuvs.neighbors import ivf_pq
+
+        return ivf_pq
+    from cuvs.neighbors import ivf_flat
+
+    return ivf_flat
+
+
+def list_count(plan: SearchPlan, n: int) -> int:
+    """How many lists n rows are put into."""
+    return max(1, min(plan.clusters or round(_LISTS * n**0.5), n))
+
+
+def nearest_centres(features: F32, plan: SearchPlan, centres: F32) -> I64:
+    """The list of each row, i64[n]: the nearest centre, lowest number first."""
+    import cupy
+
+    there = cupy.asarray(centres)
+    half = (there * there).sum(axis=1) / 2
+    labels = np.empty(len(features), np.int64)
+    for start in range(0, len(features), _BLOCK):
+        rows = cupy.asarray(points(features[start : start + _BLOCK], plan))
+        closeness = cupy.matmul(rows, there.T) - half[None, :]
+        labels[start : start + _BLOCK] = cupy.asnumpy(closeness.argmax(axis=1))
+    return labels

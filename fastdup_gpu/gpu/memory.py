@@ -1,0 +1,96 @@
+"""Device choice, one memory pool for all libraries, and work that shrinks where memory runs out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from fastdup_gpu._errors import InvalidArgument
+
+_LOG = logging.getLogger("fastdup_gpu")
+_NO_MEMORY = re.compile(
+    r"out.of.memory|bad_?alloc|cudaErrorMemoryAllocation|failed to allocate", re.IGNORECASE
+)
+# The pool of each device: it has to outlive everything that was allocated from it.
+_POOLS: dict[int, Any] = {}
+T = TypeVar("T")
+
+
+def open_device(device: int) -> int:
+    """Make GPU `device` (counted as CUDA_VISIBLE_DEVICES shows them) the current one.
+
+    CuPy, cuVS and cuGraph then take their memory from one RMM pool on it. Several visible GPUs
+    are named in one INFO line. Raises InvalidArgument for a number that no GPU has.
+    """
+    import cupy
+
+    count = int(cupy.cuda.runtime.getDeviceCount())
+    if not 0 <= device < count:
+        raise InvalidArgument(
+            f"device={device} was given; {count} GPUs are visible "
+            f"(CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}), so it "
+            f"has to lie in 0 .. {count - 1}."
+        )
+    cupy.cuda.Device(device).use()
+    if device not in _POOLS:
+        _POOLS[device] = _open_pool(device)
+        if count > 1:
+            _LOG.info("%d GPUs are visible; number %d is used", count, device)
+    return device
+
+
+def _open_pool(device: int) -> Any:
+    import cupy
+    import rmm
+    from rmm.allocators.cupy import rmm_cupy_allocator
+
+    pool = rmm.mr.StatisticsResourceAdaptor(rmm.mr.CudaAsyncMemoryResource())
+    rmm.mr.set_per_device_resource(device, pool)
+    cupy.cuda.set_allocator(rmm_cupy_allocator)
+    return pool
+
+
+def free_bytes() -> int:
+    """Bytes of the current device that can still be had, what the pool keeps unused included."""
+    import cupy
+
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    pool = _POOLS.get(cupy.cuda.runtime.getDevice())
+    if pool is None:
+        return int(free)
+    counts = pool.allocation_counts
+    return int(free) + max(0, int(counts.peak_bytes) - int(counts.current_bytes))
+
+
+def rows_that_fit(row_bytes: int, share: float, most: int) -> int:
+    """How many rows of `row_bytes` take `share` of the free memory, from 1 to `most`."""
+    return max(1, min(most, int(free_bytes() * share) // max(1, row_bytes)))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of CuPy, RMM, cuVS, cuGraph or onnxruntime means too little memory."""
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
+
+
+def halving(n: int, size: int, work: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
+    """`work` on slices of `size` out of n rows, in order, with what each returned.
+
+    Where memory runs out, the slice is tried again at half its size, and so are those behind
+    it; a slice of one row that fails raises.
+    """
+    start, size = 0, max(1, min(size, n))
+    while start < n:
+        part = slice(start, min(start + size, n))
+        try:
+            done = work(part)
+        except Exception as error:  # each library has errors of its own for this
+            if part.stop - part.start == 1 or not is_out_of_memory(error):
+                raise
+            size = (part.stop - part.start + 1) // 2
+            _LOG.info("GPU memory ran out: %d rows at a time from here on", size)
+            continue
+        yield part, done
+        start = part.stop

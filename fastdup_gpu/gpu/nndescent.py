@@ -1,0 +1,95 @@
+"""NN-descent by cuVS: the whole neighbour graph of the base at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from fastdup_gpu._errors import FormatError
+from fastdup_gpu.gpu.approximate import Approximate, Table, points, read_table
+from fastdup_gpu.gpu.coarse import resources
+from fastdup_gpu.gpu.files import replaced
+from fastdup_gpu.protocol import F32, I64, SearchPlan
+
+SUFFIX = ".npy"
+_DEGREE = 64
+_ROUNDS = 20
+
+
+class NnDescentIndex(Approximate):
+    """`graph` i64[n, c]: near rows of every base row. Other queries walk that graph (CAGRA)."""
+
+    kind = "nndescent"
+
+    def __init__(
+        self, features: F32, plan: SearchPlan, graph: I64, table: Table | None = None
+    ) -> None:
+        super().__init__(features, plan, table)
+        self._near = graph
+        self._walk: Any = None
+
+    def ladder(self) -> Iterator[int]:
+        """The graph is what it is."""
+        yield self._near.shape[1]
+
+    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
+        """The graph's rows, or a walk through it for queries that are not in the base."""
+        if own is not None and keep <= effort:
+            return self._near[own]
+        if self._walk is None:
+            from fastdup_gpu.gpu import cagra
+
+            self._walk = cagra.from_graph(self.features, self.plan, self._near)
+        ids: I64 = self._walk.candidates(queries, keep, own, 8 * effort)
+        return ids
+
+    def write(self, path: Path) -> dict[str, Any]:
+        """The graph as .npy."""
+        file = path.with_name(path.name + SUFFIX)
+        with replaced(file) as temporary, temporary.open("wb") as out:
+            np.save(out, self._near.astype(np.uint32))
+        return {}
+
+
+def build(features: F32, plan: SearchPlan) -> NnDescentIndex:
+    """64 near rows for each, fewer where there are not that many."""
+    from cuvs.neighbors import nn_descent
+
+    degree = max(1, min(_DEGREE, len(features) - 1))
+    params = nn_descent.IndexParams(
+        metric="sqeuclidean",
+        graph_degree=degree,
+        intermediate_graph_degree=min(2 * degree, max(1, len(features) - 1)),
+        max_iterations=_ROUNDS,
+        return_distances=False,
+    )
+    handle = resources()
+    made = nn_descent.build(params, points(features, plan), resources=handle)
+    handle.sync()
+    return NnDescentIndex(features, plan, _on_host(made.graph).astype(np.int64))
+
+
+def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> NnDescentIndex:
+    """The graph that `NnDescentIndex.write` wrote; raises FormatError where it does not fit."""
+    file = path.with_name(path.name + SUFFIX)
+    try:
+        graph = np.load(file, allow_pickle=False).astype(np.int64)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise FormatError(
+            f"{file} is no stored neighbour graph ({error}); run again to make it."
+        ) from error
+    if graph.ndim != 2 or len(graph) != len(features):
+        raise FormatError(
+            f"{file} holds a graph of shape {graph.shape}, the features {len(features)} rows; "
+            "run again to make it."
+        )
+    return NnDescentIndex(features, plan, graph, read_table(path, header))
+
+
+def _on_host(array: Any) -> np.ndarray[Any, Any]:
+    """cuVS gives device arrays or numpy's, by version."""
+    return np.asarray(array.copy_to_host() if hasattr(array, "copy_to_host") else array)

@@ -1,0 +1,114 @@
+"""ONNX models on onnxruntime's CUDA provider, with inputs and outputs bound to device memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from fastdup_gpu._errors import BackendUnavailable, ModelError
+from fastdup_gpu.gpu.forms import read_form
+from fastdup_gpu.protocol import ModelSpec
+
+PROVIDER = "CUDAExecutionProvider"
+DEVICE = "cuda"
+_KINDS = {"float": "float32", "float16": "float16", "uint8": "uint8"}
+
+
+class OrtCudaEngine:
+    """A model for onnxruntime. See engines.Engine."""
+
+    name = "onnxruntime"
+
+    def __init__(self, spec: ModelSpec, model: bytes, device: int, batch: int) -> None:
+        if PROVIDER not in ort.get_available_providers():
+            raise BackendUnavailable(
+                f"engine='onnxruntime' needs onnxruntime with the {PROVIDER}; this one has "
+                f"{', '.join(ort.get_available_providers())}: pip uninstall onnxruntime, then "
+                "pip install onnxruntime-gpu"
+            )
+        self._spec, self._model, self._device = spec, model, device
+        session = self.open_session(0)
+        inputs = [(i.name, _kind(i.type), tuple(i.shape)) for i in session.get_inputs()]
+        self.form = read_form(spec, inputs)
+        self.batch = self.form.batch or batch
+        output = session.get_outputs()[0]
+        self.output, self.output_kind = output.name, _kind(output.type)
+        self.dim = self._measured_dim(session)
+
+    def lane(self) -> OrtCudaLane:
+        """A session of its own on CuPy's current stream."""
+        import cupy
+
+        stream = cupy.cuda.get_current_stream().ptr
+        return OrtCudaLane(self, self.open_session(stream), self._device)
+
+    def open_session(self, stream: int) -> Any:
+        """A session whose work goes to the CUDA stream at that address, 0 = its own."""
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            provider = (PROVIDER, provider_settings(self._device, stream))
+            session = ort.InferenceSession(self._model, options, providers=[provider])
+        except Exception as error:  # onnxruntime raises errors of many kinds
+            raise ModelError(
+                f"{self._spec.path} cannot be opened as an ONNX model: {error}"
+            ) from error
+        if session.get_providers()[0] != PROVIDER:
+            raise BackendUnavailable(
+                f"engine='onnxruntime' could not load its {PROVIDER}; CUDA and cuDNN have to be "
+                "of the version it was built for"
+            )
+        return session
+
+    def _measured_dim(self, session: Any) -> int:
+        zeros = np.zeros(self.form.shape(self.form.batch or 1), self.form.dtype)
+        (first, *_) = session.run(None, {self.form.name: zeros})
+        return int(np.asarray(first).reshape(len(zeros), -1).shape[1])
+
+
+class OrtCudaLane:
+    """One batch in flight: `input` on the device, and `run`; nothing passes through the host."""
+
+    def __init__(self, engine: OrtCudaEngine, session: Any, device: int) -> None:
+        import cupy
+
+        self.batch = engine.batch
+        self.input = cupy.zeros(engine.form.shape(self.batch), engine.form.dtype)
+        self._output = cupy.zeros((self.batch, engine.dim), engine.output_kind)
+        self._session = session
+        self._binding = session.io_binding()
+        self._binding.bind_input(
+            name=engine.form.name,
+            device_type=DEVICE,
+            device_id=device,
+            element_type=engine.form.dtype,
+            shape=self.input.shape,
+            buffer_ptr=self.input.data.ptr,
+        )
+        self._binding.bind_output(
+            name=engine.output,
+            device_type=DEVICE,
+            device_id=device,
+            element_type=self._output.dtype.type,
+            shape=self._output.shape,
+            buffer_ptr=self._output.data.ptr,
+        )
+
+    def run(self) -> Any:
+        """`input` -> [batch, dim] on the device, overwritten by the next run."""
+        self._session.run_with_iobinding(self._binding)
+        return self._output
+
+
+def provider_settings(device: int, stream: int) -> dict[str, str]:
+    """Options of the CUDA provider; work goes to the CUDA stream at `stream`, 0 = its own."""
+    settings = {"device_id": str(device), "cudnn_conv_algo_search": "HEURISTIC"}
+    return {**settings, "user_compute_stream": str(stream)} if stream else settings
+
+
+def _kind(name: str) -> str:
+    """numpy's name of 'tensor(float)' and the like."""
+    inner = name.removeprefix("tensor(").removesuffix(")")
+    return _KINDS.get(inner, inner)

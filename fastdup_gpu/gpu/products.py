@@ -1,0 +1,179 @@
+"""Cosine and euclidean: candidates by fp16 tensor-core products, scores in float64.
+
+A product of fp16 rows is off by at most |q - q16| |b16| + |q| |b - b16|, which is computed, not
+guessed: a row whose answer this could change is searched again (see exact.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastdup_gpu.gpu.coarse import Coarse, brute_force
+from fastdup_gpu.gpu.rows import SHORTEST, squared
+
+# Affinities closer than this are equal: some hundred times the rounding error of float64
+# products of unit rows. A power of two, so that rounding to it is exact.
+_GRID = 2.0**-44
+# Tensor cores add in float32; this, times the length, bounds what they lose.
+_SUM = 2.0**-22
+_EIGHT = 8  # columns: tensor cores want rows of a multiple of 16 bytes
+_TAIL = 3  # fp16 numbers that together hold half a squared length
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`index` over fp16 rows; `scale` that they were multiplied by; the longest fp16 row and
+    the largest rounding error of a row."""
+
+    index: Any
+    scale: float
+    longest: float
+    error: float
+
+
+class Cosine:
+    """Cosine similarity in [-1, 1]; a row of zeros has 0 to everything. See spaces.Space."""
+
+    sign, neutral, most = 1, 0.0, 1024
+
+    def check(self, rows: Any) -> None:
+        """Every row has a direction, or counts as zeros."""
+
+    def prepare(self, base: Any) -> Prepared:
+        """Unit rows in fp16."""
+        return _prepared(_unit(base), 1.0, tail=None)
+
+    def candidates(self, prepared: Prepared, queries: Any, keep: int) -> Coarse:
+        """By their cosine in fp16."""
+        return _search(prepared, _unit(queries), None, keep)
+
+    def coarse_of(self, prepared: Prepared, queries: Any, scores: Any) -> Any:
+        """The cosine itself."""
+        return scores
+
+    def affinity(self, queries: Any, base: Any) -> Any:
+        """The cosine less 1, on a grid, so that rounding does not order equal rows."""
+        import cupy
+
+        left, right = (_unit(rows.astype(np.float64)) for rows in (queries, base))
+        near = cupy.rint((cupy.matmul(left, right.T) - 1) / _GRID) * _GRID
+        return near.astype(np.float32)
+
+    def scores(self, queries: Any, candidates: Any) -> Any:
+        """The cosine in float64."""
+        import cupy
+
+        here, there = queries.astype(np.float64), candidates.astype(np.float64)
+        lengths, others = squared(here)[:, None], squared(there)
+        both = (lengths >= SHORTEST) & (others >= SHORTEST)
+        dots = cupy.matmul(there, here[:, :, None])[:, :, 0]
+        cosine = dots / cupy.sqrt(cupy.where(both, lengths * others, 1.0))
+        return cupy.where(both, cupy.clip(cosine, -1, 1), 0.0)
+
+
+class Euclidean:
+    """Euclidean distance. See spaces.Space."""
+
+    sign, neutral, most = -1, float("inf"), 1024
+
+    def check(self, rows: Any) -> None:
+        """Every row will do."""
+
+    def prepare(self, base: Any) -> Prepared:
+        """Rows scaled to at most unit length, and minus half their squared length."""
+        import cupy
+
+        scale = _power_below(float(cupy.sqrt(squared(base).max())))
+        scaled = base * np.float32(scale)
+        return _prepared(scaled, scale, tail=squared(scaled) / np.float32(-2))
+
+    def candidates(self, prepared: Prepared, queries: Any, keep: int) -> Coarse:
+        """By q b - |b|^2 / 2; longer queries are shrunk, which changes no order."""
+        shrink = self._shrink(prepared, queries)
+        scaled = queries * (np.float32(prepared.scale) * shrink)[:, None]
+        return _search(prepared, scaled, shrink, keep)
+
+    def coarse_of(self, prepared: Prepared, queries: Any, scores: Any) -> Any:
+        """(|q|^2 - distance^2) / 2, scaled as the queries are."""
+        wide = queries.astype(np.float64) * prepared.scale
+        halves = (squared(wide)[:, None] - (scores * prepared.scale) ** 2) / 2
+        return halves * self._shrink(prepared, queries)[:, None]
+
+    def affinity(self, queries: Any, base: Any) -> Any:
+        """Minus the squared distance, on a grid in proportion to |q|^2, as rounding errors are."""
+        import cupy
+
+        left, right = queries.astype(np.float64), base.astype(np.float64)
+        length = squared(left)
+        grid = cupy.ldexp(cupy.full_like(length, _GRID), cupy.frexp(length)[1])
+        grid = cupy.where(length >= SHORTEST, grid, SHORTEST)[:, None]
+        far = length[:, None] + squared(right)[None, :] - 2 * cupy.matmul(left, right.T)
+        return (cupy.rint(far / grid) * -grid).astype(np.float32)
+
+    def scores(self, queries: Any, candidates: Any) -> Any:
+        """The distance in float64."""
+        import cupy
+
+        return cupy.sqrt(squared(candidates.astype(np.float64) - queries[:, None, :]))
+
+    def _shrink(self, prepared: Prepared, queries: Any) -> Any:
+        """Powers of two f32[m], at most 1, that bring the scaled queries to unit length."""
+        import cupy
+
+        length = cupy.sqrt(squared(queries)) * np.float32(prepared.scale)
+        exponent = cupy.clip(cupy.frexp(length)[1], 0, 14)
+        return cupy.ldexp(cupy.ones_like(length), -exponent)
+
+
+def _prepared(rows: Any, scale: float, tail: Any) -> Prepared:
+    import cupy
+
+    half = _padded(rows, tail)
+    back = half[:, : rows.shape[1]].astype(np.float32)
+    longest, error = (float(cupy.sqrt(squared(part).max())) for part in (back, rows - back))
+    return Prepared(brute_force(half, "inner_product"), scale, longest, error)
+
+
+def _search(prepared: Prepared, rows: Any, ones: Any, keep: int) -> Coarse:
+    import cupy
+
+    half = _padded(rows, None, ones)
+    values, places = prepared.index.search(half, keep)
+    lost = cupy.sqrt(squared(rows - half[:, : rows.shape[1]].astype(np.float32)))
+    length = cupy.sqrt(squared(rows))
+    most = length * prepared.longest + prepared.longest**2
+    slack = lost * prepared.longest + length * prepared.error + most * half.shape[1] * _SUM
+    return Coarse(values, places, slack)
+
+
+def _padded(rows: Any, tail: Any, ones: Any = None) -> Any:
+    """fp16 rows with room for a tail: `tail` f32[n] in three parts, or three times `ones`."""
+    import cupy
+
+    n, d = rows.shape
+    extra = 0 if tail is None and ones is None else _TAIL
+    out = cupy.zeros((n, -(-(d + extra) // _EIGHT) * _EIGHT), np.float16)
+    out[:, :d] = rows
+    for column in range(d, d + extra):
+        if tail is None:
+            out[:, column] = ones
+        else:
+            out[:, column] = tail
+            tail = tail - out[:, column].astype(np.float32)
+    return out
+
+
+def _unit(rows: Any) -> Any:
+    import cupy
+
+    length = squared(rows)
+    factor = 1 / cupy.sqrt(cupy.where(length >= SHORTEST, length, np.float32(1)))
+    return rows * cupy.where(length >= SHORTEST, factor, np.float32(0))[:, None]
+
+
+def _power_below(length: float) -> float:
+    """The power of two that brings `length` to at most 1."""
+    return 2.0 ** -int(np.frexp(length)[1]) if length > 0 else 1.0

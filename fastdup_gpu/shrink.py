@@ -1,0 +1,90 @@
+"""Encoded bytes -> the two small pictures that are made of each, by the CPU's libraries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from fastdup_gpu.pictures import Refused, read_picture
+from fastdup_gpu.protocol import STATS_SIDE, U8, PixelPlan
+
+# Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
+_LARGE = 16_000_000
+
+
+class _Room:
+    """How many pixels of large pictures all threads together may hold unpacked."""
+
+    def __init__(self, pixels: int) -> None:
+        self._all = self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, pixels: int) -> Iterator[None]:
+        """Wait for room; a picture that is larger than all of it has it alone."""
+        pixels = min(pixels, self._all)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_room = _Room(180_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """`model` u8[H, W, 3] RGB; `stats` u8[h, w, 3] BGR, at most 224 x 224; the whole picture's
+    `width` and `height` in pixels after EXIF orientation."""
+
+    model: U8
+    stats: U8
+    width: int
+    height: int
+
+
+def shrink(data: bytes, plan: PixelPlan) -> Shrunk:
+    """Decode and make both sizes on the calling thread; raises Refused."""
+    try:
+        pixels = read_picture(data, replace(plan, max_pixels=min(plan.max_pixels, _LARGE)))
+    except Refused as refused:
+        if not _LARGE < refused.pixels <= plan.max_pixels:
+            raise
+        with _room.take(refused.pixels):
+            return _both(read_picture(data, plan), plan)
+    return _both(pixels, plan)
+
+
+def _both(pixels: U8, plan: PixelPlan) -> Shrunk:
+    height, width = pixels.shape[:2]
+    shape = (plan.model_width, plan.model_height)
+    area = cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA)
+    model = cv2.cvtColor(area, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return Shrunk(model, nearest_224(pixels), width, height)
+
+
+_CENTRES = 2 * np.arange(STATS_SIDE) + 1
+
+
+def nearest_224(pixels: U8) -> U8:
+    """u8[224, 224, 3] by exact nearest neighbour: source x = floor((2i+1) * w / 448).
+
+    A picture under 224 on both sides stays as it is. Indexing, not cv2.INTER_NEAREST_EXACT:
+    where a centre falls between two pixels, releases of OpenCV differ.
+    """
+    height, width = pixels.shape[:2]
+    if height < STATS_SIDE and width < STATS_SIDE:
+        return pixels
+    rows, columns = (_CENTRES * side // (2 * STATS_SIDE) for side in (height, width))
+    small: U8 = pixels.reshape(-1, 3).take(rows[:, None] * width + columns, axis=0)
+    return small

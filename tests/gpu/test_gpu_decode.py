@@ -1,0 +1,170 @@
+"""Vetting and batching, with a decoder of the host in the place of the GPU's."""
+
+from __future__ import annotations
+
+import struct
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from making import photo
+from mixed_pictures import JPEG, encoded, mixed, with_orientation
+
+from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
+from fastdup_gpu.gpu import decode, vet
+from fastdup_gpu.gpu.nvimg import NvImageDecoder
+from fastdup_gpu.pictures import Refused
+from fastdup_gpu.protocol import Encoded, PixelPlan, Status
+
+PLAN = PixelPlan(32, 32, max_pixels=200_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (JPEG, (120, 90, 3)),
+        (encoded(photo(2).convert("L")), (120, 90, 1)),
+        (encoded(photo(3), progressive=True), (120, 90, 3)),
+        (with_orientation(photo(4), 6), (120, 90, 3)),
+        (JPEG + b"\0" * 9, (120, 90, 3)),
+    ],
+)
+def test_whole_jpegs_go_to_the_gpu(data, size):
+    header = vet.vet(data, PLAN)
+    assert (header.width, header.height, header.components) == size
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded(photo(1), "PNG"),
+        encoded(photo(1), "WEBP"),
+        encoded(photo(1).convert("CMYK")),
+        JPEG[:-200],
+        JPEG[: len(JPEG) // 2] + b"\xff\xd9",  # cut, but with an end marker: the scan is there
+        b"\xff\xd8\xff\xd9",
+        b"\xff\xd8" + b"\xff\xff" * 50,
+        b"\xff\xd8\xff\xe0\xff\xff" + b"x" * 40 + b"\xff\xd9",
+        JPEG.replace(b"\xff\xc0", b"\xff\xc9", 1),
+        b"junk" * 30,
+    ],
+    ids="png webp cmyk no-end cut bare fill too-long arithmetic junk".split(),
+)
+def test_everything_else_goes_to_the_cpu(data, request):
+    if "cut" in request.node.callspec.id:
+        assert vet.vet(data, PLAN) is not None  # what only decoding can find out
+    else:
+        assert vet.vet(data, PLAN) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "plan", "status"),
+    [
+        (b"", PLAN, Status.ZERO_SIZE),
+        (JPEG, PixelPlan(32, 32, min_file_size=10**6), Status.FILE_TOO_SMALL),
+        (JPEG, PixelPlan(32, 32, max_pixels=120 * 90 - 1), Status.TOO_LARGE),
+        (encoded(photo(1, 9, 40)), PLAN, Status.TOO_SMALL),
+    ],
+)
+def test_what_no_decoder_is_to_see_is_refused(data, plan, status):
+    with pytest.raises(Refused) as refused:
+        vet.vet(data, plan)
+    assert refused.value.status is status
+
+
+def test_twelve_bits_go_to_the_cpu():
+    frame = JPEG.index(b"\xff\xc0")
+    assert vet.vet(JPEG[: frame + 4] + b"\x0c" + JPEG[frame + 5 :], PLAN) is None
+
+
+def test_sizes_are_read_from_the_frame():
+    frame = JPEG.index(b"\xff\xc0")
+    lied = JPEG[: frame + 5] + struct.pack(">HH", 333, 444) + JPEG[frame + 9 :]
+    header = vet.read_header(lied)
+    assert (header.height, header.width) == (333, 444)
+
+
+class Fussy:
+    """Gives up pictures of some widths, and counts what it is asked for."""
+
+    name = "fussy"
+
+    def __init__(self, *widths: int) -> None:
+        self._inner = NvImageDecoder(0)
+        self._widths = widths
+        self.calls: list[int] = []
+
+    def decode(self, data):
+        self.calls.append(len(data))
+        found = self._inner.decode(data)
+        return [None if p is None or p.shape[1] in self._widths else p for p in found]
+
+
+class Broken:
+    name = "broken"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def decode(self, data):
+        raise self._error
+
+
+def run(decoders, plan=PLAN, items=None):
+    with ThreadPoolExecutor(3) as pool:
+        return decode.decode(mixed() if items is None else items, plan, decoders, pool)
+
+
+def same_as_cpu(batch, plan=PLAN) -> None:
+    reference = cpu_decode(mixed(), plan)
+    fields = [(o.index, o.status, o.width, o.height, o.file_size) for o in batch.outcomes]
+    expected = [(o.index, o.status, o.width, o.height, o.file_size) for o in reference.outcomes]
+    assert fields == expected
+    assert len(batch.model_pixels) == len(reference.model_pixels)
+    difference = np.abs(batch.model_pixels.get().astype(int) - reference.model_pixels)
+    assert difference.mean() <= 1
+    for i, small in enumerate(reference.stats_pixels):
+        height, width = int(batch.heights[i]), int(batch.widths[i])
+        assert (height, width) == small.shape[:2]
+        drawn = batch.stats_pixels[i].get()[:height, :width, ::-1].astype(int)
+        assert np.abs(drawn - small).mean() <= 1
+
+
+def test_a_batch_is_in_order_and_as_the_cpu_makes_it(standins):
+    same_as_cpu(run([Fussy()]))
+
+
+def test_what_one_decoder_gives_up_goes_to_the_next_and_at_last_to_the_cpu(standins):
+    first, second = Fussy(120, 90), Fussy(90)
+    same_as_cpu(run([first, second]))
+    assert first.calls == [5] and second.calls == [3]
+
+
+def test_a_decoder_without_memory_costs_no_picture(standins):
+    same_as_cpu(run([Broken(MemoryError("out of memory"))]))
+
+
+def test_other_failures_of_a_decoder_are_not_hidden(standins):
+    with pytest.raises(RuntimeError, match="driver"):
+        run([Broken(RuntimeError("driver shut down"))])
+
+
+def test_pictures_are_decoded_as_many_at_a_time_as_memory_holds(standins):
+    standins.free = int(12 * 120 * 90 * 2.5 / 0.15)  # room for two of the JPEG and a half
+    decoder = Fussy()
+    run([decoder], items=[Encoded(i, lambda: JPEG) for i in range(7)])
+    assert decoder.calls == [2, 2, 2, 1]
+
+
+def test_a_picture_larger_than_the_share_is_decoded_by_itself(standins):
+    standins.free = 1000
+    decoder = Fussy()
+    batch = run([decoder], items=[Encoded(i, lambda: JPEG) for i in range(3)])
+    assert decoder.calls == [1, 1, 1]
+    assert len(batch.model_pixels) == 3
+
+
+def test_a_batch_without_a_good_picture(standins):
+    batch = run([Fussy()], items=[Encoded(0, lambda: b""), Encoded(1, lambda: b"junk")])
+    assert batch.model_pixels.shape == (0, 32, 32, 3)
+    assert [o.status for o in batch.outcomes] == [Status.ZERO_SIZE, Status.CORRUPT]

@@ -1,0 +1,107 @@
+"""What exact search promises beyond the conformance suite: chunks, proof, and few retries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conformance.test_neighbors import agrees, brute, rows
+
+from fastdup_gpu.gpu import base, exact, memory
+from fastdup_gpu.protocol import SearchPlan
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "l1", "jensenshannon"])
+def test_a_base_larger_than_the_device_is_searched_in_chunks(backend, standins, metric):
+    standins.free = 14 * 12 * 90  # bytes: some 54 rows of 12 values are 60 % of it
+    features = rows(200, 12)
+    features[33, 2] = np.nan
+    index = exact.FlatIndex(features, SearchPlan(metric))
+    parts = [len(chunk.ids) for chunk in index._base.chunks()]
+    assert len(parts) > 3 and sum(parts) == (200 if metric == "cosine" else 199)
+    found = index.search(features, 4, exclude_self=True)
+    good = np.delete(np.arange(200), 33)
+    ids, scores = brute(features[good], features[good], 4, metric, exclude_self=True)
+    np.testing.assert_array_equal(found.ids[good], good[ids])
+    np.testing.assert_allclose(found.scores[good], scores, rtol=1e-6, atol=1e-6)
+
+
+def test_rows_that_the_fast_search_cannot_tell_apart_are_compared_in_full(backend, monkeypatch):
+    """fp16 cannot tell these from one another: they differ in the seventh digit."""
+    rng = np.random.default_rng(0)
+    features = np.ones((600, 16), np.float32)
+    features += rng.uniform(-2e-5, 2e-5, features.shape).astype(np.float32)
+    seen = []
+    full = exact.FlatIndex._compare_all
+    monkeypatch.setattr(
+        exact.FlatIndex, "_compare_all", lambda *a: seen.append(len(a[2])) or full(*a)
+    )
+    found = exact.FlatIndex(features, SearchPlan("euclidean")).search(features, 3)
+    assert sum(seen) == 600
+    _, scores = brute(features, features, 3, "euclidean")
+    np.testing.assert_allclose(found.scores, scores, rtol=1e-5, atol=2e-6)
+
+
+def test_ordinary_rows_are_proved_by_the_fast_search_alone(backend, monkeypatch):
+    features = np.random.default_rng(1).standard_normal((2000, 64)).astype(np.float32)
+
+    def never(*_):
+        raise AssertionError("compared in full")
+
+    monkeypatch.setattr(exact.FlatIndex, "_compare_all", never)
+    for metric in ("cosine", "euclidean", "l1"):
+        found = exact.FlatIndex(features, SearchPlan(metric)).search(features[:50], 5)
+        agrees(found, *brute(features[:50], features, 5, metric))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_a_fast_search_that_errs_more_than_it_says_is_found_out(backend, monkeypatch, metric):
+    """Were the library's products coarser than fp16's, the answer would still be right."""
+    from fastdup_gpu.gpu.coarse import BruteForce
+
+    honest = BruteForce.search
+    rng = np.random.default_rng(2)
+
+    def blurred(self, queries, keep):
+        values, places = honest(self, queries, keep)
+        return values + rng.normal(0, 0.2, values.shape).astype(np.float32), places
+
+    monkeypatch.setattr(BruteForce, "search", blurred)
+    features = rng.standard_normal((400, 8)).astype(np.float32)
+    found = exact.FlatIndex(features, SearchPlan(metric)).search(features, 4, exclude_self=True)
+    agrees(found, *brute(features, features, 4, metric, exclude_self=True))
+
+
+def test_a_search_that_runs_out_of_memory_goes_on_with_fewer_queries(backend, monkeypatch):
+    features = rows(300, 6)
+    sizes = []
+    honest = base.scored
+
+    def limited(space, queries, *rest):
+        sizes.append(len(queries))
+        if len(queries) > 40:
+            raise MemoryError("std::bad_alloc: out_of_memory")
+        return honest(space, queries, *rest)
+
+    monkeypatch.setattr(exact, "scored", limited)
+    found = exact.FlatIndex(features, SearchPlan("l1")).search(features, 2, exclude_self=True)
+    agrees(found, *brute(features, features, 2, "l1", exclude_self=True))
+    assert max(sizes) == 300 and min(sizes) <= 40
+
+
+def test_the_base_stays_on_the_device_between_searches(backend, standins, monkeypatch):
+    loads = []
+    load = base.Base._load
+    monkeypatch.setattr(base.Base, "_load", lambda *a: loads.append(a[1:]) or load(*a))
+    index = exact.FlatIndex(rows(100, 4), SearchPlan())
+    for _ in range(3):
+        index.search(rows(5, 4), 1)
+    assert loads == [(0, 100)]
+
+
+def test_free_memory_counts_what_the_pool_holds_unused(backend, monkeypatch):
+    from types import SimpleNamespace
+
+    counts = SimpleNamespace(peak_bytes=5000, current_bytes=2000)
+    before = memory.free_bytes()
+    monkeypatch.setattr(memory, "_POOLS", {0: SimpleNamespace(allocation_counts=counts)})
+    assert memory.free_bytes() == before + 3000

@@ -1,0 +1,113 @@
+"""Indices of the GPU on disk: its own, the CPU's, and what the CPU reads of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conformance.test_neighbors import agrees, brute, clustered
+
+from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.fallback_cpu import neighbors as cpu_neighbors
+from fastdup_gpu.gpu import neighbors
+from fastdup_gpu.protocol import SearchPlan
+
+MODES = ["cagra", "ivf", "ivfpq", "nndescent"]
+
+
+def stored(index, path: Path) -> dict:
+    return json.loads(json.dumps({"kind": index.kind, **index.save(path)}))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_every_mode_answers_and_comes_back(backend, tmp_path, mode, metric):
+    base, plan = clustered(800, 12), SearchPlan(metric, mode)
+    index = backend.build_index(base, plan)
+    found = index.search(base, 3, exclude_self=True)
+    assert not found.exact and found.recall >= 0.99
+    agrees(found, *brute(base, base, 3, metric, exclude_self=True))
+    header = stored(index, tmp_path / "nnf.index")
+    loaded = backend.load_index(tmp_path / "nnf.index", header, base, plan)
+    assert loaded.kind == index.kind
+    again = loaded.search(base, 3, exclude_self=True)
+    np.testing.assert_array_equal(found.ids, again.ids)
+    assert found.recall == again.recall
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_queries_that_are_not_in_the_base(backend, mode):
+    base, queries = clustered(600, 12), clustered(40, 12, seed=5)
+    found = backend.build_index(base, SearchPlan("cosine", mode)).search(queries, 4)
+    agrees(found, *brute(queries, base, 4, "cosine"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_files_of_another_collection_are_refused(backend, tmp_path, mode):
+    base, plan = clustered(500, 8), SearchPlan("cosine", mode)
+    header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"PK\x03\x04 not an index")
+    with pytest.raises(FormatError):
+        backend.load_index(tmp_path / "nnf.index", header, base, plan)
+
+
+@pytest.mark.parametrize("mode", ["ivf", "ivfpq", "nndescent"])
+def test_a_base_of_another_length_is_refused(backend, tmp_path, mode):
+    base, plan = clustered(500, 8), SearchPlan("cosine", mode)
+    header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
+    with pytest.raises(FormatError, match="500"):
+        backend.load_index(tmp_path / "nnf.index", header, base[:400], plan)
+
+
+def test_an_ivf_index_of_the_gpu_is_searched_by_the_cpu(backend, tmp_path):
+    base, plan = clustered(900, 12), SearchPlan("cosine", "ivf")
+    header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
+    found = cpu_neighbors.load_index(tmp_path / "nnf.index", header, base, plan).search(base, 2)
+    assert (found.ids[:, 0] == np.arange(900)).mean() > 0.99
+
+
+def test_an_ivf_index_of_the_cpu_is_made_anew_on_the_gpu(backend, tmp_path):
+    base, plan = clustered(900, 12), SearchPlan("cosine", "ivf")
+    header = stored(cpu_neighbors.build_index(base, plan), tmp_path / "nnf.index")
+    loaded = backend.load_index(tmp_path / "nnf.index", header, base, plan)
+    agrees(loaded.search(base[:30], 3), *brute(base[:30], base, 3, "cosine"))
+
+
+def test_a_cagra_index_of_another_cuvs_is_searched_as_hnsw(backend, tmp_path):
+    base, plan = clustered(900, 12), SearchPlan("cosine", "cagra")
+    header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
+    assert header["kind"] == "hnsw"
+    header["cuvs"] = "25.02"
+    loaded = backend.load_index(tmp_path / "nnf.index", header, base, plan)
+    assert type(loaded).__name__ == "HnswIndex"
+    agrees(loaded.search(base[:30], 3), *brute(base[:30], base, 3, "cosine"))
+
+
+def test_names_that_are_not_utf8_are_written_and_read(backend, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    base, plan = clustered(400, 8), SearchPlan("cosine", "cagra")
+    header = stored(backend.build_index(base, plan), folder / "nnf.index")
+    loaded = backend.load_index(folder / "nnf.index", header, base, plan)
+    agrees(loaded.search(base[:5], 2), *brute(base[:5], base, 2, "cosine"))
+    assert len(list(folder.iterdir())) == 2, "no temporary files are left"
+
+
+def test_auto_and_hnsw_are_exact_up_to_the_limit_and_cagra_above(backend, monkeypatch):
+    base = clustered(300, 8)
+    assert [backend.build_index(base, SearchPlan(mode=m)).kind for m in ("auto", "hnsw")] == [
+        "flat",
+        "flat",
+    ]
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 299)
+    kinds = {type(backend.build_index(base, SearchPlan(mode=m))).__name__ for m in ("auto", "hnsw")}
+    assert kinds == {"CagraIndex"}
+
+
+def test_an_unknown_mode_lists_the_known(backend):
+    with pytest.raises(InvalidArgument, match="'nndescent'"):
+        backend.build_index(clustered(40, 4), SearchPlan(mode="tree"))  # type: ignore[arg-type]

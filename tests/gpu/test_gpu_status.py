@@ -1,0 +1,93 @@
+"""docs/gpu-status.md says what the rows say, and nothing else."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from benchmarks import gpu_acceptance, gpu_status
+from benchmarks.gpu_stages import STAGES, Setting, row
+
+BLANK = dict.fromkeys(gpu_acceptance.COLUMNS, "")
+H100 = {"compute": "gpu", "gpu": "NVIDIA H100", "driver": "580.1", "date": "2030-01-02"}
+
+
+def written(path, *rows):
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, gpu_acceptance.COLUMNS)
+        writer.writeheader()
+        writer.writerows({**BLANK, **r} for r in rows)
+    return gpu_status.read_rows(path)
+
+
+def line_of(page: str, text: str) -> str:
+    (line,) = (line for line in page.splitlines() if line.startswith(f"| {text} |"))
+    return line
+
+
+def test_the_page_is_up_to_date():
+    expected = gpu_status.page(gpu_status.read_rows(gpu_status.RESULTS))
+    assert gpu_status.PAGE.read_text(encoding="utf-8") == expected, (
+        "run `python -m benchmarks.gpu_status`"
+    )
+
+
+def test_without_rows_nothing_is_claimed(tmp_path):
+    page = gpu_status.page(gpu_status.read_rows(tmp_path / "none.csv"))
+    assert page.count("not measured") == len(gpu_status.CLAIMS)
+
+
+def test_rows_of_a_cpu_prove_nothing(tmp_path):
+    run = {"stage": "whole_run", "what": "whole run", "rate": "9", "seconds": "1"}
+    rows = written(tmp_path / "a.csv", {**run, "compute": "cpu"}, {**run, "compute": "gpu"})
+    assert rows == []
+
+
+def test_the_last_row_counts_and_says_where(tmp_path):
+    run = {"stage": "whole_run", "what": "whole run", "unit": "images/s", **H100}
+    rows = written(
+        tmp_path / "a.csv",
+        {**run, "rate": "5000", "seconds": "20"},
+        {**run, "rate": "7000", "seconds": "14.3", "size": "100000"},
+        {**run, "what": "whole run of another kind", "rate": "1"},
+    )
+    line = line_of(gpu_status.page(rows), "A whole run() on JPEGs of about 500 x 400")
+    assert "7000 images/s" in line and "100000" in line and "14.3" in line
+    assert "NVIDIA H100, driver 580.1, 2030-01-02" in line and "5000" not in line
+
+
+def test_what_went_wrong_is_told_in_one_line(tmp_path):
+    trouble = {"stage": "graphs", "what": "not finished", "note": "a | b\n<c>", **H100}
+    page = gpu_status.page(written(tmp_path / "a.csv", trouble))
+    assert "- graphs (2030-01-02): a \\| b &lt;c>" in page
+    assert "not finished" not in gpu_status.page([]) and "did not finish" not in gpu_status.page([])
+
+
+@pytest.mark.parametrize("claim", gpu_status.CLAIMS, ids=lambda c: c.text)
+def test_claims_name_stages_that_there_are(claim):
+    assert claim.stage in STAGES
+
+
+@pytest.mark.parametrize("stage", ["statistics", "graphs"])
+def test_a_rehearsal_yields_rows_that_claims_ask_for(stage, tmp_path):
+    found = list(STAGES[stage](Setting("cpu", True, 8, tmp_path)))
+    asked = [c for c in gpu_status.CLAIMS if c.stage == stage]
+    rows = [{**BLANK, **{k: str(v) for k, v in r.items()}, "stage": stage, **H100} for r in found]
+    page = gpu_status.page(rows)
+    assert all("not measured" not in line_of(page, c.text) for c in asked)
+
+
+def test_a_stage_that_fails_or_hangs_costs_only_itself(tmp_path, monkeypatch):
+    args = gpu_acceptance.argparse.Namespace(compute="cpu", small=True, pictures=4)
+    failed = gpu_acceptance.run_stage("no_such_stage", args, tmp_path, 60)
+    assert failed[-1]["what"] == "not finished" and "no_such_stage" in failed[-1]["note"]
+    late = gpu_acceptance.run_stage("graphs", args, tmp_path, 1.0)
+    assert late[-1] == {"what": "not finished", "note": "stopped after 1 s"}
+    assert gpu_acceptance.run_stage("graphs", args, tmp_path, 0)[0]["note"] == "no time was left"
+
+
+def test_rates_are_work_by_second():
+    assert row("x", 100, 4, "images/s")["rate"] == 25
+    assert row("x", 100, 4, "TFLOP/s", work=2)["rate"] == 0.5
+    assert row("x", 3, 0, "tests/s")["rate"] == ""
