@@ -29,7 +29,9 @@ def fold(source: str, target: str) -> None:
         numpy_helper.to_array(stored[name])
         for name in (subtract.input[1], scale.input[1], *convolve.input[1:])
     )
-    nodes = _quantised_stem(graph, convolve, float(mean.flat[0]), float(factor.flat[0]), weights, bias)
+    nodes = _quantised_stem(
+        graph, convolve, float(mean.flat[0]), float(factor.flat[0]), weights, bias
+    )
     kept = [node for node in graph.node if node not in (subtract, scale, convolve)]
     for name in (subtract.input[1], scale.input[1], *convolve.input[1:]):
         graph.initializer.remove(stored[name])

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
 from fastdup_gpu.fallback_cpu import decode as _decode
 from fastdup_gpu.fallback_cpu import graph, kmeans, neighbors, stats
 from fastdup_gpu.fallback_cpu.decode import CpuBatch
 from fastdup_gpu.fallback_cpu.embed import OnnxModel
-
 from fastdup_gpu.protocol import (
     F32,
     F64,

@@ -23,7 +23,12 @@ from fastdup_gpu.protocol import F32, ModelSpec
 log = logging.getLogger("fastdup_gpu")
 
 ENGINES = ("auto", "onnxruntime", "openvino")
-_TYPES = {"float": np.float32, "float16": np.float16, "uint8": np.uint8}
+_TYPES: dict[str, type[np.generic]] = {
+    "float": np.float32,
+    "float32": np.float32,
+    "float16": np.float16,
+    "uint8": np.uint8,
+}
 
 
 class Engine(Protocol):
@@ -140,10 +145,9 @@ def _check_one_input(path: Path, count: int) -> None:
 
 
 def _dtype(path: Path, name: str) -> type[np.generic]:
-    known = {**_TYPES, "float32": np.float32}
-    if name not in known:
+    if name not in _TYPES:
         raise ModelError(f"{path.name} takes {name}, expected float, float16 or uint8")
-    return known[name]
+    return _TYPES[name]
 
 
 def _flat(output: Any, n: int) -> F32:

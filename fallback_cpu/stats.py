@@ -35,7 +35,7 @@ def pixel_stats(pictures: Sequence[U8], *, advanced: bool) -> F64:
 
 def _basic(counts: F64, means: F64, deviations: F64, blur: list[float]) -> F64:
     """The columns of PIXEL_STATS from histograms [n, 3, 256] and channel moments [n, 3]."""
-    used = counts.any(axis=1)
+    used = counts.max(axis=1) > 0
     low = used.argmax(axis=1).astype(np.float64)
     high = 255.0 - used[:, ::-1].argmax(axis=1)
     contrast = np.divide(high - low, high + low, out=np.zeros(len(low)), where=high > 0)

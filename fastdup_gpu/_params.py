@@ -86,9 +86,10 @@ def parse_turi(text: str) -> Tuning:
 
 
 def parse_nnf_mode(text: str) -> NnfMode:
-    """`'HNSW<links>'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`.
+    """`'HNSW<links>'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`;
+    on the GPU also `'CAGRA'`, `'IVF<clusters>,PQ'` and `'NNDescent'`.
 
-    On the GPU also 'CAGRA', 'IVF<clusters>,PQ' and 'NNDescent'. 'HNSW32', the default, leaves the choice to the backend: exact where that is faster, else
+    'HNSW32', the default, leaves the choice to the backend: exact where that is faster, else
     the index that measures fastest at the same recall. Other numbers of links are HNSW.
     """
     if not isinstance(text, str):

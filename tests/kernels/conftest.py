@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from cuda_on_host import KERNELS, HostKernel, build
+from kernel_pictures import U8, sample
+
 from fastdup_gpu.kernels import load
 from fastdup_gpu.kernels.ragged import Ragged
-from kernel_pictures import U8, sample
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastdup_gpu.kernels import braycurtis_topk as module
-from fastdup_gpu.kernels.braycurtis_topk import braycurtis_topk
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.kernels import braycurtis_topk as module
+from fastdup_gpu.kernels.braycurtis_topk import braycurtis_topk
 
 
 def reference(queries, base):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cuda_on_host import KERNELS
+
 from fastdup_gpu.kernels import load
 
 NAMES = sorted(path.stem for path in KERNELS.glob("*.cu"))

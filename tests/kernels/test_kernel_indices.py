@@ -11,10 +11,11 @@ import mmap
 import numpy as np
 import pytest
 from cuda_on_host import HostKernel, build
+from kernel_pictures import natural
+
 from fastdup_gpu.kernels.load import typed
 from fastdup_gpu.kernels.nearest_exact import nearest_exact
 from fastdup_gpu.kernels.ragged import Ragged
-from kernel_pictures import natural
 
 PROBE = """
 #include "common.cuh"

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fastdup_gpu.kernels import load
-from fastdup_gpu.kernels.ragged import ragged
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.kernels import load
+from fastdup_gpu.kernels.ragged import ragged
 
 
 class FakeCupy:

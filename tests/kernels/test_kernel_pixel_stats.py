@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastdup_gpu.kernels import pixel_stats as basic
-from fastdup_gpu.kernels import pixel_stats_advanced as advanced
 from kernel_pictures import natural
 
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.formats import names
+from fastdup_gpu.kernels import pixel_stats as basic
+from fastdup_gpu.kernels import pixel_stats_advanced as advanced
 
 cv2 = pytest.importorskip("cv2")
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fastdup_gpu.kernels.area_resize import area_resize
 from fastdup_gpu.kernels.nearest_exact import nearest_exact
 

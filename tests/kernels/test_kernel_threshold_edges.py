@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastdup_gpu.kernels.threshold_edges import threshold_edges
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.kernels.threshold_edges import threshold_edges
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (256, 3), (1000, 7), (5, 32)])
