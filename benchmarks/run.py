@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import os
 import shutil
@@ -59,19 +60,32 @@ def measure(python: str, module: str, arguments: dict[str, Any], log: Path) -> M
 def run_case(case: Case, args: argparse.Namespace) -> list[dict[str, object]]:
     """All repetitions of one case, the packages in turns."""
     prepared = case.prepare(Path(args.photos), Path(args.scratch))
-    players = {"fastdup-gpu": (sys.executable, "fastdup_gpu")}
-    if args.peer and case.peer_too:
-        players["peer"] = (args.peer, "fastdup")
+    players = _players(case, args.peer)
     times: dict[str, list[Measured]] = {who: [] for who in players}
     for repeat in range(args.repeats):
-        for who, (python, module) in players.items():
-            work_dir = Path(args.scratch) / f"out-{case.name}-{who}"
+        for who, (python, module, more) in players.items():
+            work_dir = Path(args.scratch) / f"out-{case.name}-{who.replace(', ', '-')}"
             shutil.rmtree(work_dir, ignore_errors=True)
-            arguments = case.arguments(prepared, work_dir)
+            arguments = case.arguments(prepared, work_dir) | more
             done = measure(python, module, arguments, Path(args.scratch) / "log.txt")
             times[who].append(done)
             print(f"{case.name} {who} #{repeat}: {done.seconds:.2f} s, {done.peak_mb:.0f} MB")
     return [_row(case, who, runs) for who, runs in times.items()]
+
+
+def _players(case: Case, peer: str | None) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """Who runs a case: Python, module, and arguments of its own."""
+    ours = (sys.executable, "fastdup_gpu")
+    players: dict[str, tuple[str, str, dict[str, str]]] = {"fastdup-gpu": (*ours, {})}
+    if case.pictures:
+        players = {
+            f"fastdup-gpu, {engine}": (*ours, {"turi_param": f"engine={engine}"})
+            for engine in ("onnxruntime", "openvino")
+            if importlib.util.find_spec(engine)
+        }
+    if peer:
+        players["peer"] = (peer, "fastdup", {})
+    return players
 
 
 def _row(case: Case, who: str, runs: list[Measured]) -> dict[str, object]:
