@@ -37,7 +37,7 @@ def _run_on_features(given: Path, out: Path) -> dict[str, Any]:
     out.mkdir(parents=True)
     for file in given.iterdir():
         (out / file.name).symlink_to(file)
-    return {"input_dir": str(given), "work_dir": str(out), "run_mode": 2}
+    return {"input_dir": str(given), "work_dir": str(out), "run_mode": 2, "threshold": 0.0}
 
 
 def _run(**more: Any) -> Callable[[Path, Path], dict[str, Any]]:

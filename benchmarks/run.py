@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment
+from benchmarks import environment, recall
 from benchmarks.cases import CASES, Case
 from benchmarks.data import quantiles
 
 ONE_RUN = Path(__file__).parent / "one_run.py"
 COLUMNS = (
     "case", "who", "images", "runs", "seconds_p20", "seconds_p50", "seconds_p80",
-    "images_per_second", "cpu_seconds", "peak_mb", "date", "cpu", "cores", "python", "commit",
+    "images_per_second", "cpu_seconds", "peak_mb", "recall",
+    "date", "cpu", "cores", "python", "commit",
 )  # fmt: skip
 
 
@@ -62,6 +63,7 @@ def run_case(case: Case, args: argparse.Namespace) -> list[dict[str, object]]:
     prepared = case.prepare(Path(args.photos), Path(args.scratch))
     players = _players(case, args.peer)
     times: dict[str, list[Measured]] = {who: [] for who in players}
+    recalls: dict[str, float] = {}
     for repeat in range(args.repeats):
         for who, (python, module, more) in players.items():
             work_dir = Path(args.scratch) / f"out-{case.name}-{who.replace(', ', '-')}"
@@ -69,8 +71,10 @@ def run_case(case: Case, args: argparse.Namespace) -> list[dict[str, object]]:
             arguments = case.arguments(prepared, work_dir) | more
             done = measure(python, module, arguments, Path(args.scratch) / "log.txt")
             times[who].append(done)
+            if not case.pictures:
+                recalls[who] = recall.of_run(prepared, work_dir)
             print(f"{case.name} {who} #{repeat}: {done.seconds:.2f} s, {done.peak_mb:.0f} MB")
-    return [_row(case, who, runs) for who, runs in times.items()]
+    return [_row(case, who, runs, recalls.get(who)) for who, runs in times.items()]
 
 
 def _players(case: Case, peer: str | None) -> dict[str, tuple[str, str, dict[str, str]]]:
@@ -88,7 +92,7 @@ def _players(case: Case, peer: str | None) -> dict[str, tuple[str, str, dict[str
     return players
 
 
-def _row(case: Case, who: str, runs: list[Measured]) -> dict[str, object]:
+def _row(case: Case, who: str, runs: list[Measured], found: float | None) -> dict[str, object]:
     low, middle, high = quantiles([r.seconds for r in runs])
     return {
         "case": case.name,
@@ -101,6 +105,7 @@ def _row(case: Case, who: str, runs: list[Measured]) -> dict[str, object]:
         "images_per_second": round(case.images / middle, 1),
         "cpu_seconds": round(quantiles([r.cpu_seconds for r in runs])[1], 2),
         "peak_mb": round(max(r.peak_mb for r in runs)),
+        "recall": "" if found is None else round(found, 4),
         **environment.describe(),
     }
 
