@@ -231,3 +231,15 @@ def test_kmeans_assigns_every_picture_to_its_nearest_centroid(whole, tmp_path):
 def test_version_is_printed(capsys):
     assert fastdup_gpu.run(version=True) == 0
     assert capsys.readouterr().out.strip() == fastdup_gpu.__version__
+
+
+def test_mode_2_on_200_000_features_finds_every_planted_copy(tmp_path):
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(2000, 64))
+    x = centres[rng.integers(0, 2000, 200_000)] + 0.3 * rng.normal(size=(200_000, 64))
+    x[1::1000] = x[0::1000] * 3
+    fastdup_gpu.save_binary_feature(str(tmp_path), [f"p{i}" for i in range(200_000)], x)
+    assert run("", tmp_path, run_mode=2, d=64, threshold=0.999999) == 0
+    found = {(r["from"], r["to"]) for r in rows(tmp_path / "similarity.csv")}
+    planted = {(f"p{i}", f"p{i + 1}") for i in range(0, 200_000, 1000)}
+    assert found == planted | {(b, a) for a, b in planted}
