@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 from pathlib import Path
@@ -94,6 +95,24 @@ def test_frames_are_turned_upright(tmp_path, matrix, seen):
     upright = seen(numbered(13)).astype(float)
     assert pixels.shape == upright.shape
     assert np.abs(pixels - upright).mean() < 6
+
+
+@pytest.mark.skipif(not hasattr(made.av.VideoFrame, "rotation"), reason="PyAV tells no rotation")
+@pytest.mark.parametrize(
+    ("matrix", "turns"),
+    [((1, 0, 0, 1), 0), ((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)],
+)
+def test_frames_are_turned_where_pyav_does_not_know_all_side_data(
+    tmp_path, monkeypatch, matrix, turns
+):
+    def unknown(_):
+        raise ValueError("99 is not a valid Type")
+
+    path = made.turned(video(tmp_path / "a.mp4", pictures=[numbered(13)]), *matrix)
+    monkeypatch.setattr("av.sidedata.sidedata.SideDataContainer", unknown)
+    (frame,) = extract(tmp_path / "out", path).frames
+    pixels = np.asarray(Image.open(frame.filename), float)
+    assert np.abs(np.rot90(pixels, -turns) - numbered(13)).mean() < 6
 
 
 def test_frames_are_good_jpegs(tmp_path):
@@ -247,3 +266,18 @@ def test_another_kind_has_its_own_folder_and_table(tmp_path):
     source = extract(tmp_path / "out", path, kind="atest")
     assert written(tmp_path / "out")[0] == "tmp/atest/a.mp4/output_000001.jpg"
     assert len(rows(tmp_path / "out" / "atest_frames.csv")) == len(source.names) == 2
+
+
+def test_memory_does_not_grow_with_the_video(tmp_path):
+    process = pytest.importorskip("psutil").Process()
+    picture = np.kron(numbered(5), np.ones((10, 10, 1), np.uint8))
+    extract(tmp_path / "out", video(tmp_path / "short.mp4", pictures=[picture] * 5))
+    path = video(tmp_path / "long.mp4", pictures=[picture] * 100)
+    before, most = process.memory_info().rss, 0
+    gc.disable()
+    try:
+        extract(tmp_path / "out", path)
+        most = process.memory_info().rss
+    finally:
+        gc.enable()
+    assert most - before < 100 * picture.size / 4

@@ -26,7 +26,7 @@ _MAX_SIDE = 65_500  # of a JPEG
 _MAX_REPEAT = 100
 _ATTACHED_PICTURE = 0x400
 # Signs of a, b, c, d, where a pixel at x, y is shown at ax + cy, bx + dy.
-_TURNS = {
+_TURNS: dict[tuple[int, ...], str] = {
     (0, 1, -1, 0): "ROTATE_270",
     (-1, 0, 0, -1): "ROTATE_180",
     (0, -1, 1, 0): "ROTATE_90",
@@ -35,6 +35,7 @@ _TURNS = {
     (0, 1, 1, 0): "TRANSPOSE",
     (0, -1, -1, 0): "TRANSVERSE",
 }
+_TURNED: dict[int, tuple[int, ...]] = {90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
 
 
 class VideoError(Exception):
@@ -223,9 +224,21 @@ def _upright(rgb: Any, frame: Any) -> Image.Image:
     from PIL import Image
 
     image: Image.Image = rgb.to_image()
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return image
-    a, b, _, c, d = np.sign(np.frombuffer(bytes(matrix), np.int32))[:5].tolist()
-    turn = _TURNS.get((a, b, c, d))
+    turn = _TURNS.get(_shown_by(frame))
     return image if turn is None else image.transpose(Image.Transpose[turn])
+
+
+def _shown_by(frame: Any) -> tuple[int, ...]:
+    """Signs of the matrix by which a frame is shown; () without one."""
+    from av.sidedata import sidedata
+
+    # Not frame.side_data, which is kept in the frame and keeps it: memory would run full.
+    container: Any = sidedata.SideDataContainer
+    try:
+        matrix = container(frame).get("DISPLAYMATRIX")
+    except ValueError:  # other data beside, of a kind that PyAV does not know
+        return _TURNED.get(getattr(frame, "rotation", 0) % 360, ())
+    if matrix is None:
+        return ()
+    a, b, _, c, d = np.sign(np.frombuffer(matrix, np.int32))[:5].tolist()
+    return a, b, c, d
