@@ -22,6 +22,7 @@ _PACKAGES = (
     "simplejpeg",
     "pillow",
     "pillow-heif",
+    "av",
     "hnswlib",
     "cupy-cuda12x",
     "cupy-cuda13x",
