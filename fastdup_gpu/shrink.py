@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from fastdup_gpu.pictures import Refused, read_picture
-from fastdup_gpu.protocol import STATS_SIDE, U8, PixelPlan
+from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan
 
 # Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
 _LARGE = 16_000_000
@@ -85,6 +86,12 @@ def nearest_224(pixels: U8) -> U8:
     height, width = pixels.shape[:2]
     if height < STATS_SIDE and width < STATS_SIDE:
         return pixels
-    rows, columns = (_CENTRES * side // (2 * STATS_SIDE) for side in (height, width))
-    small: U8 = pixels.reshape(-1, 3).take(rows[:, None] * width + columns, axis=0)
+    small: U8 = pixels.reshape(-1, 3).take(_sources(height, width), axis=0)
     return small
+
+
+@lru_cache(32)
+def _sources(height: int, width: int) -> I64:
+    """i64[224, 224]: which pixel of a picture goes where. Collections have few sizes."""
+    rows, columns = (_CENTRES * side // (2 * STATS_SIDE) for side in (height, width))
+    return rows[:, None] * width + columns
