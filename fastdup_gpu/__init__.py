@@ -4,6 +4,7 @@
     fastdup.run("pictures", "results")
 
 The functions are those of the fastdup V0.2xx API; docs/compatibility.md lists what differs.
+Session does the same as an object: it gives the results as tables, and raises what goes wrong.
 """
 
 from pathlib import Path as _Path
@@ -13,7 +14,6 @@ from fastdup_gpu._api import (
     __version__,
     init_search,
     load_binary_feature,
-    model_path_full,
     run,
     run_kmeans,
     run_kmeans_on_extracted,
@@ -63,6 +63,8 @@ from fastdup_gpu._errors import (
     ModelError,
     WorkDirError,
 )
+from fastdup_gpu._options import model_path_full
+from fastdup_gpu._session import Session
 
 __all__ = [
     "BackendUnavailable",
@@ -72,6 +74,7 @@ __all__ = [
     "InvalidArgument",
     "MissingDependency",
     "ModelError",
+    "Session",
     "WorkDirError",
     "__version__",
     "create_aspect_ratio_gallery",

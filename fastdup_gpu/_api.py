@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastdup_gpu._errors import FastdupError, InvalidArgument
+from fastdup_gpu._options import Input, PathLike, model_path_full
+from fastdup_gpu._session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     Label = TypeVar("Label", bound=Hashable)
 
-PathLike = str | os.PathLike[str]
-Input = PathLike | Sequence[PathLike]
-
 
 def _find_version() -> str:
     try:
@@ -37,7 +34,6 @@ def _find_version() -> str:
 
 
 __version__ = _find_version()
-model_path_full = str(Path(__file__).parent / "models" / "ndembed_lite0_576_fp16w.onnx")
 
 
 def run(
@@ -276,12 +272,8 @@ def run_kmeans_on_extracted(
 
 
 def _run(arguments: dict[str, Any]) -> None:
-    from fastdup_gpu import pipeline
-    from fastdup_gpu._config import make_config
-
-    summary = pipeline.run(make_config(**arguments))
-    if arguments["verbose"]:
-        print(*summary.lines(), sep="\n")
+    own = {k: v for k, v in arguments.items() if k not in ("work_dir", "license", "version")}
+    Session(arguments["work_dir"]).run(**own)
 
 
 def _run_in_two_steps(arguments: dict[str, Any]) -> None:

@@ -8,14 +8,14 @@ list of texts, or None for a picture without one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from fastdup_gpu._options import PathLike
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PathLike = str | os.PathLike[str]
 Labels = Callable[[str], Any] | Mapping[str, Any] | Sequence[Any] | PathLike | None
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from fastdup_gpu._api import PathLike, _status
+from fastdup_gpu._api import _status
 from fastdup_gpu._api_analysis import Labels
+from fastdup_gpu._options import PathLike
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastdup_gpu._api import PathLike, _status
+from fastdup_gpu._api import _status
+from fastdup_gpu._options import PathLike
 
 if TYPE_CHECKING:
     import pandas as pd

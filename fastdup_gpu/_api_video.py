@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastdup_gpu._api import Input, PathLike, _status, model_path_full
+from fastdup_gpu._api import _status
+from fastdup_gpu._options import Input, PathLike, model_path_full
 
 
 def extract_video_frames(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._options import DEFAULTS
 from fastdup_gpu._params import (
     Tuning,
     parse_nnf_mode,
@@ -58,10 +59,11 @@ class RunConfig:
 
 
 def make_config(**given: Any) -> RunConfig:
-    """Check the arguments of run() (its names and defaults) and build the RunConfig.
+    """Check the arguments of run() and build the RunConfig; those left out have its defaults.
 
     Raises InvalidArgument naming the argument, what was given and what is expected.
     """
+    given = {**DEFAULTS, **given}
     a = _Arguments(given)
     nnf = parse_nnf_mode(given["nnf_mode"])
     param = parse_nnf_param(given["nnf_param"])

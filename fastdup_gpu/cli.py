@@ -101,8 +101,7 @@ def _demo(args: argparse.Namespace) -> int:
     from fastdup_gpu.galleries.report import write_report
 
     pictures = demo.make_pictures(args.work_dir)
-    defaults = {n: p.default for n, p in inspect.signature(run_function).parameters.items()}
-    config = make_config(**{**defaults, "input_dir": str(pictures), "work_dir": args.work_dir})
+    config = make_config(input_dir=str(pictures), work_dir=args.work_dir)
     _show(args, pipeline.run(config, Progress()))
     page = write_report(args.work_dir)
     if not args.json:

@@ -13,24 +13,6 @@ from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.sources import find_videos
 from fastdup_gpu.sources.video import extract_frames
 
-_RUN_DEFAULTS: dict[str, Any] = {
-    "test_dir": "",
-    "compute": "cpu",
-    "distance": "cosine",
-    "threshold": 0.9,
-    "lower_threshold": 0.05,
-    "version": False,
-    "nearest_neighbors_k": 2,
-    "run_mode": 1,
-    "nn_provider": "nnf",
-    "nnf_mode": "HNSW32",
-    "nnf_param": "",
-    "bounding_box": "",
-    "batch_size": 1,
-    "resume": 0,
-    "high_accuracy": False,
-}
-
 
 def extract_video_frames(
     *, resize_video: int | bool, keyframes_only: int | bool, **arguments: Any
@@ -38,7 +20,7 @@ def extract_video_frames(
     """Write the frames; raises FastdupError where there is none."""
     resize = _flag("resize_video", resize_video)
     keyframes = _flag("keyframes_only", keyframes_only)
-    config = make_config(**{**_RUN_DEFAULTS, **arguments})
+    config = make_config(**arguments, run_mode=1)
     prepare_folder(config.work_dir)
     videos = find_videos(config.input_dir, config.work_dir)
     first, last = _range(config, len(videos))

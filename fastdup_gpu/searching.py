@@ -26,15 +26,16 @@ log = logging.getLogger("fastdup_gpu")
 class Searcher:
     """The index of a finished run, opened once, searched many times."""
 
-    def __init__(self, work_dir: Path, k: int, d: int, model_path: str) -> None:
+    def __init__(self, work_dir: Path, d: int, model_path: str, compute: str | None = None) -> None:
         header = read_json(work_dir / names.INDEX)
         if header is None:
             raise WorkDirError(f"{work_dir / names.INDEX} does not exist; run() first")
         config = read_json(work_dir / names.CONFIG) or {}
-        self.work_dir, self.k = work_dir, k
+        self.work_dir = work_dir
         self.base = open_features(feature_paths(work_dir)[0], d)
         self._plan = SearchPlan(metric=header["metric"])
-        self._backend = open_backend("cpu" if config.get("compute", "cpu") == "cpu" else "auto")
+        before = "cpu" if config.get("compute", "cpu") == "cpu" else "auto"
+        self._backend = open_backend(compute or before)
         self._index = load_index(self._backend, work_dir, self.base.matrix, self._plan)
         self._model = self._backend.open_model(self._choose(config, model_path))
         if self._model.dim != self.base.matrix.shape[1]:
@@ -60,15 +61,16 @@ class Searcher:
             backend=self._backend.name,
         )
 
-    def search(self, name: str) -> pd.DataFrame:
-        """The k most similar pictures, `from`, `to`, `distance`, most similar first."""
+    def search(self, name: str, k: int) -> pd.DataFrame:
+        """The `k` most similar pictures, `from`, `to`, `distance`, most similar first."""
+        whole_number("k", k, 1, 10_000)
         plan = PixelPlan(self._model.height, self._model.width)
         batch = self._backend.decode([Encoded(0, lambda: read_by_name(name))], plan)
         (outcome,) = batch.outcomes
         if outcome.status:
             raise InputError(f"{name!r} cannot be searched for: {outcome.status} {outcome.detail}")
         query = self._backend.embed(self._model, batch)
-        edges = to_edges(self._index.search(query, self.k), self._plan.metric)
+        edges = to_edges(self._index.search(query, k), self._plan.metric)
         rows = [
             (name, self.base.filenames[target], round(score, 6))
             for target, score in zip(edges.targets.tolist(), edges.scores.tolist(), strict=True)
@@ -77,7 +79,7 @@ class Searcher:
         return pd.DataFrame(rows, columns=list(names.EDGE_COLUMNS))
 
 
-_current: Searcher | None = None
+_current: tuple[Searcher, int] | None = None
 
 
 def init_search(
@@ -90,16 +92,18 @@ def init_search(
     """Open the run in work_dir for search()."""
     global _current  # noqa: PLW0603  the V0.2xx API keeps one search open between two calls
     whole_number("k", k, 1, 10_000)
-    _current = Searcher(Path(work_dir), k, d, os.fspath(model_path))
+    opened = Searcher(Path(work_dir), d, os.fspath(model_path))
+    _current = opened, k
     if verbose:
-        log.info("%d images of %s can be searched", len(_current.base.filenames), work_dir)
+        log.info("%d images of %s can be searched", len(opened.base.filenames), work_dir)
 
 
 def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd.DataFrame:
     """Search the run that init_search() opened; `size` is not needed."""
     if _current is None:
         raise InvalidArgument("search() was called before init_search(k, work_dir)")
-    found = _current.search(os.fspath(img))
+    opened, k = _current
+    found = opened.search(os.fspath(img), k)
     if verbose:
         log.info("%s", found.to_string(index=False))
     return found

@@ -44,13 +44,14 @@ class Behaviour:
 
 
 ADDITIONS = {
+    "Session": "the same as an object: results as tables, and what goes wrong is raised",
     "evaluate": "measures a run against known duplicates",
     "export_to_coco": "writes pictures, labels and boxes as COCO json",
     "import_from_coco": "reads them back",
     "label_scores": "finds labels that do not fit the most similar pictures",
     "undo_deletion": "brings back what a deletion or a move took away",
 }
-"""Functions that the original has not."""
+"""What the original has not."""
 
 RUN = ("run", "run_on_webdataset")
 GALLERIES = (

@@ -38,7 +38,7 @@ def render() -> str:
     present = [b for b in BEHAVIOUR if not set(b.functions) <= set(PENDING)]
     planned = [b for b in BEHAVIOUR if set(b.functions) <= set(PENDING)]
     parts = [INTRODUCTION, "## Functions", _table(_functions(names))]
-    parts += ["## Additions", _table([("function", "what for"), *_additions()])]
+    parts += ["## Additions", _table([("name", "what for"), *_additions()])]
     parts += ["## Arguments", _table(_arguments())]
     parts += ["## Behaviour", _table(_behaviour(present))]
     if planned:

@@ -29,27 +29,34 @@ CUDA = (
 )
 
 ROOMS = {
-    "__init__": room("_accel _api _api_analysis _api_exports _api_galleries _api_video _errors"),
+    "__init__": room(
+        "_accel _api _api_analysis _api_exports _api_galleries _api_video _errors _options _session"
+    ),
     "_api": room(
-        "pipeline clustering searching formats galleries analysis _config _errors",
+        "_session _options clustering searching formats galleries analysis _errors",
         "numpy pandas",
     ),
+    "_session": room(
+        "pipeline clustering searching formats galleries _config _options _summary",
+        "numpy pandas",
+    ),
+    "_options": room("_errors"),
     "cli": room(
         "__init__ _api _commands _config _demo _doctor _errors _progress pipeline galleries"
     ),
     "_doctor": room("__init__ _provenance gpu.probe models"),
     "_demo": room("", "numpy PIL"),
-    "_api_analysis": room("analysis _api _errors", "numpy pandas"),
-    "_api_galleries": room("galleries analysis _api _errors", "pandas"),
-    "_api_exports": room("analysis _api _api_analysis _errors", "numpy pandas"),
-    "_api_video": room("framing _api _errors"),
+    "_api_analysis": room("analysis _options", "numpy pandas"),
+    "_api_galleries": room("galleries analysis _api _options", "pandas"),
+    "_api_exports": room("analysis _api _api_analysis _options", "numpy pandas"),
+    "_api_video": room("framing _api _options"),
     "_commands": room("analysis galleries formats _errors"),
     "accel": room("_accel"),
     "_accel": room(),
     "_errors": room("", "numpy"),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol"),
-    "_config": room("_errors _params protocol formats.names models"),
+    "_config": room("_errors _options _params protocol formats.names models"),
     "_progress": room("", "rich"),
     "_provenance": room("_config protocol"),
     "_summary": room("protocol formats stages", "numpy"),
