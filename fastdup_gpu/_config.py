@@ -11,10 +11,12 @@ from typing import Any, Literal
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._options import DEFAULTS
 from fastdup_gpu._params import (
+    DetectorPlan,
     Tuning,
     parse_nnf_mode,
     parse_nnf_param,
     parse_turi,
+    plan_detector,
     whole_number,
 )
 from fastdup_gpu.formats.names import DEFAULT_DIM, HIGH_ACCURACY_DIM
@@ -50,6 +52,7 @@ class RunConfig:
     batch_size: int
     resume: bool
     high_accuracy: bool
+    detector: DetectorPlan | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -105,6 +108,7 @@ def make_config(**given: Any) -> RunConfig:
         batch_size=a.whole("batch_size", 1, 199),
         resume=a.flag("resume"),
         high_accuracy=a.flag("high_accuracy"),
+        detector=_detector(given["run_mode"], a.text("bounding_box"), tuning),
         arguments=dict(given),
     )
     _check_together(config)
@@ -184,6 +188,11 @@ def _work_dir(value: Any) -> Path:
     if str(value) == "":
         raise InvalidArgument("work_dir is empty; give a folder for the result files")
     return Path(value)
+
+
+def _detector(run_mode: int, bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
+    """None where no picture is read, so that no model is asked for there."""
+    return None if run_mode in (2, 4) else plan_detector(bounding_box, tuning)
 
 
 def _check_together(c: RunConfig) -> None:

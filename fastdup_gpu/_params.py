@@ -6,9 +6,11 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal, cast
 
 from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu.formats.names import FACE, YOLO
 from fastdup_gpu.protocol import SearchMode
 
 Precision = Literal["auto", "int8", "fp16"]
@@ -17,6 +19,10 @@ Decoder = Literal["auto", "nvimgcodec", "dali"]
 DECODERS = ("auto", "nvimgcodec", "dali")
 Engine = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"]
 ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
+# The words of bounding_box that ask for a detector, each with the key that names its file.
+DETECTORS = {FACE: "face_model", YOLO: "yolo_model"}
+# Confidence and overlap (intersection over union) of either, where the caller names none.
+_THRESHOLDS = {FACE: (0.5, 0.4), YOLO: (0.25, 0.45)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,8 @@ class Tuning:
 
     `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
     Additions of this library: `keyframes_only` (of videos), `model_precision`, `engine`, `seed`,
-    and for the GPU `decoder` and `device` (its number among the visible ones).
+    for the GPU `decoder` and `device` (its number among the visible ones), and for
+    bounding_box='face' or 'yolov5s' what DetectorPlan says.
     """
 
     ccthreshold: float = 0.96
@@ -48,6 +55,32 @@ class Tuning:
     decoder: Decoder = "auto"
     device: int = 0
     seed: int = 0
+    face_model: str = ""
+    yolo_model: str = ""
+    detector_confidence: float | None = None
+    detector_iou: float | None = None
+    detector_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorPlan:
+    """The detector behind bounding_box='face' or 'yolov5s' (`word`).
+
+    `model`: the ONNX file (face_model or yolo_model). `confidence`: the smallest score of a box,
+    0 to 1 (detector_confidence). `iou`: boxes of one class that overlap more than this share of
+    their union are taken for one (detector_iou). `size`: side of the input in pixels where the
+    file leaves it free, 0 = what the file says or 640 (detector_size). `margin_x`, `margin_y`:
+    what is cut in addition on the left and right, and on top and bottom, in widths and heights
+    of the box (augmentation_horiz, augmentation_vert).
+    """
+
+    word: str
+    model: Path
+    confidence: float
+    iou: float
+    size: int
+    margin_x: float
+    margin_y: float
 
 
 _DEFAULT_LINKS = 32
@@ -83,6 +116,38 @@ def parse_turi(text: str) -> Tuning:
     tuning = Tuning(**values)  # type: ignore[arg-type]
     _check_tuning(tuning)
     return tuning
+
+
+def plan_detector(bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
+    """The detector that bounding_box asks for, None where it is no such word.
+
+    Raises InvalidArgument where turi_param names no model for it.
+    """
+    word = bounding_box.strip()
+    if word not in DETECTORS:
+        return None
+    key = DETECTORS[word]
+    model = tuning.face_model if word == FACE else tuning.yolo_model
+    if not model:
+        raise InvalidArgument(
+            f"bounding_box={word!r} needs an ONNX detector of your own, for none comes with this "
+            f"package and none is downloaded: give turi_param='{key}=/path/to/model.onnx'; "
+            "docs/detection.md lists the layouts that are understood"
+        )
+    confidence, iou = _THRESHOLDS[word]
+    return DetectorPlan(
+        word=word,
+        model=Path(model),
+        confidence=_or_default(tuning.detector_confidence, confidence),
+        iou=_or_default(tuning.detector_iou, iou),
+        size=tuning.detector_size,
+        margin_x=tuning.augmentation_horiz,
+        margin_y=tuning.augmentation_vert,
+    )
+
+
+def _or_default(given: float | None, default: float) -> float:
+    return default if given is None else given
 
 
 def parse_nnf_mode(text: str) -> NnfMode:
@@ -190,7 +255,9 @@ def _decoder(key: str, value: str) -> Decoder:
 
 
 _TURI_READERS: dict[str, Callable[[str, str], object]] = {
+    "str": lambda _, value: value,
     "float": _real,
+    "float | None": _real,
     "int": _whole,
     "bool": _flag,
     "Precision": _precision,
@@ -205,6 +272,12 @@ def _check_tuning(tuning: Tuning) -> None:
     for key in ("min_file_size", "seed", "device"):
         if getattr(tuning, key) < 0:
             raise InvalidArgument(f"{key}={getattr(tuning, key)}: expected 0 or more")
-    for key in ("augmentation_horiz", "augmentation_vert"):
-        if not 0 <= getattr(tuning, key) <= 1:
-            raise InvalidArgument(f"{key}={getattr(tuning, key)}: expected 0 to 1")
+    for key in ("augmentation_horiz", "augmentation_vert", "detector_confidence", "detector_iou"):
+        value = getattr(tuning, key)
+        if value is not None and not 0 <= value <= 1:
+            raise InvalidArgument(f"{key}={value}: expected 0 to 1")
+    if tuning.detector_size % 32 or not 0 <= tuning.detector_size <= 4096:
+        raise InvalidArgument(
+            f"detector_size={tuning.detector_size}: expected a multiple of 32 up to 4096, "
+            "or 0 for what the model file says"
+        )

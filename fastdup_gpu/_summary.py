@@ -14,16 +14,26 @@ from fastdup_gpu.stages.neighbors import Edges
 # similarity.csv has six decimals: pictures of equal content come out as 1.000000.
 _SAME = 1 - 1e-6
 
+# What the search for boxes finds, which the comparison of a resumed run knows nothing of.
+DETECTION_COUNTS = ("searched", "detections", "without_detection")
+
 
 @dataclass(slots=True)
 class Summary:
-    """Counts are images; `seconds` are wall time by stage."""
+    """Counts are images; `seconds` are wall time by stage.
+
+    With a detector, `searched` counts pictures, of which `without_detection` had no box;
+    `detections` are boxes, each of which is an image from there on.
+    """
 
     work_dir: str
     backend: str
     valid: int = 0
     bad: dict[str, int] = field(default_factory=dict)
     resumed_at: int = 0
+    searched: int = 0
+    detections: int = 0
+    without_detection: int = 0
     exact_duplicates: int = 0
     near_duplicates: int = 0
     outliers: int = 0
@@ -60,6 +70,12 @@ class Summary:
         bad = sum(self.bad.values())
         total = self.valid + bad
         out = [f"{total:,} images read: {self.valid:,} valid, {bad:,} bad"]
+        if self.searched:
+            out.insert(
+                0,
+                f"{self.searched:,} pictures searched: {self.detections:,} boxes found, "
+                f"{self.without_detection:,} pictures without any",
+            )
         out += [f"  {count:,} {reason}" for reason, count in self.bad.items()]
         if self.index:
             out += self._findings()

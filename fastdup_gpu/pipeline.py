@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,14 +16,18 @@ from fastdup_gpu._config import Input, RunConfig
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Progress
 from fastdup_gpu._registry import open_backend
-from fastdup_gpu._summary import Summary
+from fastdup_gpu._summary import DETECTION_COUNTS, Summary
+from fastdup_gpu.detection import open_detector
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import FeatureSet, feature_paths, open_features
 from fastdup_gpu.formats.files import prepare_folder, read_json, write_csv, write_json
 from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.protocol import Index, ModelSpec
 from fastdup_gpu.sources import open_source
+from fastdup_gpu.sources.base import Crop, Source
+from fastdup_gpu.sources.crops import crops_folder
 from fastdup_gpu.stages import graph, joined
+from fastdup_gpu.stages.detect import DetectPlan, detect
 from fastdup_gpu.stages.extract import ExtractPlan, Wanted, extract
 from fastdup_gpu.stages.neighbors import (
     Edges,
@@ -33,6 +37,9 @@ from fastdup_gpu.stages.neighbors import (
     write_outliers,
     write_similarity,
 )
+
+if TYPE_CHECKING:
+    from fastdup_gpu.detection.detector import Detector
 
 
 def run(config: RunConfig, progress: Progress | None = None) -> Summary:
@@ -51,6 +58,7 @@ class _Run:
         self.backend = open_backend(config.compute, device=tuning.device, decoder=tuning.decoder)
         self.model: ModelSpec | None = None
         self.runs_on = ""
+        self.detector: Detector | None = None
         self.summary = Summary(str(self.folder), self.backend.name, seconds=progress.seconds)
 
     def go(self) -> Summary:
@@ -77,6 +85,7 @@ class _Run:
             backend=self.backend.name,
             engine=config.tuning.engine,
         )
+        self._open_detector()
         with self.progress.stage("list"):
             source = open_source(
                 given,
@@ -92,11 +101,14 @@ class _Run:
                 delete_img=config.tuning.delete_img,
             )
         try:
+            part = self._part(kind, len(source.names))
+            if self.detector is not None:
+                source = self._detect(source, self.detector, part, kind)
+                part = range(len(source.names))
             self._write_crops(source.crops, kind)
-            plan = self._extract_plan(kind, len(source.names))
-            total = plan.last - plan.first
-            title = "extract" if kind == names.TRAIN else "extract test"
-            with self.progress.stage(title), self.progress.counting(title, total) as advance:
+            plan = self._extract_plan(kind, part)
+            title = _title("extract", kind)
+            with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
                 done = extract(self.backend, source, self.model, plan, advance)
         finally:
             source.close()
@@ -106,7 +118,51 @@ class _Run:
         for reason, count in done.bad.items():
             self.summary.bad[reason] = self.summary.bad.get(reason, 0) + count
 
-    def _extract_plan(self, kind: str, available: int) -> ExtractPlan:
+    def _open_detector(self) -> None:
+        plan = self.config.detector
+        if plan is None or self.detector is not None:
+            return
+        self.detector = open_detector(
+            plan.model,
+            face=plan.word == names.FACE,
+            confidence=plan.confidence,
+            iou=plan.iou,
+            size=plan.size,
+            cuda_device=self.config.tuning.device if self.backend.name == "gpu" else None,
+        )
+
+    def _detect(self, source: Source, detector: Detector, part: range, kind: str) -> Source:
+        """The crops of what is found in `part` of the pictures; closes their source."""
+        config = self.config
+        assert config.detector is not None
+        plan = DetectPlan(
+            part=part,
+            folder=crops_folder(self.folder, kind),
+            record=self.folder / names.DETECTIONS.format(kind=kind),
+            margin_x=config.detector.margin_x,
+            margin_y=config.detector.margin_y,
+            threads=config.threads,
+            resume=config.resume,
+        )
+        title = _title("detect", kind)
+        try:
+            with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
+                done = detect(source, detector, plan, advance)
+        finally:
+            source.close()
+        self.summary.searched += done.pictures
+        self.summary.detections += done.boxes
+        self.summary.without_detection += done.without
+        if not done.crops:
+            raise InputError(
+                f"nothing was found in {done.pictures} pictures by {config.detector.model.name} "
+                f"(confidence of {config.detector.confidence} or more); is it the right detector, "
+                "or is turi_param detector_confidence too high?"
+            )
+        return done.source()
+
+    def _part(self, kind: str, available: int) -> range:
+        """The positions in the input that num_images and the offsets leave."""
         config = self.config
         first, last = 0, available
         if kind == names.TRAIN:
@@ -119,11 +175,15 @@ class _Run:
                 f"min_offset={config.min_offset} leaves nothing of {available} images; "
                 "offsets start from 0"
             )
+        return range(first, last)
+
+    def _extract_plan(self, kind: str, part: range) -> ExtractPlan:
+        config = self.config
         return ExtractPlan(
             folder=self.folder,
             kind=kind,
-            first=first,
-            last=last,
+            first=part.start,
+            last=part.stop,
             batch_size=config.batch_size if config.batch_size > 1 else self.backend.batch_size,
             wanted=self._wanted_stats(),
             threads=config.threads,
@@ -136,13 +196,18 @@ class _Run:
             return "none"
         return "advanced" if self.config.tuning.run_advanced_stats else "basic"
 
-    def _write_crops(self, crops: Sequence[Any], kind: str) -> None:
+    def _write_crops(self, crops: Sequence[Crop], kind: str) -> None:
         path = self.folder / names.CROPS_CSV.format(kind=kind)
         if not crops:
             path.unlink(missing_ok=True)
             return
-        rows = ((c.index, c.filename, c.crop_filename, *asdict(c.box).values()) for c in crops)
-        write_csv(path, names.CROPS_COLUMNS, rows)
+        rows = [(c.index, c.filename, c.crop_filename, *asdict(c.box).values()) for c in crops]
+        if self.detector is None:
+            write_csv(path, names.CROPS_COLUMNS, rows)
+            return
+        found = ((c.label, "" if c.score is None else f"{c.score:.6f}") for c in crops)
+        whole = ((*row, *more) for row, more in zip(rows, found, strict=True))
+        write_csv(path, names.DETECTED_COLUMNS, whole)
 
     def _compare(self) -> None:
         """Neighbours, then components, unless a resumed run has them already."""
@@ -169,7 +234,8 @@ class _Run:
                 (self.folder / stale).unlink(missing_ok=True)
         record.parent.mkdir(exist_ok=True)
         found = self.summary.as_dict()
-        del found["seconds"], found["valid"], found["bad"], found["resumed_at"]
+        for own in ("seconds", "valid", "bad", "resumed_at", *DETECTION_COUNTS):
+            del found[own]
         write_json(record, {"fingerprint": fingerprint, "found": found})
 
     def _stored_dim(self) -> int:
@@ -243,8 +309,14 @@ class _Run:
 
     def _write_config(self) -> None:
         content = _provenance.describe(self.config, self.backend.name, self.model, self.runs_on)
+        if self.detector is not None:
+            content["detector"] = self.detector.describe()
         content["found"] = self.summary.as_dict()
         path = self.folder / names.CONFIG
         if self.model is None:  # the features are those of an earlier run, and so is their model
             content |= {k: v for k, v in (read_json(path) or {}).items() if k == "model"}
         write_json(path, content)
+
+
+def _title(stage: str, kind: str) -> str:
+    return stage if kind == names.TRAIN else f"{stage} test"

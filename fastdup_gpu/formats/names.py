@@ -7,6 +7,7 @@ FEATURES_CSV = "{kind}_features.dat.csv"
 BAD_CSV = "{kind}_features.bad.csv"
 STATS_CSV = "{kind}_stats.csv"
 CROPS_CSV = "{kind}_crops.csv"
+DETECTIONS = "tmp/{kind}_detections.jsonl"
 TRAIN, TEST = "atrain", "atest"
 
 SIMILARITY = "similarity.csv"
@@ -26,7 +27,11 @@ FEATURES_COLUMNS = ("index", "filename")
 BAD_COLUMNS = ("index", "filename", "error_code", "filesize")
 EDGE_COLUMNS = ("from", "to", "distance")
 CROPS_COLUMNS = ("index", "filename", "crop_filename", "col_x", "row_y", "width", "height")
+# Of boxes that a detector found: the name of the class and the confidence.
+DETECTED_COLUMNS = (*CROPS_COLUMNS, "label", "score")
 BOX_COLUMNS = ("filename", "col_x", "row_y", "width", "height")
+# The words that stand for a box in bounding_box: those of a detector.
+FACE, YOLO = "face", "yolov5s"
 COMPONENTS_COLUMNS = (
     "__id",
     "component_id",

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError, InvalidArgument
-from fastdup_gpu.formats.names import CROPS_DIR, TMP_DIR, TRAIN
+from fastdup_gpu.formats.names import TMP_DIR, TRAIN
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
 from fastdup_gpu.sources.base import (
@@ -19,7 +19,7 @@ from fastdup_gpu.sources.base import (
 )
 from fastdup_gpu.sources.boxes import parse_bounding_box
 from fastdup_gpu.sources.cloud import Wishes
-from fastdup_gpu.sources.crops import cut
+from fastdup_gpu.sources.crops import crops_folder, cut
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.folder import FileSource, read_file
 from fastdup_gpu.sources.video import FRAMES_CSV, extract_frames
@@ -59,9 +59,9 @@ def open_source(
     `tar_only` takes the archives of the input and leaves its pictures; without it an input that
     holds both is refused. Videos are taken where there are no archives, and no pictures or
     `tar_only`: `extract_frames` tells what becomes of them, `keyframes_only` and `resume`.
-    `bounding_box` is cut out of every picture. Crops go to
-    `work_dir/crops`, with `threads` threads (0 = one a core), those of another `kind` than
-    'atrain' to a folder of that name below it.
+    `bounding_box` is cut out of every picture, but for 'face' and 'yolov5s', which
+    `stages.detect` sees to. Crops go to `work_dir/crops`, with `threads` threads (0 = one a
+    core), those of another `kind` than 'atrain' to a folder of that name below it.
 
     Raises InvalidArgument for arguments that are wrong or do not fit each other, InputError for
     an input that is missing, unreadable or holds no picture, WorkDirError where crops or
@@ -70,12 +70,12 @@ def open_source(
     wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img)
     box = parse_bounding_box(bounding_box)
     found = lists.find(input_dir, work_dir)
-    if box is not None and found.boxes is not None:
+    if bounding_box.strip() and found.boxes is not None:
         raise InvalidArgument(
             f"bounding_box={bounding_box!r} was given together with the boxes of "
             f"{found.shown!r}; use one of them"
         )
-    crops_dir = work_dir / CROPS_DIR / ("" if kind == TRAIN else kind)
+    crops_dir = crops_folder(work_dir, kind)
     if found.boxes is not None:
         return _cut_listed(found, found.boxes, crops_dir, threads, wishes)
     found.pictures = _without_frames(found, work_dir)

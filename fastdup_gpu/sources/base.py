@@ -32,12 +32,17 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """One row of the crops csv: the picture, the box that was asked for, the file it went to."""
+    """One row of the crops csv: the picture, the box that was asked for, the file it went to.
+
+    Where a detector found the box: the name of its class, and how sure it was (0 to 1).
+    """
 
     index: int
     filename: str
     crop_filename: str
     box: Box
+    label: str = ""
+    score: float | None = None
 
 
 class Source(Protocol):

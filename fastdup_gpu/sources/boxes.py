@@ -5,26 +5,25 @@ from __future__ import annotations
 import math
 
 from fastdup_gpu._errors import InputError, InvalidArgument
-from fastdup_gpu.formats.names import BOX_COLUMNS
+from fastdup_gpu.formats.names import BOX_COLUMNS, FACE, YOLO
 from fastdup_gpu.sources.base import Box, Found
 from fastdup_gpu.sources.tables import Table, cells, names_of
 
 EDGES = BOX_COLUMNS[1:]
 FORM = "row_y=xx,col_x=xx,height=xx,width=xx"
-_DETECTORS = ("face", "yolov5s")
+DETECTED = (FACE, YOLO)
 
 
 def parse_bounding_box(given: str) -> Box | None:
-    """The box of the argument `bounding_box`, in pixels; None where it is empty.
+    """The box of the argument `bounding_box`, in pixels; None where it is empty, or one of
+    DETECTED: then every picture has boxes of its own, which a detector finds.
 
     Raises InvalidArgument for anything but the four keys of FORM, in any order, with whole
     numbers, positive sizes and a corner that is not negative.
     """
     if not isinstance(given, str):
         raise _refusal(given, f"is of type {type(given).__name__}")
-    if given.strip() in _DETECTORS:
-        raise _refusal(given, "needs a local detector model, which this release does not have")
-    if not given.strip():
+    if given.strip() in ("", *DETECTED):
         return None
     edges = _edges(given)
     if edges["width"] <= 0 or edges["height"] <= 0 or edges["col_x"] < 0 or edges["row_y"] < 0:
@@ -48,7 +47,10 @@ def _edges(given: str) -> dict[str, int]:
 
 
 def _refusal(given: object, why: str) -> InvalidArgument:
-    return InvalidArgument(f"bounding_box={given!r} {why}; expected '{FORM}' in pixels, or ''")
+    words = ", ".join(map(repr, DETECTED))
+    return InvalidArgument(
+        f"bounding_box={given!r} {why}; expected '{FORM}' in pixels, one of {words}, or ''"
+    )
 
 
 def has_boxes(table: Table) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
 from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.folder import read_file
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
@@ -60,6 +62,11 @@ class CropSource:
         """Nothing is held open."""
 
 
+def crops_folder(work_dir: Path, kind: str) -> Path:
+    """Where the crops of `kind` go: those of train and test never overwrite each other."""
+    return work_dir / CROPS_DIR / ("" if kind == TRAIN else kind)
+
+
 def cut(
     source: Source, asked: Sequence[tuple[int, Box | str]], folder: Path, *, threads: int = 0
 ) -> CropSource:
@@ -71,17 +78,11 @@ def cut(
     Raises WorkDirError where the folder cannot be written to.
     """
     requests = [
-        Request(i, picture, box, folder / _file_name(i, source.names[picture]))
+        Request(i, picture, box, folder / file_name(i, source.names[picture]))
         for i, (picture, box) in enumerate(asked)
     ]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writable(folder):
         failed = _cut_all(source, requests, threads or os.cpu_count() or 1)
-    except OSError as error:
-        raise WorkDirError(
-            f"crops cannot be written to {str(folder)!r} ({error.strerror or error}); "
-            "give a work_dir that you may write to, on a disk with room"
-        ) from error
     if failed:
         first = next(iter(failed.items()))
         _log.warning(
@@ -90,7 +91,21 @@ def cut(
     return CropSource([_row(source, request) for request in requests], failed)
 
 
-def _file_name(index: int, name: str) -> str:
+@contextlib.contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Make the folder of crops, and say what to do where it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise WorkDirError(
+            f"crops cannot be written to {str(folder)!r} ({error.strerror or error}); "
+            "give a work_dir that you may write to, on a disk with room"
+        ) from error
+
+
+def file_name(index: int, name: str) -> str:
+    """The name of the file of crop `index` out of the picture `name`, safe and ASCII."""
     stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
     return f"{index:07d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', stem)[:STEM]}.jpg"
 
@@ -108,11 +123,11 @@ def _cut_all(source: Source, requests: Sequence[Request], threads: int) -> dict[
         groups.setdefault(request.picture, []).append(request)
 
     def work(data: bytes | str | None, group: list[Request]) -> dict[int, str]:
-        return _cut_picture(_fetch(source, group) if data is None else data, group)
+        return _cut_picture(fetch(source, group[0].picture) if data is None else data, group)
 
     with relaxed_limits(), ThreadPoolExecutor(threads) as pool:
         for part in _chunks(groups.values(), CHUNK_LOADED if source.sequential else CHUNK):
-            data = [_fetch(source, group) if source.sequential else None for group in part]
+            data = [fetch(source, g[0].picture) if source.sequential else None for g in part]
             for failures in pool.map(work, data, part):
                 failed.update(failures)
     return dict(sorted(failed.items()))
@@ -124,10 +139,10 @@ def _chunks(groups: Iterable[list[Request]], size: int) -> Iterator[list[list[Re
         yield part
 
 
-def _fetch(source: Source, group: list[Request]) -> bytes | str:
-    """The bytes of the group's picture, or why they cannot be had."""
+def fetch(source: Source, picture: int) -> bytes | str:
+    """The bytes of a picture, or why they cannot be had."""
     try:
-        return source.load(group[0].picture)
+        return source.load(picture)
     except OSError as error:
         return str(error)
 
@@ -137,16 +152,16 @@ def _cut_picture(data: bytes | str, group: list[Request]) -> dict[int, str]:
     picture = read_upright(data) if isinstance(data, bytes) else data
     failed = {}
     for request in group:
-        crop = picture if isinstance(picture, str) else _crop(picture, request.box)
+        crop = picture if isinstance(picture, str) else encode(picture, request.box)
         if isinstance(crop, str):
             request.path.unlink(missing_ok=True)  # of an earlier run, of another picture
             failed[request.index] = crop
         else:
-            _write(request.path, crop)
+            write(request.path, crop)
     return failed
 
 
-def _crop(picture: Image.Image, box: Box | str) -> bytes | str:
+def encode(picture: Image.Image, box: Box | str) -> bytes | str:
     """The JPEG of a box, clipped to the picture, or why there is none."""
     if isinstance(box, str):
         return box
@@ -165,7 +180,8 @@ def _crop(picture: Image.Image, box: Box | str) -> bytes | str:
     return jpeg.getvalue()
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """Write a crop whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)

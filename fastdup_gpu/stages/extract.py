@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +22,7 @@ from fastdup_gpu.protocol import (
     PixelPlan,
 )
 from fastdup_gpu.sources.base import Source
+from fastdup_gpu.stages.stamps import stamp
 
 Wanted = Literal["none", "basic", "advanced"]
 
@@ -150,30 +149,12 @@ def _fingerprint(made_by: list[object], filenames: Sequence[str], plan: ExtractP
     """Hash of everything that decides the content of the files."""
     digest = hashlib.sha256()
     for name in filenames[plan.first : plan.last]:
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + _stamp(name))
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp(name))
     kept = asdict(plan)
     for unrelated in ("folder", "threads", "resume"):
         del kept[unrelated]
     digest.update(json.dumps([made_by, kept], sort_keys=True).encode())
     return digest.hexdigest()
-
-
-def _stamp(name: str) -> bytes:
-    """Size and time of the file behind a name (of the archive, for a member), b"" if none."""
-    try:
-        found = os.stat(name)  # noqa: PTH116  called for every picture
-    except (OSError, ValueError):
-        return _archive_stamp(os.path.dirname(name))  # noqa: PTH120
-    return b"%d %d" % (found.st_size, found.st_mtime_ns)
-
-
-@lru_cache(4096)
-def _archive_stamp(path: str) -> bytes:
-    while path and path != os.sep:
-        if os.path.isfile(path):  # noqa: PTH113
-            return _stamp(path)
-        path = os.path.dirname(path)  # noqa: PTH120
-    return b""
 
 
 def _bad_by_reason(folder: Path, kind: str) -> dict[str, int]:

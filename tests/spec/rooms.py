@@ -55,7 +55,7 @@ ROOMS = {
     "_accel": room(),
     "_errors": room("", "numpy"),
     "protocol": room("", "numpy"),
-    "_params": room("_errors protocol"),
+    "_params": room("_errors protocol formats.names"),
     "_config": room("_errors _options _params protocol formats.names models"),
     "_progress": room("", "rich"),
     "_provenance": room("_config protocol"),
@@ -63,14 +63,14 @@ ROOMS = {
     "_registry": room("_errors protocol"),
     "pipeline": room(
         "_config _errors _registry _progress _provenance _summary "
-        "protocol formats sources models stages",
+        "protocol formats sources models stages detection",
         "numpy",
     ),
     "clustering": room("pipeline _config _errors _params _registry formats stages"),
     "framing": room("_config _errors _params _registry formats models sources"),
     "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
     "stages": room(
-        "_config _errors _progress protocol formats sources models",
+        "_config _errors _progress protocol formats sources models detection",
         "numpy pandas",
     ),
     "formats": room("_errors protocol", "numpy pandas"),
@@ -78,6 +78,7 @@ ROOMS = {
         "_errors formats.names formats.files",
         "numpy pandas yaml cv2 PIL av fsspec s3fs botocore aiohttp",
     ),
+    "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
     "models": room("_errors protocol formats.names", "numpy"),
     "galleries": room(
         "_errors analysis formats sources pictures protocol", "numpy pandas jinja2 markupsafe PIL"

@@ -1,0 +1,140 @@
+"""An ONNX file on onnxruntime: the form of its input, and one picture at a time through it.
+
+Each call runs on one thread, and several threads call at a time, as for the embedding models.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fastdup_gpu._errors import InvalidArgument, ModelError
+from fastdup_gpu.detection.fitting import F32
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_TYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+_SIDE = 640  # what detectors are trained and exported with, where nothing else is said
+_LONGEST = 1 << 20  # characters; a longer text is no list of class names
+
+_log = logging.getLogger("fastdup_gpu")
+
+
+class Session:
+    """`height`, `width` of the input in pixels, `raw` where it takes bytes; `names` of classes,
+    where the file tells them."""
+
+    def __init__(self, path: Path, size: int, cuda_device: int | None) -> None:
+        if not path.is_file():
+            raise ModelError(f"{str(path)!r} is not a file; give an ONNX file of a detector")
+        self._path = path
+        self._session = _open(path, cuda_device)
+        self.provider = self._session.get_providers()[0]
+        self._read_input(size)
+
+    def _read_input(self, size: int) -> None:
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
+            taken = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
+            raise ModelError(
+                f"{self._path.name} takes {taken}; expected one input of pictures, 4 dimensions "
+                "of float, float16 or uint8"
+            )
+        self._input = inputs[0].name
+        self._dtype = _TYPES[inputs[0].type]
+        self.raw = self._dtype is np.uint8
+        shape = [s if isinstance(s, int) and s > 0 else 0 for s in inputs[0].shape]
+        self._channels_last = shape[3] == 3 and shape[1] != 3
+        self._batch = shape[0] or 1
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.names = _class_names(metadata.get("names", ""))
+        height, width = shape[1:3] if self._channels_last else shape[2:]
+        if size and (height or size, width or size) != (size, size):
+            raise InvalidArgument(
+                f"detector_size={size}, but {self._path.name} takes pictures of {width} x "
+                f"{height} only; leave detector_size out"
+            )
+        free = (size, size) if size else _side(metadata.get("imgsz", ""))
+        self.height, self.width = height or free[0], width or free[1]
+
+    def try_out(self) -> list[F32]:
+        """All outputs for an empty picture; raises ModelError where the model cannot run."""
+        try:
+            return self.run(np.zeros((self.height, self.width, 3), np.float32))
+        except Exception as error:  # onnxruntime raises errors of many kinds
+            raise ModelError(
+                f"{self._path.name} cannot run on a picture of {self.width} x {self.height}: "
+                f"{error}"
+            ) from error
+
+    def output_names(self) -> list[str]:
+        """In the order of what `run` gives."""
+        return [output.name for output in self._session.get_outputs()]
+
+    def run(self, pixels: F32) -> list[F32]:
+        """All outputs for one picture f32[height, width, 3], without the batch dimension."""
+        ordered = pixels if self._channels_last else pixels.transpose(2, 0, 1)
+        batch = np.zeros((self._batch, *ordered.shape), self._dtype)
+        batch[0] = ordered
+        return [self._first(array) for array in self._session.run(None, {self._input: batch})]
+
+    def _first(self, array: NDArray[Any]) -> F32:
+        """Heads without a batch dimension, which some exports have, stand as they are."""
+        one = array[0] if array.ndim > 2 and len(array) == self._batch else array
+        return np.asarray(one, np.float32)
+
+
+def _open(path: Path, cuda_device: int | None) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    providers: list[Any] = [_CPU]
+    if cuda_device is not None and _CUDA in ort.get_available_providers():
+        providers.insert(0, (_CUDA, {"device_id": str(cuda_device)}))
+    try:
+        session = ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime raises errors of many kinds
+        raise ModelError(f"{str(path)!r} cannot be opened as an ONNX model: {error}") from error
+    if cuda_device is not None and session.get_providers()[0] != _CUDA:
+        _log.warning(
+            "the detector runs on the CPU: this onnxruntime has no usable %s; "
+            "pip install onnxruntime-gpu brings it",
+            _CUDA,
+        )
+    return session
+
+
+def _class_names(text: str) -> dict[int, str]:
+    """The metadata `names` of Ultralytics exports, a dict or list as Python writes it."""
+    given = _literal(text)
+    if isinstance(given, list | tuple):
+        given = dict(enumerate(given))
+    if not isinstance(given, dict) or not all(isinstance(key, int) for key in given):
+        return {}
+    return {key: str(name) for key, name in given.items()}
+
+
+def _side(text: str) -> tuple[int, int]:
+    """Height and width in the metadata `imgsz`, [height, width]."""
+    given = _literal(text)
+    sides = tuple(given) if isinstance(given, list | tuple) else ()
+    if len(sides) == 2 and all(isinstance(s, int) and 0 < s <= 4096 for s in sides):
+        return sides
+    return _SIDE, _SIDE
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text) if 0 < len(text) <= _LONGEST else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None

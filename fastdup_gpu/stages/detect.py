@@ -1,0 +1,226 @@
+"""Pictures -> crops of what a detector finds in them, each picture decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from fastdup_gpu._progress import Advance
+from fastdup_gpu.sources import crops
+from fastdup_gpu.sources.base import Box, Crop, Source
+from fastdup_gpu.sources.crops import CropSource
+from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+from fastdup_gpu.stages.detections import Cutout, Record, Searched
+from fastdup_gpu.stages.stamps import stamp
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from fastdup_gpu.detection.detector import Detection
+
+# Pictures waiting for a thread, for each thread; what waits is the JPEGs of their crops.
+_AHEAD = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Detects(Protocol):
+    """See fastdup_gpu.detection.detector.Detector."""
+
+    def detect(self, picture: Image.Image) -> list[Detection]:
+        """The boxes in an upright RGB picture, best first."""
+        ...
+
+    def describe(self) -> Any:
+        """Everything that decides what is found, as json."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectPlan:
+    """Search the pictures of `part`; crops go to `folder`, the record of them to `record`.
+
+    `margin_x`, `margin_y`: how much a crop reaches beyond its box on either side, in widths and
+    heights of the box. `resume`: keep what an earlier run with the same plan recorded.
+    """
+
+    part: range
+    folder: Path
+    record: Path
+    margin_x: float
+    margin_y: float
+    threads: int
+    resume: bool
+
+
+@dataclass(slots=True)
+class Detected:
+    """`crops` in order of picture, then of confidence; counts of pictures and boxes."""
+
+    crops: list[Crop] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+    pictures: int = 0
+    boxes: int = 0
+    without: int = 0
+
+    def source(self) -> CropSource:
+        """The crops as pictures."""
+        return CropSource(self.crops, self.failed)
+
+
+class _Cut(NamedTuple):
+    """A picture that was searched, and the JPEG of each of its boxes that gave one."""
+
+    searched: Searched
+    jpegs: list[bytes | None]
+
+
+def detect(source: Source, detector: Detects, plan: DetectPlan, advance: Advance) -> Detected:
+    """Search and cut; `advance(done, bad)` is told of progress.
+
+    A picture that cannot be read keeps one place among the crops, and loading that tells why; one
+    in which nothing is found has none. Raises WorkDirError where crops cannot be written.
+    """
+    done = Detected()
+    record = Record(plan.record, _fingerprint(source, detector, plan), resume=plan.resume)
+    with crops.writable(plan.folder), relaxed_limits():
+        kept = _take_up(source, record, plan, done, advance)
+        record.begin(kept)
+        try:
+            rest = plan.part[len(kept) :]
+            for cut in _search_all(source, detector, plan, rest):
+                _write(source, cut, plan.folder, done)
+                record.append(cut.searched)
+                advance(1, int(bool(cut.searched.why)))
+        finally:
+            record.close()
+    _report(done)
+    return done
+
+
+def _take_up(
+    source: Source, record: Record, plan: DetectPlan, done: Detected, advance: Advance
+) -> list[Searched]:
+    """The pictures from the first on whose crops an earlier run has left."""
+    kept = []
+    for picture, searched in zip(plan.part, record.stored(), strict=False):
+        rows = _rows(source, searched, len(done.crops), plan.folder)
+        there = all(Path(c.crop_filename).is_file() or why for c, why in rows)
+        if searched.picture != picture or not there:
+            break
+        _count(done, searched, rows)
+        kept.append(searched)
+        advance(1, int(bool(searched.why)))
+    return kept
+
+
+def _search_all(
+    source: Source, detector: Detects, plan: DetectPlan, pictures: Iterable[int]
+) -> Iterator[_Cut]:
+    """Each picture on one thread, results in order."""
+    pending: deque[Future[_Cut]] = deque()
+    with ThreadPoolExecutor(plan.threads, thread_name_prefix="detect") as pool:
+        try:
+            for picture in pictures:
+                data = crops.fetch(source, picture) if source.sequential else None
+                pending.append(pool.submit(_search, source, detector, plan, picture, data))
+                if len(pending) >= plan.threads * _AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _search(
+    source: Source, detector: Detects, plan: DetectPlan, picture: int, data: bytes | str | None
+) -> _Cut:
+    data = crops.fetch(source, picture) if data is None else data
+    pixels = read_upright(data) if isinstance(data, bytes) else data
+    if isinstance(pixels, str):
+        return _Cut(Searched(picture, [], pixels), [])
+    boxes, jpegs = [], []
+    for found in detector.detect(pixels):
+        box = _with_margin(found, pixels.size, plan)
+        jpeg = crops.encode(pixels, box)
+        why = jpeg if isinstance(jpeg, str) else ""
+        boxes.append(Cutout(box, found.label, round(found.score, 6), why))
+        jpegs.append(jpeg if isinstance(jpeg, bytes) else None)
+    return _Cut(Searched(picture, boxes), jpegs)
+
+
+def _with_margin(found: Detection, size: tuple[int, int], plan: DetectPlan) -> Box:
+    """The box and its margins in whole pixels, clipped to the picture, one pixel at least."""
+    across = plan.margin_x * (found.x2 - found.x1)
+    down = plan.margin_y * (found.y2 - found.y1)
+    left, right = _span(found.x1 - across, found.x2 + across, size[0])
+    top, bottom = _span(found.y1 - down, found.y2 + down, size[1])
+    return Box(left, top, right - left, bottom - top)
+
+
+def _span(first: float, last: float, end: int) -> tuple[int, int]:
+    low = min(max(round(first), 0), end - 1)
+    return low, max(min(round(last), end), low + 1)
+
+
+def _rows(source: Source, searched: Searched, first: int, folder: Path) -> list[tuple[Crop, str]]:
+    """The crops of a picture, numbered from `first`, each with why it is none, or ''."""
+    name = source.names[searched.picture]
+    cutouts = searched.boxes
+    if searched.why:
+        cutouts = [Cutout(crops.NO_BOX, why=searched.why)]
+    return [
+        (Crop(i, name, str(folder / crops.file_name(i, name)), c.box, c.label, c.score), c.why)
+        for i, c in enumerate(cutouts, start=first)
+    ]
+
+
+def _write(source: Source, cut: _Cut, folder: Path, done: Detected) -> None:
+    rows = _rows(source, cut.searched, len(done.crops), folder)
+    for (crop, _), jpeg in zip(rows, cut.jpegs or [None] * len(rows), strict=True):
+        path = Path(crop.crop_filename)
+        if jpeg is None:
+            path.unlink(missing_ok=True)  # of an earlier run, of another picture
+        else:
+            crops.write(path, jpeg)
+    _count(done, cut.searched, rows)
+
+
+def _count(done: Detected, searched: Searched, rows: Sequence[tuple[Crop, str]]) -> None:
+    done.failed |= {crop.index: why for crop, why in rows if why}
+    done.crops += [crop for crop, _ in rows]
+    done.pictures += 1
+    done.boxes += len(searched.boxes)
+    done.without += not rows
+
+
+def _report(done: Detected) -> None:
+    _log.info(
+        "%d pictures searched: %d boxes found, %d pictures without any",
+        done.pictures,
+        done.boxes,
+        done.without,
+    )
+    if done.failed:
+        number, why = next(iter(done.failed.items()))
+        name = done.crops[number].filename
+        _log.warning("%d item(s) gave no crop, the first of %r: %s", len(done.failed), name, why)
+
+
+def _fingerprint(source: Source, detector: Detects, plan: DetectPlan) -> str:
+    """Hash of everything that decides what is found and where it goes."""
+    digest = hashlib.sha256()
+    for picture in plan.part:
+        name = source.names[picture]
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp(name))
+    kept = [str(plan.folder), plan.part.start, plan.margin_x, plan.margin_y]
+    digest.update(json.dumps([detector.describe(), kept], sort_keys=True).encode())
+    return digest.hexdigest()
