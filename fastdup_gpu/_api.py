@@ -87,7 +87,9 @@ def run(
         (max_offset=0: to the end of the list).
     nn_provider, nnf_mode, nnf_param: 'nnf'; 'HNSW<links>', 'Flat' or 'IVF<clusters>';
         'num_em_iter=20,num_clusters=100'.
-    bounding_box: cut all pictures alike, 'row_y=0,col_x=0,height=10,width=10' in pixels.
+    bounding_box: cut all pictures alike, 'row_y=0,col_x=0,height=10,width=10' in pixels; or cut
+        out what an ONNX detector of yours finds: 'face' with turi_param='face_model=m.onnx',
+        'yolov5s' with 'yolo_model=m.onnx' (docs/detection.md). Offsets then count pictures.
     batch_size: pictures per inference, below 200; 1 leaves the choice to the backend.
     resume: 1 = go on where an interrupted run stopped.
     high_accuracy: the larger built-in model; features have length 960.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.sources import crops
@@ -21,26 +21,12 @@ from fastdup_gpu.stages.detections import Cutout, Record, Searched
 from fastdup_gpu.stages.stamps import stamp
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from fastdup_gpu.detection.detector import Detection
+    from fastdup_gpu.detection.detector import Detection, Detector
 
 # Pictures waiting for a thread, for each thread; what waits is the JPEGs of their crops.
 _AHEAD = 4
 
 _log = logging.getLogger(__name__)
-
-
-class Detects(Protocol):
-    """See fastdup_gpu.detection.detector.Detector."""
-
-    def detect(self, picture: Image.Image) -> list[Detection]:
-        """The boxes in an upright RGB picture, best first."""
-        ...
-
-    def describe(self) -> Any:
-        """Everything that decides what is found, as json."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +68,7 @@ class _Cut(NamedTuple):
     jpegs: list[bytes | None]
 
 
-def detect(source: Source, detector: Detects, plan: DetectPlan, advance: Advance) -> Detected:
+def detect(source: Source, detector: Detector, plan: DetectPlan, advance: Advance) -> Detected:
     """Search and cut; `advance(done, bad)` is told of progress.
 
     A picture that cannot be read keeps one place among the crops, and loading that tells why; one
@@ -122,7 +108,7 @@ def _take_up(
 
 
 def _search_all(
-    source: Source, detector: Detects, plan: DetectPlan, pictures: Iterable[int]
+    source: Source, detector: Detector, plan: DetectPlan, pictures: Iterable[int]
 ) -> Iterator[_Cut]:
     """Each picture on one thread, results in order."""
     pending: deque[Future[_Cut]] = deque()
@@ -141,7 +127,7 @@ def _search_all(
 
 
 def _search(
-    source: Source, detector: Detects, plan: DetectPlan, picture: int, data: bytes | str | None
+    source: Source, detector: Detector, plan: DetectPlan, picture: int, data: bytes | str | None
 ) -> _Cut:
     data = crops.fetch(source, picture) if data is None else data
     pixels = read_upright(data) if isinstance(data, bytes) else data
@@ -215,7 +201,7 @@ def _report(done: Detected) -> None:
         _log.warning("%d item(s) gave no crop, the first of %r: %s", len(done.failed), name, why)
 
 
-def _fingerprint(source: Source, detector: Detects, plan: DetectPlan) -> str:
+def _fingerprint(source: Source, detector: Detector, plan: DetectPlan) -> str:
     """Hash of everything that decides what is found and where it goes."""
     digest = hashlib.sha256()
     for picture in plan.part:

@@ -183,6 +183,16 @@ BEHAVIOUR = (
     ),
     Behaviour(
         RUN,
+        "bounding_box 'face', 'yolov5s'",
+        "a beta feature after signing up; the YOLO model is downloaded",
+        "run with an ONNX file of the user's own: turi_param face_model=, yolo_model=; also "
+        "detector_confidence, detector_iou and detector_size; without a file InvalidArgument "
+        "says what to give. Margins are on each side of the box; num_images and the offsets "
+        "count pictures; atrain_crops.csv has the added last columns label and score",
+        "nothing is downloaded, and the detector can be chosen",
+    ),
+    Behaviour(
+        RUN,
         "thresholds with metrics other than cosine",
         "the `distance` column is a distance; what `threshold` compares with is not documented",
         "`threshold`, `ccthreshold` stay similarities from 0 to 1, with similarity = "
