@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu._words import count
 
 
 def add_parsers(commands: Any) -> None:
@@ -85,7 +86,7 @@ def _undo(args: argparse.Namespace) -> int:
     outcome = journal.undo(args.log)
     for name, why in outcome.refused:
         print(f"left alone: {name!r} ({why})", file=sys.stderr)
-    print(f"brought back {len(outcome.done)} file(s), left {len(outcome.refused)} alone")
+    print(f"brought back {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
     return 1 if outcome.refused else 0
 
 

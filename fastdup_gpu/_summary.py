@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdup_gpu._words import count
 from fastdup_gpu.protocol import I64
 from fastdup_gpu.stages.graph import Components
 from fastdup_gpu.stages.neighbors import Edges
@@ -20,7 +21,8 @@ DETECTION_COUNTS = ("searched", "detections", "without_detection")
 
 @dataclass(slots=True)
 class Summary:
-    """Counts are images; `seconds` are wall time by stage.
+    """Counts are images; `threshold` is the similarity of near duplicates; `seconds` are wall time
+    by stage.
 
     With a detector, `searched` counts pictures, of which `without_detection` had no box;
     `detections` are boxes, each of which is an image from there on.
@@ -36,6 +38,7 @@ class Summary:
     without_detection: int = 0
     exact_duplicates: int = 0
     near_duplicates: int = 0
+    threshold: float = 0.9
     outliers: int = 0
     components: int = 0
     in_components: int = 0
@@ -69,14 +72,15 @@ class Summary:
         """For people."""
         bad = sum(self.bad.values())
         total = self.valid + bad
-        out = [f"{total:,} images read: {self.valid:,} valid, {bad:,} bad"]
+        out = [f"{count(total, 'image')} read: {self.valid:,} valid, {bad:,} bad"]
         if self.searched:
             out.insert(
                 0,
-                f"{self.searched:,} pictures searched: {self.detections:,} boxes found, "
-                f"{self.without_detection:,} pictures without any",
+                f"{count(self.searched, 'picture')} searched: "
+                f"{count(self.detections, 'box', 'boxes')} found, "
+                f"{count(self.without_detection, 'picture')} without any",
             )
-        out += [f"  {count:,} {reason}" for reason, count in self.bad.items()]
+        out += [f"  {n:,} {reason}" for reason, n in self.bad.items()]
         if self.index:
             out += self._findings()
         spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())
@@ -87,11 +91,13 @@ class Summary:
     def _findings(self) -> list[str]:
         how = "exact search" if self.recall == 1 else f"recall {self.recall:.3f} on a sample"
         return [
-            f"{self.exact_duplicates:,} images have an exact duplicate",
-            f"{self.near_duplicates:,} more have a near duplicate",
-            f"{self.components:,} components hold {self.in_components:,} images, "
-            f"the largest {self.largest_component:,} (loosest link {self.loosest_link:.3f})",
-            f"{self.outliers:,} images are outliers",
+            f"{count(self.exact_duplicates, 'image has', 'images have')} an exact duplicate",
+            f"{count(self.near_duplicates, 'more has', 'more have')} a near duplicate "
+            f"(similarity {self.threshold:g} or more)",
+            f"{count(self.components, 'component holds', 'components hold')} "
+            f"{count(self.in_components, 'image')}, the largest {self.largest_component:,} "
+            f"(loosest link {self.loosest_link:.3f})",
+            f"{count(self.outliers, 'image is an outlier', 'images are outliers')}",
             f"neighbours by {self.index} index, {how}",
         ]
 

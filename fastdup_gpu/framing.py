@@ -8,6 +8,7 @@ from fastdup_gpu._config import RunConfig, make_config
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._params import whole_number
 from fastdup_gpu._registry import open_backend
+from fastdup_gpu._words import count
 from fastdup_gpu.formats.files import prepare_folder
 from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.sources import find_videos
@@ -37,11 +38,12 @@ def extract_video_frames(
     if not source.frames:
         reason = next(iter(source.failed.values()))
         raise InputError(
-            f"no frame could be read from {last - first} video(s), the first {reason.filename!r}: "
-            f"{reason.strerror}"
+            f"no frame could be read from {count(last - first, 'video')}, the first "
+            f"{reason.filename!r}: {reason.strerror}"
         )
     if config.verbose:
-        print(f"{len(source.frames)} frames of {last - first} videos, {len(source.failed)} damaged")
+        frames, all_videos = count(len(source.frames), "frame"), count(last - first, "video")
+        print(f"{frames} of {all_videos}, {len(source.failed)} damaged")
 
 
 def _flag(name: str, value: object) -> bool:

@@ -59,7 +59,12 @@ class _Run:
         self.model: ModelSpec | None = None
         self.runs_on = ""
         self.detector: Detector | None = None
-        self.summary = Summary(str(self.folder), self.backend.name, seconds=progress.seconds)
+        self.summary = Summary(
+            str(self.folder),
+            self.backend.name,
+            threshold=config.threshold,
+            seconds=progress.seconds,
+        )
 
     def go(self) -> Summary:
         prepare_folder(self.folder)

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fastdup_gpu._errors import FastdupError
+from fastdup_gpu._words import count
 from fastdup_gpu.analysis.journal import (
     LOG_NAME,
     Move,
@@ -167,14 +168,14 @@ def report(going: Sequence[str], refused: Sequence[tuple[str, str]], verb: str) 
         print(f"would {verb}: {name!r}")
     for name, why in refused:
         print(f"would leave alone: {name!r} ({why})")
-    print(f"{len(going)} file(s) to {verb}, {len(refused)} left alone; nothing was touched")
+    print(f"{count(len(going), 'file')} to {verb}, {len(refused)} left alone; nothing was touched")
 
 
 def summarize(outcome: Outcome, verb: str) -> None:
     """Print how many files went, and how to take it back; log those that stayed."""
     for name, why in outcome.refused:
         _log.warning("left alone: %r (%s)", name, why)
-    print(f"{verb} {len(outcome.done)} file(s), left {len(outcome.refused)} alone")
+    print(f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
     if outcome.log is not None and outcome.done:
         print(f"to take it back: fastdup-gpu undo {str(outcome.log)!r}")
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._words import count
 from fastdup_gpu.analysis import removal
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.cvat import export_to_cvat
@@ -105,7 +106,7 @@ def _retag(
         removal.report(names, [], f"write for {how.partition('=')[2]} to {str(folder)!r}")
         return names
     written = RETAG[how]([item.path for item in items], labels, folder) if items else []
-    print(f"wrote {len(written)} of {len(items)} file(s) to {str(folder)!r}")
+    print(f"wrote {len(written)} of {count(len(items), 'file')} to {str(folder)!r}")
     return [names[position] for position in written]
 
 

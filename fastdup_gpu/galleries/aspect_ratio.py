@@ -85,7 +85,7 @@ def _plot(table: pd.DataFrame) -> dict[str, Any]:
     shape = np.sign(np.round(sizes[:, 0] / sizes[:, 1] - 1, 2))
     kinds = np.select([shape > 0, shape < 0], [1, 2], 0)
     return {
-        "label": f"Width against height of {len(sizes)} images",
+        "label": f"Width against height of {words.count(len(sizes), 'image')}",
         "xs": places[:, 0].tolist(),
         "ys": places[:, 1].tolist(),
         "kinds": kinds.tolist(),

@@ -103,7 +103,7 @@ def components_view(
             "digits": 3,
             "value": rows[0][0],
             "rows": rows,
-            "text": "{0} groups of {1} images",
+            "text": "{0 group} of {1 image}",
         }
     return view
 

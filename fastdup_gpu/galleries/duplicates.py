@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ INTRO = (
     "Each pair is listed once. The starred picture is the one to keep: the one with more pixels, "
     "then the larger file, then the sharper one."
 )
-COUNTS = "{0} pairs: {1} images in {2} groups, {3} could go"
+COUNTS = "{0 pair}: {1 image} in {2 group}, {3} could go"
 
 
 def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
@@ -62,8 +63,9 @@ def _labelled(pairs: pd.DataFrame, labels: LabelsOf, slice: Any) -> pd.DataFrame
     return table[kept].reset_index(drop=True)
 
 
-def duplicates_view(album: Album, pairs: pd.DataFrame) -> View:
-    """The view of the first `num_images` pairs, with a slider over all of them."""
+def duplicates_view(album: Album, pairs: pd.DataFrame, marks: Sequence[float] = ()) -> View:
+    """The view of the first `num_images` pairs, with a slider over all of them, which has steps at
+    the similarities `marks` and starts at the first of these, else at the smallest listed."""
     ordered = pairs if album.options.descending else pairs.iloc[::-1]
     listed = ordered.iloc[: album.options.shown]
     view: View = {
@@ -81,13 +83,13 @@ def duplicates_view(album: Album, pairs: pd.DataFrame) -> View:
             )
         ],
     }
-    rows = curve(pairs)
+    rows = curve(pairs, marks)
     if len(rows) > 1:
         view["slider"] = {
             "label": "Similarity",
             "sign": "≥",
             "digits": 3,
-            "value": rows[0][0],
+            "value": marks[0] if marks else rows[0][0],
             "rows": rows,
             "text": COUNTS,
         }

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.render import View
 
@@ -80,7 +81,8 @@ def _plot(
 ) -> dict[str, Any]:
     named = ("no duplicate", "in a group of similar pictures", "outlier")
     return {
-        "label": f"Map of {len(chosen)} pictures; the arrow keys go from one to the next",
+        "label": f"Map of {words.count(len(chosen), 'picture')}; the arrow keys go from one to "
+        "the next",
         "xs": places[:, 0].tolist(),
         "ys": places[:, 1].tolist(),
         "kinds": kinds,

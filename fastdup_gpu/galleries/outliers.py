@@ -80,7 +80,7 @@ def outliers_view(album: Album, table: pd.DataFrame) -> View:
             "digits": 3,
             "value": rows[-1][0],
             "rows": rows,
-            "text": "{0} outliers",
+            "text": "{0 outlier}",
         }
     return view
 

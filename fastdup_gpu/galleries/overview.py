@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.render import View
 from fastdup_gpu.galleries.select import curve
@@ -13,7 +18,7 @@ from fastdup_gpu.galleries.select import curve
 if TYPE_CHECKING:
     from fastdup_gpu.galleries.report import Findings
 
-ALMOST_SAME = 0.98
+NEAR, ALMOST_SAME = 0.9, 0.98  # similarities
 DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
 EXAMPLES = 3
 
@@ -23,10 +28,10 @@ def overview_view(album: Album, found: Findings) -> View:
     total = len(found.filenames)
     cards: list[dict[str, Any]] = [{"label": "Images", "value": f"{total:,}"}]
     if found.pairs is not None:
-        cards += _duplicate_cards(found.pairs, total)
+        cards += _duplicate_cards(found.pairs, found.marks, total)
     if found.groups is not None:
         images = int(found.groups["len"].sum())
-        note = f"in {len(found.groups):,} groups"
+        note = f"in {words.count(len(found.groups), 'group')}"
         cards.append(_card("In groups of similar images", images, note, "components", total))
     if found.outliers is not None:
         note = "least similar to all others"
@@ -61,16 +66,25 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
-def _duplicate_cards(pairs: pd.DataFrame, total: int) -> list[dict[str, Any]]:
+def similarity_marks(work_dir: Path) -> list[float]:
+    """The similarities that the page speaks of: that of near duplicates, or the threshold of the
+    run where it is larger, and that of pictures almost the same. A run with a smaller threshold
+    lists pairs for another purpose, such as finding wrong labels."""
+    listed = (read_json(work_dir / names.CONFIG) or {}).get("threshold")
+    near = max(NEAR, float(listed)) if isinstance(listed, int | float) else NEAR
+    return sorted({near, max(near, ALMOST_SAME)})
+
+
+def _duplicate_cards(
+    pairs: pd.DataFrame, marks: Sequence[float], total: int
+) -> list[dict[str, Any]]:
     cards = []
-    for label, part in (
-        (f"Could go at similarity {ALMOST_SAME}", pairs[pairs["distance"] >= ALMOST_SAME]),
-        ("Could go at any similarity listed", pairs),
-    ):
-        rows = curve(part, 1)
+    for mark in reversed(marks):
+        rows = curve(pairs[pairs["distance"] >= mark], steps=1)
         spare, groups = (int(rows[0][4]), int(rows[0][3])) if rows else (0, 0)
-        note = f"duplicates in {groups:,} groups"
-        cards.append(_card(label, spare, note, "duplicates", total))
+        note = f"duplicates in {words.count(groups, 'group')}"
+        card = _card(f"Could go at similarity {mark:g}", spare, note, "duplicates", total)
+        cards.append(card | {"at": mark})
     return cards
 
 

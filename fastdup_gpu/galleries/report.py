@@ -22,7 +22,7 @@ from fastdup_gpu.galleries.duplicates import duplicates_view, select_pairs
 from fastdup_gpu.galleries.embedding import map_view
 from fastdup_gpu.galleries.options import make_options
 from fastdup_gpu.galleries.outliers import outliers_view, select_outliers
-from fastdup_gpu.galleries.overview import overview_view
+from fastdup_gpu.galleries.overview import overview_view, similarity_marks
 from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import ranked
 from fastdup_gpu.galleries.similarity import select_rows, similarity_view
@@ -37,9 +37,11 @@ KNOWN = ("get_label_func", "get_bounding_box_func", "input_dir", "lazy_load", "n
 
 @dataclass(slots=True)
 class Findings:
-    """The tables of a run that the page is made of; None for a file that is not there."""
+    """The tables of a run that the page is made of, None for a file that is not there, and the
+    similarities that the page speaks of (`marks`)."""
 
     filenames: list[str]
+    marks: list[float]
     pairs: pd.DataFrame | None = None
     groups: pd.DataFrame | None = None
     outliers: pd.DataFrame | None = None
@@ -79,10 +81,10 @@ def write_report(
 
 def read_findings(album: Album, folder: Path) -> Findings:
     """Read what is there and make a view of each."""
-    found = Findings(results.read_filenames(folder))
+    found = Findings(results.read_filenames(folder), similarity_marks(folder))
     if (folder / names.SIMILARITY).is_file():
         found.pairs = select_pairs(album, results.read_edges(folder))
-        found.views.append(duplicates_view(album, found.pairs))
+        found.views.append(duplicates_view(album, found.pairs, found.marks))
     if (folder / names.COMPONENTS).is_file():
         found.groups = select_groups(folder, album.options)
         found.views.append(components_view(album, found.groups))

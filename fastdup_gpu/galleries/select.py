@@ -147,12 +147,13 @@ def label_score(own: Sequence[str], others: Sequence[Sequence[str]]) -> float | 
     return 100.0 * sum(not set(own).isdisjoint(labels) for labels in labelled) / len(labelled)
 
 
-def curve(pairs: pd.DataFrame, steps: int = 100) -> list[list[float]]:
+def curve(pairs: pd.DataFrame, marks: Sequence[float] = (), steps: int = 100) -> list[list[float]]:
     """What a threshold leaves, for a slider: rows `threshold, pairs, images, groups, spare`.
 
     Counted over all of `pairs` (each unordered pair once, most similar first) at evenly spaced
-    thresholds from the smallest similarity to 1. `groups` are those that pairs of at least this
-    similarity connect, `spare` the images that could go if each group kept one.
+    thresholds from the smallest similarity to 1, and at those of `marks` between. `groups` are
+    those that pairs of at least this similarity connect, `spare` the images that could go if
+    each group kept one.
     """
     if pairs.empty:
         return []
@@ -161,7 +162,8 @@ def curve(pairs: pd.DataFrame, steps: int = 100) -> list[list[float]]:
     values = pairs["distance"].to_numpy()
     low = float(np.floor(values[-1] * 1000) / 1000)
     even = np.linspace(low, max(1.0, float(values[0])), steps + 1)
-    thresholds = np.unique(np.round(even, 4))[::-1]
+    between = [mark for mark in marks if low < mark < even[-1]]
+    thresholds = np.unique(np.round([*even, *between], 4))[::-1]
     parent: dict[int, int] = {}
     rows, done, spare = [], 0, 0
     for threshold in thresholds.tolist():

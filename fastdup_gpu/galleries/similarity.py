@@ -143,7 +143,7 @@ def similarity_view(album: Album, table: pd.DataFrame) -> View:
             "digits": 0,
             "value": 100,
             "rows": rows,
-            "text": "{0} images",
+            "text": "{0 image}",
         }
     return view
 

@@ -47,7 +47,7 @@ def create_component_videos_gallery(work_dir: Any, kwargs: dict[str, Any], **giv
     view = components_view(album, table)
     view |= {"intro": "Videos that share similar frames, each by its first one.", "suggest": None}
     if "slider" in view:
-        view["slider"]["text"] = "{0} groups of {1} videos"
+        view["slider"]["text"] = "{0 group} of {1 video}"
     subtitle = f"{words.count(len(table), 'group')} of videos"
     page = Page(
         "component_videos", "Groups of videos", subtitle, [view], False, None, options.max_width
@@ -117,7 +117,7 @@ def _duplicates(album: Album, table: pd.DataFrame) -> View:
     intro = "Each pair of videos by the two frames that are most similar."
     view |= {"intro": intro, "suggest": None}
     if "slider" in view:
-        view["slider"]["text"] = "{0} pairs of videos"
+        view["slider"]["text"] = "{0 pair} of videos"
     ordered = table if album.options.descending else table.iloc[::-1]
     for item, videos, matches in zip(
         view["items"], ordered["videos"], ordered["matches"].tolist(), strict=False

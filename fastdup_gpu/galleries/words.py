@@ -6,10 +6,9 @@ import math
 
 import pandas as pd
 
+from fastdup_gpu._words import count
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """'1 pair', '2,471 images'."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+__all__ = ["count", "number", "similarity", "similarity_text"]
 
 
 def number(value: float) -> str:

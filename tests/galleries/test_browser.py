@@ -6,6 +6,7 @@ import csv
 import json
 import os
 
+import pandas as pd
 import pytest
 
 import fastdup_gpu as fastdup
@@ -61,13 +62,13 @@ def test_pictures_appear(browser, run, tmp_path, lazy):
 
 def test_slider_narrows_the_list_and_counts_all(duplicates):
     assert len(duplicates.visible(".card")) == 4
-    assert "4 pairs: 5 images in 1 groups, 4 could go" in duplicates.find(".counts").text
+    assert "4 pairs: 5 images in 1 group, 4 could go" in duplicates.find(".counts").text
     duplicates.run(MOVE, ".threshold", 0, 100)
     assert duplicates.visible(".card") == []
     duplicates.find(".threshold").send_keys(*["\ue012"] * 20)  # arrow left
     shown = duplicates.visible(".card .value")
     assert 0 < len(shown) < 4
-    assert f"{len(shown)} pairs:" in duplicates.find(".counts").text
+    assert f"{len(shown)} pair" in duplicates.find(".counts").text
 
 
 def test_search_finds_names(duplicates):
@@ -240,3 +241,39 @@ def test_thousands_of_entries_are_built_in_turns(browser, run, tmp_path):
     browser.open(tmp_path / "blur.html")
     assert len(browser.all(".card")) < 3000  # the page answers before all of it is built
     assert browser.wait("return document.querySelectorAll('.card').length === 3000", 60)
+
+
+@pytest.mark.parametrize("width", [500, 1400])
+def test_rows_of_a_long_list_are_whole_at_any_width(browser, run, tmp_path, width):
+    names = [f"{run.names[0]}{i}" for i in range(200)]
+    table = pd.DataFrame({"filename": names, "blur": range(200)})
+    fastdup.create_stats_gallery(table, tmp_path, num_images=0)
+    browser.open(tmp_path / "blur.html", width=900)
+    browser.wait("return document.querySelector('[data-ready]') !== null")
+    metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    blocks = (
+        "const all = [...document.querySelectorAll('.blocks > .list')];"
+        "const columns = getComputedStyle(all[0]).gridTemplateColumns.split(' ').length;"
+        "const counts = all.map((block) => block.childElementCount);"
+    )
+    assert browser.wait(
+        f"{blocks} return all.length > 2 && counts.slice(0, -1).every(n => n % columns === 0)"
+    )
+    assert sum(browser.run(f"{blocks} return counts")) == 200
+    listed = browser.run("return [...document.querySelectorAll('.name')].map(e => e.textContent)")
+    assert listed == [f"a.png{i}" for i in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("at", "counts"),
+    [
+        ("0.9", "4 pairs: 5 images in 1 group, 4 could go"),
+        ("0.98", "1 pair: 2 images in 1 group, 1 could go"),
+    ],
+)
+def test_card_opens_the_duplicates_at_its_similarity(browser, page, at, counts):
+    browser.open(page)
+    card = f"//div[@class='numbers']/button[span='Could go at similarity {at}']"
+    browser.driver.find_element("xpath", card).click()
+    assert browser.find("#view-duplicates .counts b").text == counts

@@ -257,10 +257,30 @@ def test_report_has_a_tab_for_each_result(run):
     cards = {card["label"]: card["value"] for card in page.view("overview")["cards"]}
     assert cards["Images"] == "8"
     assert cards["In groups of similar images"] == "5"
-    assert cards["Could go at any similarity listed"] == "4"
+    assert cards["Could go at similarity 0.98"] == "1"
+    assert cards["Could go at similarity 0.9"] == "4"
     assert cards["Files that could not be read"] == "1"
     assert page.view("bad")["rows"][0][1:] == ["ERROR_MISSING_FILE", -1]
     assert len(page.view("map")["plot"]["pictures"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("threshold", "marks"), [(0.3, [0.9, 0.98]), (0.95, [0.95, 0.98]), (0.99, [0.99])]
+)
+def test_report_speaks_of_near_duplicates_whatever_the_run_lists(run, threshold, marks):
+    (run.work_dir / "config.json").write_text(f'{{"threshold": {threshold}}}')
+    page = Page(report.write_report(run.work_dir))
+    slider = page.view("duplicates")["slider"]
+    cards = [card for card in page.view("overview")["cards"] if "at" in card]
+    assert [card["at"] for card in cards] == marks[::-1]
+    assert [card["label"] for card in cards] == [f"Could go at similarity {m}" for m in marks[::-1]]
+    assert slider["value"] == marks[0]
+    for card in cards:
+        _, pairs, _, groups, spare = next(row for row in slider["rows"] if row[0] >= card["at"])
+        assert card["value"] == str(spare)
+        noun = "group" if groups == 1 else "groups"
+        assert f"in {groups} {noun}," in card["note"]
+        assert pairs == sum(item["v"] >= card["at"] for item in page.view("duplicates")["items"])
 
 
 def test_report_of_features_alone(run, tmp_path):

@@ -50,7 +50,8 @@ ROOMS = {
     "_api_galleries": room("galleries analysis _api _options", "pandas"),
     "_api_exports": room("analysis _api _api_analysis _options", "numpy pandas"),
     "_api_video": room("framing _api _options"),
-    "_commands": room("analysis galleries formats _errors"),
+    "_words": room(),
+    "_commands": room("_words analysis galleries formats _errors"),
     "accel": room("_accel"),
     "_accel": room(),
     "_errors": room("", "numpy"),
@@ -59,7 +60,7 @@ ROOMS = {
     "_config": room("_errors _options _params protocol formats.names models"),
     "_progress": room("", "rich"),
     "_provenance": room("_config protocol"),
-    "_summary": room("protocol formats stages", "numpy"),
+    "_summary": room("_words protocol formats stages", "numpy"),
     "_registry": room("_errors protocol"),
     "pipeline": room(
         "_config _errors _registry _progress _provenance _summary "
@@ -67,7 +68,7 @@ ROOMS = {
         "numpy",
     ),
     "clustering": room("pipeline _config _errors _params _registry formats stages"),
-    "framing": room("_config _errors _params _registry formats models sources"),
+    "framing": room("_config _errors _params _registry _words formats models sources"),
     "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
     "stages": room(
         "_config _errors _progress protocol formats sources models detection",
@@ -81,9 +82,10 @@ ROOMS = {
     "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
     "models": room("_errors protocol formats.names", "numpy"),
     "galleries": room(
-        "_errors analysis formats sources pictures protocol", "numpy pandas jinja2 markupsafe PIL"
+        "_errors _words analysis formats sources pictures protocol",
+        "numpy pandas jinja2 markupsafe PIL",
     ),
-    "analysis": room("_errors formats sources", "numpy pandas cv2 PIL"),
+    "analysis": room("_errors _words formats sources", "numpy pandas cv2 PIL"),
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "pictures": room("protocol", f"numpy {PICTURES}"),
     "shrink": room("pictures protocol", "numpy cv2"),

@@ -81,11 +81,11 @@ function setMode(wanted) {
 
 // The next entry of the list that the dialog was opened from.
 function step(by) {
-  const list = current.from.closest(".list");
+  const list = current.from.closest(".blocks") || current.from.closest(".list");
   if (!list) return;
-  const cards = [...list.querySelectorAll(".card:not([hidden])")];
+  const cards = [...list.querySelectorAll(".card")];
   const here = cards.indexOf(current.from.closest(".card"));
-  const all = current.beside === undefined || list.classList.contains("pairs");
+  const all = current.beside === undefined || current.from.closest(".pairs");
   const next = all
     ? cards[here + by]?.querySelector(".view")
     : [...list.querySelectorAll(".view")][[...list.querySelectorAll(".view")].indexOf(current.from) + by];

@@ -64,12 +64,17 @@ function slider(spec, state) {
     input.setAttribute("aria-valuetext", output.textContent);
     cursor.setAttribute("x1", Number(input.value) * step);
     cursor.setAttribute("x2", Number(input.value) * step);
-    state.counts = spec.text.replace(/\{(\d)\}/g, (_, i) => number(row[Number(i) + 1]));
+    state.counts = spec.text.replace(/\{(\d) ?(\w*)\}/g, (_, i, noun) => counted(row[Number(i) + 1], noun));
   };
   input.addEventListener("input", () => {
     update();
     state.apply();
   });
+  input.moveTo = (value) => {
+    input.value = at(value);
+    update();
+    state.apply();
+  };
   state.passes.push((item) =>
     spec.sign === "≥" ? item.v >= state.threshold - 1e-9 : item.v <= state.threshold + 1e-9,
   );
@@ -105,7 +110,7 @@ function brush(spec, state) {
     const all = counts.reduce((sum, count) => sum + count, 0);
     output.textContent = `${name(low + from * width)} to ${name(low + to * width)}`;
     ends.forEach((end, i) => end.setAttribute("aria-valuetext", name(low + (i ? to : from) * width)));
-    state.counts = `${number(inside)} of ${number(all)} images`;
+    state.counts = `${number(inside)} of ${counted(all, "image")}`;
   };
   const move = (which, value) => {
     const other = Number(ends[1 - which].value);

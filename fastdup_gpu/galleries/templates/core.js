@@ -6,6 +6,7 @@ const shards = [...document.querySelectorAll("script.shard")];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (id) => document.getElementById(id);
 const number = (n) => n.toLocaleString("en");
+const counted = (n, noun) => (noun ? `${number(n)} ${noun}${n === 1 ? "" : "s"}` : number(n));
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -151,7 +152,7 @@ function markAll(indices, on) {
   $("download").disabled = !count;
   $("download").textContent = count ? `Download decisions (${number(count)})` : "Download decisions";
   $("clear").hidden = !count;
-  say(`${number(count)} ${count === 1 ? "picture" : "pictures"} marked for deletion`);
+  say(`${counted(count, "picture")} marked for deletion`);
 }
 
 function decisions() {
@@ -170,5 +171,5 @@ function download() {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
-  say(`decisions.json lists ${number(marked.size)} pictures`);
+  say(`decisions.json lists ${counted(marked.size, "picture")}`);
 }

@@ -14,7 +14,7 @@ for (const view of data.views) {
   panels.set(view.id, { view, panel, tab, built: false });
 }
 
-function openTab(id, focus) {
+function openTab(id, focus, threshold) {
   const entry = panels.get(id);
   if (!entry) return;
   for (const other of panels.values()) {
@@ -27,6 +27,7 @@ function openTab(id, focus) {
     entry.built = true;
     fill(entry.view, entry.panel);
   }
+  if (threshold !== undefined) entry.panel.querySelector(".threshold")?.moveTo(threshold);
   if (data.views.length > 1) {
     entry.tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     remember(id);

@@ -49,7 +49,7 @@ const entries = {
         head: item.heads && item.heads[i],
       }),
     );
-    const more = item.more ? make("p", { class: "soft" }, `and ${number(item.more)} more images`) : null;
+    const more = item.more ? make("p", { class: "soft" }, `and ${number(item.more)} more ${item.more === 1 ? "image" : "images"}`) : null;
     const size = item.p.length > 3 ? "card wide" : "card";
     return make("article", { class: size }, head(item, rest.length ? all : null), make("div", { class: "grid" }, ...members), more);
   },
@@ -86,17 +86,14 @@ function listing(view, panel) {
   state.wants = (item) =>
     state.passes.every((pass) => pass(item)) && (!state.text || (item.words ??= words(item)).includes(state.text));
   const bar = toolbar(view, state);
-  const list = make("div", { class: `list ${view.kind}` });
+  const list = blocks(view.kind);
   const empty = make("p", { class: "empty" });
   const nodes = [];
   const counts = bar.querySelector(".counts");
   state.apply = () => {
-    let shown = 0;
-    view.items.forEach((item, i) => {
-      const wanted = state.wants(item);
-      shown += wanted;
-      if (nodes[i]) nodes[i].hidden = !wanted;
-    });
+    const wanted = view.items.map((item) => state.wants(item));
+    const shown = wanted.filter(Boolean).length;
+    list.fill(nodes.filter((_, i) => wanted[i]));
     const part = `${number(shown)} ${shown === 1 ? view.noun[0] : view.noun[1]} shown`;
     counts.replaceChildren(state.counts ? make("b", {}, state.counts) : "", state.counts ? ` · ${part}` : part);
     empty.hidden = shown > 0;
@@ -105,14 +102,13 @@ function listing(view, panel) {
   // Thousands of entries are built in short turns so that the page answers from the start.
   const build = () => {
     const until = Math.min(view.items.length, nodes.length + (nodes.length ? 40 : 16));
-    const fresh = document.createDocumentFragment();
+    const fresh = [];
     for (let i = nodes.length; i < until; i++) {
       const node = entries[view.kind](view.items[i]);
-      node.hidden = !state.wants(view.items[i]);
       nodes.push(node);
-      fresh.append(node);
+      if (state.wants(view.items[i])) fresh.push(node);
     }
-    list.append(fresh);
+    list.add(fresh);
     if (nodes.length < view.items.length) setTimeout(build);
     else list.setAttribute("data-ready", "");
   };
@@ -122,10 +118,50 @@ function listing(view, panel) {
   rove(list);
 }
 
+// Entries stand in blocks of whole rows; the browser lays out and paints those near the window only.
+function blocks(kind) {
+  const list = make("div", { class: "blocks" });
+  let [columns, tall] = [0, 0];
+  const open = () => {
+    const block = make("div", { class: `list ${kind}` });
+    list.append(block);
+    return block;
+  };
+  const count = () => getComputedStyle(list.lastChild || open()).gridTemplateColumns.split(" ").length;
+  list.add = (entries) => {
+    columns ||= count();
+    const size = columns * Math.ceil(48 / columns);
+    let block = list.lastChild || open();
+    for (const entry of entries) {
+      if (block.childElementCount >= size) block = open();
+      block.append(entry);
+    }
+    if (!tall && block !== list.firstChild) {
+      tall = list.firstChild.offsetHeight;
+      list.style.setProperty("--block", `${tall}px`);
+    }
+    tabStop(list);
+  };
+  list.fill = (entries) => {
+    list.replaceChildren();
+    list.add(entries);
+  };
+  new ResizeObserver(() => {
+    if (!list.offsetWidth || count() === columns) return;
+    columns = count();
+    list.fill([...list.children].flatMap((block) => [...block.children]));
+  }).observe(list);
+  return list;
+}
+
+function tabStop(list) {
+  const first = list.querySelector(".view");
+  if (first && !list.querySelector('.view[tabindex="0"]')) first.tabIndex = 0;
+}
+
 // One picture of a list can be reached by Tab; arrows go on from there.
 function rove(list) {
-  const first = list.querySelector(".view");
-  if (first) first.tabIndex = 0;
+  tabStop(list);
   list.addEventListener("focusin", (event) => {
     if (!event.target.classList.contains("view")) return;
     for (const other of list.querySelectorAll('.view[tabindex="0"]')) other.tabIndex = -1;
@@ -148,7 +184,7 @@ function rove(list) {
 }
 
 function neighbour(list, view, key) {
-  const all = [...list.querySelectorAll(".view")].filter((v) => !v.closest(".card[hidden]"));
+  const all = [...list.querySelectorAll(".view")];
   const here = all.indexOf(view);
   if (key === "ArrowRight") return all[here + 1];
   if (key === "ArrowLeft") return all[here - 1];
@@ -179,7 +215,7 @@ function overview(view, panel) {
       inner.push(bar);
     }
     if (!card.tab) return make("div", {}, ...inner);
-    return make("button", { type: "button", onclick: () => openTab(card.tab, true) }, ...inner);
+    return make("button", { type: "button", onclick: () => openTab(card.tab, true, card.at) }, ...inner);
   });
   panel.append(make("div", { class: "numbers" }, ...cards));
   for (const part of view.parts || []) {
