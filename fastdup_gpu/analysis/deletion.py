@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 import pandas as pd
 
 from fastdup_gpu._errors import InvalidArgument, choose
-from fastdup_gpu.analysis import keeping, removal
+from fastdup_gpu.analysis import derived, keeping, removal
 from fastdup_gpu.analysis.groups import Group, read_groups
 from fastdup_gpu.analysis.removal import Item, Origin
 
@@ -103,6 +103,7 @@ def _kept(sound: Sequence[Item], group: Group, how: str, origin: Origin) -> list
 
 def finish(going: Sequence[Item], refused: list[tuple[str, str]], dry_run: bool) -> list[str]:
     """Move to the trash, or print what would go; the names that go."""
+    derived.tell(going)
     if dry_run:
         removal.report([item.name for item in going], refused, TRASH)
         return [item.name for item in going]

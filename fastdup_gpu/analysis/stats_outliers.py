@@ -12,7 +12,7 @@ import pandas as pd
 
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._words import count
-from fastdup_gpu.analysis import removal
+from fastdup_gpu.analysis import derived, removal
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.cvat import export_to_cvat
 from fastdup_gpu.analysis.deletion import finish
@@ -85,6 +85,7 @@ def _read(
 def _move(
     going: Sequence[Item], refused: list[tuple[str, str]], folder: Path, dry_run: bool
 ) -> list[str]:
+    derived.tell(going)
     if dry_run:
         removal.report([item.name for item in going], refused, f"move to {str(folder)!r}")
         return [item.name for item in going]

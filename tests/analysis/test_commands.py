@@ -26,7 +26,7 @@ def run(tmp_path):
 def test_dedupe_shows_then_applies_then_undo(run, tmp_path, capsys):
     before = tree(tmp_path)
     assert main(["dedupe", str(run)]) == 0
-    assert "2 file(s) to move to the trash" in capsys.readouterr().out
+    assert "2 files to move to the trash" in capsys.readouterr().out
     assert main(["dedupe", str(run), "--dry-run"]) == 0
     assert tree(tmp_path) == before
     assert main(["dedupe", str(run), "--apply"]) == 0
@@ -69,9 +69,9 @@ def test_decisions_of_a_gallery(run, tmp_path):
 
 def test_limits_of_dedupe(run, capsys):
     main(["dedupe", str(run), "--min-distance", "0.995"])
-    assert "0 file(s) to move" in capsys.readouterr().out
+    assert "0 files to move" in capsys.readouterr().out
     main(["dedupe", str(run), "--min-similarity", "0.5"])
-    assert "0 file(s) to move" in capsys.readouterr().out
+    assert "0 files to move" in capsys.readouterr().out
 
 
 def test_wrong_input_has_its_exit_code(run, tmp_path, capsys):

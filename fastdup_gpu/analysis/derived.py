@@ -1,0 +1,51 @@
+"""Files that a run made itself, crops of pictures and frames of videos: what they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fastdup_gpu._words import count
+from fastdup_gpu.analysis.removal import Item
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.files import read_csv
+
+# Which file of a work_dir tells of what, in which columns, and what came from where.
+_KINDS = (
+    ("*_crops.csv", "crop_filename", "filename", "crop", "cut out of", "picture"),
+    ("*_frames.csv", "filename", "video", "frame", "took from", "video"),
+)
+_DEEPEST = 3  # work_dir/tmp/<video>/<frame>, work_dir/crops/atest/<crop>
+
+
+def tell(items: Sequence[Item]) -> None:
+    """Print, where items are crops or frames, that what they were made of is not meant."""
+    folders = {Path(item.place).parent for item in items}
+    homes = {home for folder in folders for home in _homes(folder)}
+    for pattern, made, source, thing, verb, origin in _KINDS:
+        table = {
+            key: whole
+            for home in sorted(homes)
+            for path in sorted(home.glob(pattern))
+            for key, whole in _pairs(path, made, source)
+        }
+        found = [table[key] for item in items if (key := Path(item.place).parts[-2:]) in table]
+        if found:
+            wholes = count(len(set(found)), origin)
+            print(
+                f"note: {count(len(found), 'file is a ' + thing, 'files are ' + thing + 's')} that "
+                f"the run {verb} {wholes}; only what the run made is meant here, the "
+                f"{origin}s stay as they are"
+            )
+
+
+def _homes(folder: Path) -> Iterable[Path]:
+    """Folders at or above `folder` that may be the work_dir of the run that made its files."""
+    return [home for home in list(folder.parents)[:_DEEPEST] if (home / names.CONFIG).is_file()]
+
+
+def _pairs(path: Path, made: str, source: str) -> Iterable[tuple[tuple[str, ...], str]]:
+    header, rows = read_csv(path)
+    if {made, source} <= set(header):
+        at, of = header.index(made), header.index(source)
+        yield from ((Path(row[at]).parts[-2:], row[of]) for row in rows if len(row) == len(header))
