@@ -22,6 +22,7 @@ REWRITE = 1  # part of the key of cached engines: raise it when the rewriting ch
 def to_half(model: bytes) -> bytes:
     """The same model with fp16 parts; input and output stay as they are.
 
+    A model whose convolutions are in another type than fp32 is given back as it is.
     Raises MissingDependency without the package onnx, ModelError for what is no model.
     """
     try:
@@ -34,9 +35,18 @@ def to_half(model: bytes) -> bytes:
         parsed = onnx.load_model_from_string(model)
     except Exception as error:  # protobuf raises errors of its own
         raise ModelError(f"the file is not an ONNX model: {error}") from error
+    if not _in_full(parsed.graph):
+        return model
     _Rewriter(onnx, parsed.graph).rewrite()
     written: bytes = parsed.SerializeToString()
     return written
+
+
+def _in_full(graph: Any) -> bool:
+    """Whether no convolution has weights of another type than fp32."""
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    weights = {name for node in graph.node if node.op_type in _BEGINS for name in node.input}
+    return all(kinds.get(name, _FULL) == _FULL for name in weights)
 
 
 class _Rewriter:
