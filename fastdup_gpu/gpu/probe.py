@@ -38,7 +38,11 @@ class Finding:
 
 def check() -> list[Finding]:
     """Driver, GPU and packages, in the order in which they are needed."""
-    return [*_check_driver(), *(_check_package(*entry) for entry in PACKAGES)]
+    driver = _check_driver()
+    offered = re.search(r"CUDA (\d+)", driver[0].found)
+    most = int(offered[1]) if offered else 0
+    packages = [_check_package(role, names, least, most) for role, names, least in PACKAGES]
+    return [*driver, *packages]
 
 
 def require() -> None:
@@ -93,14 +97,24 @@ def _check_device(driver: ctypes.CDLL) -> Finding:
     return Finding(capability >= _MIN_CAPABILITY, "GPU", found, "Needs 8.0 or newer.")
 
 
-def _check_package(role: str, candidates: tuple[str, ...], least: str) -> Finding:
+def _check_package(role: str, candidates: tuple[str, ...], least: str, most: int) -> Finding:
+    """`most`: the newest CUDA that the driver offers, 0 = not known."""
     for name in candidates:
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        ok = _numbers(version) >= _numbers(least)
-        return Finding(ok, f"{name} ({role})", version, f"Needs {least} or newer.")
+        title = f"{name} ({role})"
+        made_for = re.search(r"cu(?:da)?(\d\d)", name)
+        if made_for and 0 < most < int(made_for[1]):
+            hint = (
+                f"It is made for CUDA {made_for[1]}, the driver offers {most}: update the driver "
+                f"(580 or newer for CUDA 13), or pip install 'fastdup-gpu[cu{most}]' instead."
+            )
+            return Finding(False, title, version, hint)
+        return Finding(
+            _numbers(version) >= _numbers(least), title, version, f"Needs {least} or newer."
+        )
     hint = "pip install 'fastdup-gpu[cu13]' (or [cu12])."
     return Finding(False, f"{candidates[0]} ({role})", "not installed", hint)
 

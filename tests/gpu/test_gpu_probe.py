@@ -96,6 +96,16 @@ def test_a_version_that_is_too_old_is_named_with_the_least(machine, package):
     assert f"{package} (" in text and "0.1. Needs " in text and ALL[package] in text
 
 
+def test_packages_for_a_newer_cuda_than_the_driver_offers_are_named(machine):
+    text = said(machine, Driver(version=12040), ALL)
+    assert text.count("made for CUDA 13, the driver offers 12") == len(ALL)
+    assert "pip install 'fastdup-gpu[cu12]'" in text
+    twelve = {names[1]: least for _, names, least in probe.PACKAGES}
+    for version in (12040, 13000):  # a newer driver runs what was made for an older CUDA
+        machine(Driver(version=version), twelve)
+        probe.require()
+
+
 def test_everything_that_is_missing_is_told_at_once(machine):
     text = said(machine, None, {})
     assert all(name in text for name in ("NVIDIA driver", *ALL))
