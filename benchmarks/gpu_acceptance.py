@@ -20,14 +20,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import environment
-from benchmarks.gpu_stages import ROOT, STAGES, Found, Setting
+from benchmarks import environment, gpu_kernels, gpu_stages
+from benchmarks.gpu_stages import ROOT, Found, Setting
 from benchmarks.run import write_rows
 
 COLUMNS = (
     "stage", "what", "size", "seconds", "rate", "unit", "note",
     "compute", "gpu", "driver", "packages", "date", "cpu", "cores", "python", "commit",
 )  # fmt: skip
+STAGES = {**gpu_stages.STAGES, "kernels": gpu_kernels.kernels}
 RESULTS = Path(__file__).parent / "results"
 # Seconds that a stage may take at most; what the budget still holds counts too.
 LIMITS = {"conformance": 150, "neighbors": 120, "whole_run": 120}

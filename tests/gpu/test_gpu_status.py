@@ -7,7 +7,8 @@ import csv
 import pytest
 
 from benchmarks import gpu_acceptance, gpu_status
-from benchmarks.gpu_stages import STAGES, Setting, row
+from benchmarks.gpu_acceptance import STAGES
+from benchmarks.gpu_stages import Setting, row
 
 BLANK = dict.fromkeys(gpu_acceptance.COLUMNS, "")
 H100 = {"compute": "gpu", "gpu": "NVIDIA H100", "driver": "580.1", "date": "2030-01-02"}
