@@ -1,46 +1,29 @@
-"""Keep OpenBLAS, which numpy's wheels carry, from starting threads inside our own threads."""
+"""How many threads the matrix products of BLAS take."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
-import numpy as np
-
-_NAMES = (
-    "scipy_openblas_{}_num_threads64_",
-    "scipy_openblas_{}_num_threads",
-    "openblas_{}_num_threads",
-)
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Within, matrix products take one thread each; with another BLAS nothing changes.
+def at_most(threads: int) -> Iterator[None]:
+    """Within, a matrix product takes at most `threads` threads; never more than without.
 
     It holds for the whole process, so products elsewhere slow down meanwhile.
     """
-    found = _functions()
-    if found is None:
+    blas = _blas()
+    if all(library["num_threads"] <= threads for library in blas.info()):
         yield
         return
-    get, put = found
-    before = get()
-    put(1)
-    try:
+    with blas.limit(limits=threads):
         yield
-    finally:
-        put(before)
 
 
-def _functions() -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer] | None:
-    """OpenBLAS's get and set, looked up among the libraries that numpy has loaded."""
-    try:
-        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
-    except (AttributeError, OSError):
-        return None
-    for name in _NAMES:
-        if hasattr(library, name.format("get")) and hasattr(library, name.format("set")):
-            return library[name.format("get")], library[name.format("set")]
-    return None
+@cache
+def _blas() -> ThreadpoolController:
+    """The BLAS libraries that numpy and scipy have loaded."""
+    return ThreadpoolController().select(user_api="blas")

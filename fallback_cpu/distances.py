@@ -8,8 +8,9 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from fastdup_gpu._errors import InvalidArgument
-from fastdup_gpu.fallback_cpu.rows import FAR, Floats, squared, usable
+from fastdup_gpu.fallback_cpu.rows import FAR, Floats
 from fastdup_gpu.fallback_cpu.workers import Workers, blocks
+from fastdup_gpu.indexing.rows import squared, usable
 from fastdup_gpu.protocol import F32, F64, Metric
 
 # Elements of the temporary array in `jensenshannon`: it has to stay in the cache.

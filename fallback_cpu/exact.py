@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.fallback_cpu.blas import at_most
 from fastdup_gpu.fallback_cpu.rows import FAR
 from fastdup_gpu.fallback_cpu.spaces import Space, open_space
-from fastdup_gpu.fallback_cpu.topk import TopK, ids_of, values_of
+from fastdup_gpu.fallback_cpu.topk import TopK
 from fastdup_gpu.fallback_cpu.workers import Workers, blocks
+from fastdup_gpu.indexing.checks import check_queries
+from fastdup_gpu.indexing.keys import ids_of, values_of
 from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
 # Rows of a tile's side. Measured at 30,000 x 576 on 2 cores: 2048 3.1 s, 4096 3.6 s, of which
@@ -42,8 +44,9 @@ class FlatIndex:
 
     def answer(self, queries: F32, k: int, own: I64 | None) -> Neighbors:
         """The search, with `own` the base row of each query that is left out of its answer."""
-        keys = self._scan(queries, min(k + EXTRA, len(self.features)), own)
-        return settle(self._space, self.features, queries, keys, k, self._workers)
+        with at_most(self._workers.threads):
+            keys = self._scan(queries, min(k + EXTRA, len(self.features)), own)
+            return settle(self._space, self.features, queries, keys, k, self._workers)
 
     def save(self, path: Path) -> dict[str, Any]:
         """Nothing but the features is needed."""
@@ -80,7 +83,7 @@ class FlatIndex:
 def settle(
     space: Space, features: F32, queries: F32, keys: I64, k: int, workers: Workers
 ) -> Neighbors:
-    """The k best of the candidates in `keys` (see topk), scored exactly, padded to k."""
+    """The k best of the candidates in `keys` (see indexing/keys.py), scored exactly, padded."""
     ids = ids_of(keys)
     scores = -values_of(keys)
     scores[scores >= FAR] = np.inf
@@ -99,22 +102,6 @@ def settle(
     best[0][:, : order.shape[1]] = np.take_along_axis(ids, order, axis=1)
     best[1][:, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
     return Neighbors(*best, exact=True)
-
-
-def check_queries(features: F32, queries: F32, k: int, exclude_self: bool) -> None:
-    """Refuse arguments of `Index.search` that do not fit the base."""
-    if queries.ndim != 2 or queries.shape[1] != features.shape[1]:
-        raise InvalidArgument(
-            f"queries of shape {queries.shape} were given to an index of rows of "
-            f"{features.shape[1]} values; expected (m, {features.shape[1]})."
-        )
-    if k < 1:
-        raise InvalidArgument(f"k={k} was given; ask for 1 neighbour or more.")
-    if exclude_self and len(queries) > len(features):
-        raise InvalidArgument(
-            f"exclude_self was asked for with {len(queries)} queries, but the index has "
-            f"{len(features)} rows; the queries have to be its first rows, in order."
-        )
 
 
 def _blank(tile: F32, columns: I64) -> None:

@@ -6,24 +6,18 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.graphs import DAMPING, ROUNDS, TOLERANCE, by_smallest_member, check_edges
 from fastdup_gpu.protocol import F64, I64
-
-_DAMPING = 0.85
-_TOLERANCE = 1e-10  # change of all ranks together at which the iteration stops
-_ROUNDS = 200
 
 
 def components(n: int, sources: I64, targets: I64) -> I64:
     """Weakly connected components i64[n], numbered in order of their smallest members."""
-    _check(n, sources, targets)
+    check_edges(n, sources, targets)
     ones = np.ones(len(sources), dtype=np.int8)
     matrix = sparse.coo_array((ones, (sources, targets)), shape=(n, n))
     _, found = csgraph.connected_components(matrix, directed=True, connection="weak")
-    _, first, which = np.unique(found, return_index=True, return_inverse=True)
-    number = np.empty(len(first), dtype=np.int64)
-    number[np.argsort(first)] = np.arange(len(first))
-    return number[which]
+    numbered: I64 = by_smallest_member(found, np)
+    return numbered
 
 
 def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
@@ -33,20 +27,20 @@ def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
     vertex to itself are dropped; what a vertex without edges holds is spread evenly over all.
     Weights are positive; edges with other weights are dropped.
     """
-    _check(n, sources, targets)
+    check_edges(n, sources, targets)
     if n == 0:
         return np.zeros(0)
     matrix = _undirected(n, sources, targets, weights)
     strength = np.asarray(matrix.sum(axis=0)).ravel()
     lone = strength == 0
-    share = _DAMPING / np.where(lone, 1, strength)
+    share = DAMPING / np.where(lone, 1, strength)
     rank = np.full(n, 1 / n)
-    for _ in range(_ROUNDS):
-        spread = (1 - _DAMPING + _DAMPING * rank[lone].sum()) / n
+    for _ in range(ROUNDS):
+        spread = (1 - DAMPING + DAMPING * rank[lone].sum()) / n
         after = matrix @ (rank * share) + spread
         change = np.abs(after - rank).sum()
         rank = after
-        if change < _TOLERANCE:
+        if change < TOLERANCE:
             break
     total: F64 = rank / rank.sum()
     return total
@@ -63,12 +57,3 @@ def _undirected(n: int, sources: I64, targets: I64, weights: F64) -> sparse.csr_
     low, high, value = low[fresh], high[fresh], value[fresh]
     ends = np.concatenate([low, high]), np.concatenate([high, low])
     return sparse.csr_array((np.concatenate([value, value]), ends), shape=(n, n))
-
-
-def _check(n: int, sources: I64, targets: I64) -> None:
-    for name, ends in (("sources", sources), ("targets", targets)):
-        if len(ends) and (ends.min() < 0 or ends.max() >= n):
-            raise InvalidArgument(
-                f"{name} holds vertices from {ends.min()} to {ends.max()}, but the graph has "
-                f"{n}; they have to lie in 0 .. {n - 1}."
-            )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.fallback_cpu.approximate import Approximate, Table, points
-from fastdup_gpu.fallback_cpu.files import replaced
-from fastdup_gpu.fallback_cpu.topk import EMPTY, pack
+from fastdup_gpu.fallback_cpu.approximate import Approximate
 from fastdup_gpu.fallback_cpu.workers import blocks
+from fastdup_gpu.indexing.approximate import Table, doubling, points
+from fastdup_gpu.indexing.files import saved, stored
+from fastdup_gpu.indexing.keys import EMPTY, pack
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 SUFFIX = ".hnsw"
@@ -38,10 +35,7 @@ class HnswIndex(Approximate):
 
     def ladder(self) -> Iterator[int]:
         """Values of hnswlib's ef."""
-        ef = _LEAST_EF
-        while ef <= _MOST_EF:
-            yield ef
-            ef *= 2
+        return doubling(_LEAST_EF, _MOST_EF)
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """What hnswlib finds, one more where each query's own row has to go."""
@@ -68,13 +62,11 @@ class HnswIndex(Approximate):
             else:
                 return ids.astype(np.int64), gaps
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path) -> dict[str, Any]:
         """The graph in hnswlib's own format."""
-        file = path.with_name(path.name + SUFFIX)
-        with replaced(file) as temporary, _utf8(temporary) as name:
+        with saved(path.with_name(path.name + SUFFIX)) as name:
             self._graph.save_index(name)
-            if name != str(temporary):
-                shutil.copyfile(name, temporary)
+        return {}
 
 
 def build(features: F32, plan: SearchPlan) -> HnswIndex:
@@ -94,9 +86,7 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex
     file = path.with_name(path.name + SUFFIX)
     graph = _open(features, plan)
     try:
-        with _utf8(file) as name:
-            if name != str(file):
-                shutil.copyfile(file, name)
+        with stored(file) as name:
             graph.load_index(name)
     except (OSError, RuntimeError) as error:
         raise FormatError(
@@ -123,15 +113,3 @@ def _open(features: F32, plan: SearchPlan) -> Any:
     import hnswlib
 
     return hnswlib.Index("ip" if plan.metric == "cosine" else "l2", features.shape[1])
-
-
-@contextmanager
-def _utf8(path: Path) -> Iterator[str]:
-    """A name hnswlib can take: it knows UTF-8 only, so other paths go by way of a copy."""
-    try:
-        os.fspath(path).encode("utf-8")
-    except UnicodeEncodeError:
-        with tempfile.TemporaryDirectory() as folder:
-            yield str(Path(folder) / "index")
-    else:
-        yield str(path)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.fallback_cpu.approximate import Approximate, Table, points
-from fastdup_gpu.fallback_cpu.blas import one_thread
-from fastdup_gpu.fallback_cpu.files import replaced
+from fastdup_gpu.fallback_cpu.approximate import Approximate
+from fastdup_gpu.fallback_cpu.blas import at_most
 from fastdup_gpu.fallback_cpu.kmeans import closeness, lloyd, nearest_centroid
 from fastdup_gpu.fallback_cpu.rows import Floats
 from fastdup_gpu.fallback_cpu.topk import TopK
-from fastdup_gpu.fallback_cpu.workers import blocks
+from fastdup_gpu.fallback_cpu.workers import blocks, count
+from fastdup_gpu.formats.files import replacing
+from fastdup_gpu.indexing.approximate import Table, doubling, points
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 SUFFIX = ".npz"
@@ -52,12 +54,7 @@ class IvfIndex(Approximate):
 
     def ladder(self) -> Iterator[int]:
         """Numbers of lists to visit."""
-        most = min(_MOST_VISITS, len(self._centroids))
-        visits = _FEWEST_VISITS
-        while visits < most:
-            yield visits
-            visits *= 2
-        yield most
+        return doubling(_FEWEST_VISITS, min(_MOST_VISITS, len(self._centroids)))
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """The best of the `effort` lists nearest to each query."""
@@ -75,14 +72,15 @@ class IvfIndex(Approximate):
                 for number, members in _grouped(row, lists):
                     self._visit(top, left[members], places[members], number, own)
 
-        with one_thread():
+        with at_most(1):
             self._workers.each(len(queries), _PART, work)
         return top.keys
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path) -> dict[str, Any]:
         """Centroids and labels as .npz."""
-        with replaced(path.with_name(path.name + SUFFIX)) as temporary, temporary.open("wb") as out:
+        with replacing(path.with_name(path.name + SUFFIX), "wb") as out:
             np.savez(out, centroids=self._centroids, labels=self._labels.astype(np.int32))
+        return {}
 
     def _visits(self, rows: F32, first: I64, effort: int) -> Iterator[tuple[I64, I64]]:
         """(row, list) pairs: every row with its `first` list, then with the others it visits.
@@ -116,8 +114,9 @@ def build(features: F32, plan: SearchPlan) -> IvfIndex:
     sample = rng.choice(n, min(n, _TRAIN * lists), replace=False)
     train = points(features[np.sort(sample)], plan)
     start = train[np.sort(rng.choice(len(train), lists, replace=False))]
-    centroids = lloyd(train, start, plan.iterations)
-    return IvfIndex(features, plan, centroids, _lists_of(features, centroids, plan))
+    with at_most(count(plan.threads)):
+        centroids = lloyd(train, start, plan.iterations)
+        return IvfIndex(features, plan, centroids, _lists_of(features, centroids, plan))
 
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:

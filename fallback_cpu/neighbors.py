@@ -6,16 +6,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu._errors import FormatError, InvalidArgument, MissingDependency, choose
+from fastdup_gpu._errors import FormatError, MissingDependency
 from fastdup_gpu.fallback_cpu import hnsw, ivf
-from fastdup_gpu.fallback_cpu.approximate import DEPTH, GOAL
 from fastdup_gpu.fallback_cpu.exact import FlatIndex
-from fastdup_gpu.fallback_cpu.spaces import open_space
+from fastdup_gpu.indexing.approximate import DEPTH, GOAL
+from fastdup_gpu.indexing.checks import only_exact, read_recalls
 from fastdup_gpu.protocol import F32, Index, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
 _MODES = ("auto", "flat", "hnsw", "ivf")
-_APPROXIMATE_METRICS = ("cosine", "euclidean")
 # Measured at d = 576 on 2 shared cores, seconds of exhaustive search and of ivf (build, measuring
 # recall, search) on mixtures of real embeddings: n = 10,000 0.4 and 1.8, 50,000 8.7 and 5.2,
 # 100,000 37 and 13. hnsw, built in one thread, took 64 at 100,000 on tight clusters (ivf 5).
@@ -54,23 +53,14 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
             f"{path} is an hnsw index, but hnswlib is not installed; pip install "
             "'fastdup-gpu[hnsw]', or run again to make another."
         )
-    table = _table(path, header)
+    table = read_recalls(path, header)
     if kind == "ivf":
         return ivf.load(path, features, plan, table)
     return hnsw.load(path, features, plan, table)
 
 
 def _kind(features: F32, plan: SearchPlan) -> str:
-    if features.ndim != 2 or features.shape[1] < 1:
-        raise InvalidArgument(f"features of shape {features.shape} were given; expected (n, d).")
-    if plan.mode not in _MODES:
-        raise choose("nnf_mode", plan.mode, _MODES)
-    open_space(plan.metric)
-    if plan.metric not in _APPROXIMATE_METRICS:
-        if plan.mode in ("hnsw", "ivf"):
-            raise choose(
-                "distance", plan.metric, _APPROXIMATE_METRICS, hint="Or use nnf_mode='Flat'."
-            )
+    if only_exact(features, plan, _MODES):
         return "flat"
     if plan.mode in ("flat", "ivf"):
         return plan.mode
@@ -82,10 +72,3 @@ def _kind(features: F32, plan: SearchPlan) -> str:
         return "hnsw"
     _LOG.info("hnswlib is not installed: nnf_mode 'hnsw' is served as 'auto'")
     return "ivf"
-
-
-def _table(path: Path, header: dict[str, Any]) -> dict[int, list[float]]:
-    try:
-        return {int(row[0]): [float(r) for r in row[1:]] for row in header["recalls"]}
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise FormatError(f"{path} lacks its measured recalls; run again to make it.") from error

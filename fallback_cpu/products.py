@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdup_gpu.fallback_cpu.rows import FAR, SHORTEST, Floats, squared, usable
+from fastdup_gpu.fallback_cpu.rows import FAR, Floats
 from fastdup_gpu.fallback_cpu.workers import Workers
+from fastdup_gpu.indexing.rows import SHORTEST, squared, unit, usable
 from fastdup_gpu.protocol import F32, F64
 
 # Affinities closer than this are equal: some ten times the rounding error of float32 products
@@ -20,11 +21,7 @@ class Cosine:
 
     def left(self, rows: F32) -> F32:
         """Rows of unit length, or of zeros."""
-        length = squared(rows)
-        with np.errstate(all="ignore"):
-            unit = rows * (1 / np.sqrt(length))[:, None].astype(np.float32)
-        unit[~usable(length, SHORTEST)] = 0
-        return unit
+        return unit(rows)
 
     right = left
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from fastdup_gpu._errors import choose
 from fastdup_gpu.fallback_cpu.distances import Scipy
 from fastdup_gpu.fallback_cpu.products import Cosine, Euclidean
 from fastdup_gpu.fallback_cpu.rows import Floats
 from fastdup_gpu.fallback_cpu.workers import Workers
-from fastdup_gpu.protocol import F32, F64, METRICS, Metric
+from fastdup_gpu.indexing.checks import check_metric
+from fastdup_gpu.protocol import F32, F64, Metric
 
 
 class Space(Protocol):
@@ -45,10 +45,7 @@ class Space(Protocol):
 
 def open_space(metric: Metric) -> Space:
     """The space of a metric; raises InvalidArgument where there is none."""
+    check_metric(metric)
     if metric == "cosine":
         return Cosine()
-    if metric == "euclidean":
-        return Euclidean()
-    if metric in METRICS:
-        return Scipy(metric)
-    raise choose("distance", metric, METRICS)
+    return Euclidean() if metric == "euclidean" else Scipy(metric)

@@ -7,31 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdup_gpu.indexing.keys import EMPTY, pack, values_of
 from fastdup_gpu.protocol import F32, I64
 
-EMPTY = np.iinfo(np.int64).max
-_SIGN = np.int32(0x7FFFFFFF)
 # A tile with more hits than this many times the places is thinned before it is merged.
 _MANY = 3
-
-
-def pack(values: F32, ids: I64) -> I64:
-    """Keys that sort by value, largest first, then by id, smallest first; ids < 2**32."""
-    bits = (values + np.float32(0)).view(np.int32)  # adding 0 makes -0.0 equal to 0.0
-    ordered = bits ^ ((bits >> 31) & _SIGN)
-    return (~ordered).astype(np.int64) << 32 | ids
-
-
-def values_of(keys: I64) -> F32:
-    """The values inside keys, -inf where the place is empty."""
-    ordered = ~(keys >> 32).astype(np.int32)
-    values = (ordered ^ ((ordered >> 31) & _SIGN)).view(np.float32)
-    return np.where(keys == EMPTY, np.float32(-np.inf), values)
-
-
-def ids_of(keys: I64) -> I64:
-    """The ids inside keys, -1 where the place is empty."""
-    return np.where(keys == EMPTY, np.int64(-1), keys & 0xFFFFFFFF)
 
 
 class TopK:

@@ -16,14 +16,16 @@ def blocks(n: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
-class Workers:
-    """A pool of `threads` threads (0 = one for each core).
+def count(threads: int) -> int:
+    """`threads`, or one for each core where it is 0."""
+    return threads or os.cpu_count() or 1
 
-    The matrix products of BLAS take their own threads, as its environment variables say.
-    """
+
+class Workers:
+    """A pool of `threads` threads (0 = one for each core)."""
 
     def __init__(self, threads: int = 0) -> None:
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = count(threads)
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="neighbors")
 
     def split(self, n: int, work: Callable[[slice], None]) -> None:

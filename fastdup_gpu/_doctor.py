@@ -15,6 +15,7 @@ _CPU_MODULES = {
     "cv2": "decodes and resizes",
     "simplejpeg": "decodes JPEG",
     "scipy": "components and pagerank",
+    "threadpoolctl": "keeps matrix products to num_threads",
 }
 _OPTIONAL_MODULES = {
     "openvino": ("runs the built-in models faster than onnxruntime", "fastdup-gpu[openvino]"),

@@ -41,6 +41,11 @@ def _module(name: str, device: int) -> Any:
         return cupy.RawModule(code=source(name), options=OPTIONS)
 
 
+@functools.cache
+def _function(name: str, entry: str, device: int) -> Any:
+    return _module(name, device).get_function(entry)
+
+
 def kernel(name: str, entry: str = "") -> Any:
     """The kernel `entry` (default: `name`) of `<name>.cu` for the current device.
 
@@ -48,7 +53,7 @@ def kernel(name: str, entry: str = "") -> Any:
     """
     import cupy
 
-    return _module(name, cupy.cuda.runtime.getDevice()).get_function(entry or name)
+    return _function(name, entry or name, cupy.cuda.runtime.getDevice())
 
 
 def launch(function: Any, threads: int, args: Sequence[Any]) -> None:

@@ -152,7 +152,7 @@ def test_rules_name_rooms(name):
         ("stages.graph", "import fastdup_gpu"),
         ("stages.graph", "BACKEND = 'fastdup_gpu.gpu.backend'"),
         ("formats.names", "from fastdup_gpu.stages import extract"),
-        ("fallback_cpu.stats", "from fastdup_gpu.formats import files"),
+        ("fallback_cpu.stats", "from fastdup_gpu.formats import features"),
         ("fallback_cpu.stats", "from fastdup_gpu.gpu.stats import pixel_stats"),
         ("fallback_cpu.stats", "import pandas as pd"),
         ("gpu.stats", "from fastdup_gpu.fallback_cpu.stats import pixel_stats"),

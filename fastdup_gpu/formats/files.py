@@ -31,18 +31,24 @@ def prepare_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file that becomes `path` when the block ends well, and goes otherwise."""
+def replaced(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`; what was written there takes its place at the end."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    options: dict[str, Any] = {} if "b" in mode else TEXT
     try:
-        with temporary.open(mode, **options) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file that becomes `path` when the block ends well, and goes otherwise."""
+    options: dict[str, Any] = {} if "b" in mode else TEXT
+    with replaced(path) as temporary, temporary.open(mode, **options) as stream:
+        yield stream
 
 
 # The default limit of a cell is shorter than what a list of names may hold.

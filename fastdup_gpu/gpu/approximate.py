@@ -1,120 +1,61 @@
-"""What the approximate indices share: effort is raised until a sample is answered well."""
+"""What the approximate indices of the GPU share: candidates by id, scored exactly."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._errors import FormatError
-from fastdup_gpu.gpu.exact import FlatIndex, check_queries
-from fastdup_gpu.gpu.rows import SHORTEST, usable
-from fastdup_gpu.protocol import F32, F64, I64, Neighbors, SearchPlan
+from fastdup_gpu.gpu import memory
+from fastdup_gpu.gpu.exact import FlatIndex
+from fastdup_gpu.gpu.rows import cleaned, unit, uploaded
+from fastdup_gpu.indexing import approximate
+from fastdup_gpu.indexing.approximate import Table, points
+from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
-GOAL = 0.99
 EXTRA = 8  # candidates beyond k, which exact scores bring into order
-_SAMPLE = 1000
-_DEPTH = 10
-
-Table = dict[int, list[float]]
+_BLOCK = 16_384  # queries at a time
+_POINTS_SHARE = 0.4  # of the free memory, for rows that an index is built from
 
 
-class Approximate(ABC):
-    """An index whose `candidates` takes an effort.
-
-    The effort of a search for k neighbours is the least on the ladder whose recall at k reaches
-    GOAL, else the last. Recall is that of up to 1,000 rows of the base, drawn by the plan's
-    seed, searched for without themselves; `Neighbors.recall` reports it, also for other queries.
-    """
-
-    kind = ""
+class Approximate(approximate.Approximate):
+    """An index whose `candidates` takes an effort."""
 
     def __init__(self, features: F32, plan: SearchPlan, table: Table | None = None) -> None:
-        self.features = features
-        self.plan = plan
+        super().__init__(features, plan, table)
         self.exact = FlatIndex(features, plan)
-        self._table = table or {}
 
     @abstractmethod
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
-        """Host ids i64[m, keep] of near rows, -1 where there is none; own rows may be there."""
+        """Host ids i64[m, about keep] of near rows, outside 0 .. n - 1 where there is none;
+        own rows and repetitions may be there."""
 
-    @abstractmethod
-    def ladder(self) -> Iterator[int]:
-        """Efforts to try, rising."""
-
-    @abstractmethod
-    def write(self, path: Path) -> dict[str, Any]:
-        """Write the files beside `path` that `load_index` reads back; returns header fields."""
-
-    def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
-        """See fastdup_gpu.protocol.Index."""
-        check_queries(self.features, queries, k, exclude_self)
-        own = np.arange(len(queries)) if exclude_self else None
-        effort, recall = self._effort(k)
-        return replace(self._answer(queries, k, own, effort), exact=False, recall=recall)
-
-    def save(self, path: Path) -> dict[str, Any]:
-        """Write the index beside `path`; the header fields hold the measured recalls."""
-        return {"kind": self.kind, "recalls": self.table_rows(), **self.write(path)}
-
-    def table_rows(self) -> list[list[float]]:
-        """[effort, recall at 1, at 2, ...] of each effort that was measured."""
-        self._effort(1)
-        return [[effort, *recalls] for effort, recalls in self._table.items()]
-
-    def _answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
+    def answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
+        """See fastdup_gpu.indexing.approximate.Approximate."""
         keep = min(k + EXTRA + (own is not None), len(self.features))
         ids = self.candidates(queries, keep, own, effort)
         return self.exact.settle(queries, without_repeats(ids, len(self.features)), k, own)
 
-    def _effort(self, k: int) -> tuple[int, float]:
-        """The effort for k neighbours and its recall."""
-        if not self._table or k > len(next(iter(self._table.values()))):
-            self._table = self._measure(max(k, _DEPTH))
-        good = (e for e, recalls in self._table.items() if recalls[k - 1] >= GOAL)
-        effort = next(good, max(self._table))
-        return effort, self._table[effort][k - 1]
-
-    def _measure(self, depth: int) -> Table:
-        """Recall at 1 .. depth for each effort up to the first that is good enough at depth."""
-        n = len(self.features)
-        rng = np.random.default_rng(self.plan.seed)
-        rows = np.sort(rng.choice(n, min(n, _SAMPLE), replace=False))
-        queries = np.asarray(self.features[rows])
-        truth = self.exact.answer(queries, depth, rows)
-        table: Table = {}
-        for effort in self.ladder():
-            found = self._answer(queries, depth, rows, effort)
-            table[effort] = recalls(truth.scores, found.scores, self.exact.space.sign).tolist()
-            if table[effort][-1] >= GOAL:
-                break
-        return table
+    def exact_answer(self, queries: F32, k: int, own: I64 | None) -> Neighbors:
+        """By exhaustive search."""
+        return self.exact.answer(queries, k, own)
 
 
-def recalls(truth: F32, found: F32, sign: int) -> F64:
-    """Recall at 1 .. k, f64[k]: the share of the truth that was found, up to equal scores."""
-    depth = truth.shape[1]
-    result = np.ones(depth)
-    for k in range(1, depth + 1):
-        there = np.count_nonzero(np.isfinite(truth[:, :k]))
-        last = np.nanmin(sign * truth[:, :k], axis=1, initial=np.inf)
-        near = sign * found[:, :k] >= (last - 1e-6 * np.abs(last))[:, None]
-        if there:
-            result[k - 1] = min(1.0, np.count_nonzero(near) / there)
-    return result
+def found_in_blocks(queries: F32, keep: int, plan: SearchPlan, find: Callable[[Any], Any]) -> I64:
+    """Host ids i64[m, keep] that `find` gives for `device_points` of a few queries at a time."""
+    out = np.empty((len(queries), keep), np.int64)
 
+    def work(part: slice) -> None:
+        import cupy
 
-def read_table(path: Path, header: dict[str, Any], field: str = "recalls") -> Table:
-    """The measured recalls of a stored index; raises FormatError where there are none."""
-    try:
-        return {int(row[0]): [float(r) for r in row[1:]] for row in header[field]}
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise FormatError(f"{path} lacks its measured recalls; run again to make it.") from error
+        ids = find(device_points(queries[part], plan))
+        out[part] = cupy.asnumpy(cupy.asarray(ids))
+
+    for _ in memory.halving(len(queries), _BLOCK, work):
+        pass
+    return out
 
 
 def without_repeats(ids: I64, n: int) -> I64:
@@ -126,19 +67,42 @@ def without_repeats(ids: I64, n: int) -> I64:
     return ordered
 
 
-def points(rows: F32, plan: SearchPlan) -> F32:
-    """Rows in C order whose inner products (cosine) or euclidean distances order as the metric
-    does; unusable rows are zeros."""
-    rows = np.asarray(rows, np.float32)
-    with np.errstate(all="ignore"):
-        length = np.einsum("ij,ij->i", rows, rows)
-        shortest = SHORTEST if plan.metric == "cosine" else 0.0
-        factor = 1 / np.sqrt(length) if plan.metric == "cosine" else np.ones_like(length)
-        scaled = rows * factor[:, None].astype(np.float32)
-    good = usable(length, shortest)
-    return np.ascontiguousarray(np.where(good[:, None], scaled, np.float32(0)))
+def device_points(rows: F32, plan: SearchPlan) -> Any:
+    """Rows in device memory whose inner products (cosine) or euclidean distances order as the
+    metric does; unusable rows are zeros."""
+    clean, _ = cleaned(uploaded(rows))
+    return unit(clean) if plan.metric == "cosine" else clean
+
+
+def all_device_points(features: F32, plan: SearchPlan) -> Any:
+    """`device_points` of all features, f32[n, d] in C order."""
+    import cupy
+
+    out = cupy.empty(features.shape, np.float32)
+    for start in range(0, len(features), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        out[part] = device_points(features[part], plan)
+    return out
+
+
+def placed_points(features: F32, plan: SearchPlan) -> Any:
+    """The same on the device where it fits, else in host memory, for what cuVS reads in parts."""
+    n, d = features.shape
+    if memory.rows_that_fit(4 * d, _POINTS_SHARE, n) >= n:
+        return all_device_points(features, plan)
+    out = np.empty((n, d), np.float32)
+    for start in range(0, n, _BLOCK):
+        out[start : start + _BLOCK] = points(features[start : start + _BLOCK], plan)
+    return out
 
 
 def cuvs_metric(plan: SearchPlan) -> str:
-    """What cuVS calls the order of `points`; CAGRA and HNSW know no cosine."""
+    """What cuVS calls the order of `device_points`; CAGRA and HNSW know no cosine."""
     return "inner_product" if plan.metric == "cosine" else "sqeuclidean"
+
+
+def cuvs_version() -> str:
+    """The installed cuVS; its files are not promised to be read by another."""
+    import cuvs
+
+    return str(cuvs.__version__)

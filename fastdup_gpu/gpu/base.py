@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastdup_gpu.gpu import memory
-from fastdup_gpu.gpu.rows import cleaned
+from fastdup_gpu.gpu.rows import cleaned, uploaded
 from fastdup_gpu.gpu.spaces import Space
 from fastdup_gpu.protocol import F32, I64
 
 _BASE_SHARE, _SCORE_SHARE = 0.6, 0.1  # of the free memory
+_UPLOAD = 65_536  # rows cleaned at a time: what that needs beside them stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,20 @@ class Base:
         self._whole: Chunk | None = None
         self._left_out: dict[int, I64] = {}
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The usable rows, in order of id; a chunk is dropped when the next is asked for."""
-        if self._whole is not None:
-            yield self._whole
-            return
+    def chunk_size(self) -> int:
+        """How many rows fit: 4 bytes a value, and as many again for what a space makes of it."""
         n, d = self._features.shape
-        size = memory.rows_that_fit(14 * d, _BASE_SHARE, n)
-        for start in range(0, n, size):
-            chunk = self._load(start, min(start + size, n))
-            if size >= n:
-                self._whole = chunk
-            if len(chunk.ids):
-                yield chunk
+        return n if self._whole else memory.rows_that_fit(8 * d + 64, _BASE_SHARE, n)
+
+    def chunk(self, part: slice) -> Chunk:
+        """The usable rows of a part; that it is freed before the next is the caller's business."""
+        whole = (part.start, part.stop) == (0, len(self._features))
+        if whole and self._whole is not None:
+            return self._whole
+        chunk = self._load(part.start, part.stop)
+        if whole:
+            self._whole = chunk
+        return chunk
 
     def unusable(self) -> I64:
         """Rows that were left out of the chunks gone through so far, in order."""
@@ -75,14 +76,30 @@ class Base:
     def _load(self, start: int, stop: int) -> Chunk:
         import cupy
 
-        rows = cupy.asarray(np.ascontiguousarray(self._features[start:stop], np.float32))
-        rows, good = cleaned(rows)
+        rows = cupy.empty((stop - start, self._features.shape[1]), np.float32)
         ids = cupy.arange(start, stop)
-        if self._space.neutral != 0 and not bool(good.all()):
-            self._left_out[start] = cupy.asnumpy(ids[~good])
-            rows, ids = cupy.ascontiguousarray(rows[good]), ids[good]
+        count = 0
+        for first in range(start, stop, _UPLOAD):
+            last = min(first + _UPLOAD, stop)
+            some, there = self._cleaned(first, last)
+            rows[count : count + len(some)] = some
+            ids[count : count + len(some)] = there
+            count += len(some)
+        rows, ids = rows[:count], ids[:count]
         self._space.check(rows)
-        return Chunk(rows, ids, self._space.prepare(rows) if len(ids) else None)
+        return Chunk(rows, ids, self._space.prepare(rows) if count else None)
+
+    def _cleaned(self, first: int, last: int) -> tuple[Any, Any]:
+        """Rows first .. last on the device and their ids, without those that are left out."""
+        import cupy
+
+        rows, good = cleaned(uploaded(self._features[first:last]))
+        ids = cupy.arange(first, last)
+        self._left_out.pop(first, None)
+        if self._space.neutral == 0 or bool(good.all()):
+            return rows, ids
+        self._left_out[first] = cupy.asnumpy(ids[~good])
+        return rows[good], ids[good]
 
 
 def scored(space: Space, queries: Any, base: Any, places: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdup_gpu.gpu.rows import squared, usable
+from fastdup_gpu.indexing.rows import squared, usable
 from fastdup_gpu.protocol import F32, F64, I64, Neighbors
 
 
@@ -33,8 +33,7 @@ class Best:
         That is every one of the n base rows to a query that is unusable, and the `unusable`
         ones to all others. What is still free is id -1, score nan.
         """
-        with np.errstate(all="ignore"):
-            bad = ~usable(squared(queries))
+        bad = ~usable(squared(queries))
         self._ids[bad], self._scores[bad] = -1, np.nan
         free = (self._ids < 0).any(axis=1) & (bad | (len(unusable) > 0))
         k = self._ids.shape[1]

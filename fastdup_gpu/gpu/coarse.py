@@ -27,7 +27,8 @@ class BruteForce:
 
         self._rows = rows  # the index looks at them
         self._sign = 1 if metric == "inner_product" else -1
-        handle = resources()
+        self._stream, self._handle = None, None
+        handle = self._resources()
         self._index = cuvs.build(rows, metric=metric, resources=handle)
         handle.sync()
 
@@ -36,10 +37,20 @@ class BruteForce:
         import cupy
         from cuvs.neighbors import brute_force as cuvs
 
-        handle = resources()
+        handle = self._resources()
         distances, places = cuvs.search(self._index, queries, keep, resources=handle)
         handle.sync()
         return self._sign * cupy.asarray(distances), cupy.asarray(places).astype("int64")
+
+    def _resources(self) -> Any:
+        """Those of the last call where the stream is the same: each holds a cuBLAS handle, which
+        takes longer to open than a block of queries to search."""
+        import cupy
+
+        stream = cupy.cuda.get_current_stream().ptr
+        if self._handle is None or stream != self._stream:
+            self._stream, self._handle = stream, resources()
+        return self._handle
 
 
 def brute_force(rows: Any, metric: str) -> BruteForce:
@@ -48,7 +59,11 @@ def brute_force(rows: Any, metric: str) -> BruteForce:
 
 
 def resources() -> Any:
-    """cuVS resources on CuPy's current stream; the caller calls their sync()."""
+    """cuVS resources on CuPy's current stream; the caller calls their sync().
+
+    Where that is the default stream, cuVS takes the per-thread one, which waits for the default
+    stream's work and is waited for by it.
+    """
     import cupy
     from cuvs.common import Resources
 

@@ -19,6 +19,9 @@ FAR = 1e38  # minus this is the affinity of what has no finite distance
 _NAMES = {"l1": "cityblock", "linf": "chebyshev"}
 _SLACK = 2.0**-13  # relative: far above what float32 sums lose over any feature length
 _TINY = 1e-300
+# Absolute. A divergence near 0 is lost in float32's rounding, and its root is what is compared.
+_LEAST = {"jensenshannon": 2.0**-10}
+_ROWS = 65_536  # made ready at a time, in float64
 
 
 class Distances:
@@ -41,10 +44,16 @@ class Distances:
 
     def prepare(self, base: Any) -> Any:
         """The rows themselves, indexed by cuVS where it has the metric."""
+        import cupy
+
         if self._metric == "braycurtis":
             return base
-        rows = self._shares(base).astype(np.float32)
-        return brute_force(rows, _NAMES.get(self._metric, self._metric))
+        if self._metric == "jensenshannon":
+            rows = cupy.empty_like(base)
+            for start in range(0, len(base), _ROWS):
+                rows[start : start + _ROWS] = self._shares(base[start : start + _ROWS])
+            base = rows
+        return brute_force(base, _NAMES.get(self._metric, self._metric))
 
     def candidates(self, prepared: Any, queries: Any, keep: int) -> Coarse:
         """By the distance in float32."""
@@ -58,7 +67,8 @@ class Distances:
         else:
             values, places = prepared.search(self._shares(queries).astype(np.float32), keep)
         largest = cupy.abs(values).max(axis=1)
-        return Coarse(values, places, largest * np.float32(_SLACK) + np.float32(1e-6))
+        least = np.float32(_LEAST.get(self._metric, 1e-6))
+        return Coarse(values, places, largest * np.float32(_SLACK) + least)
 
     def coarse_of(self, prepared: Any, queries: Any, scores: Any) -> Any:
         """Minus the distance."""

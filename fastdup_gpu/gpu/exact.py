@@ -7,6 +7,7 @@ again, with more candidates and at last with every row of the base compared in f
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.gpu import memory
 from fastdup_gpu.gpu.base import Base, Chunk, scored
 from fastdup_gpu.gpu.best import Best
-from fastdup_gpu.gpu.rows import cleaned
+from fastdup_gpu.gpu.rows import cleaned, uploaded
 from fastdup_gpu.gpu.spaces import open_space
-from fastdup_gpu.gpu.topk import EMPTY, best_keys, ids_of, in_order, merge
+from fastdup_gpu.gpu.topk import best_keys, in_order, merge
+from fastdup_gpu.indexing.checks import check_queries
+from fastdup_gpu.indexing.keys import EMPTY, ids_of
 from fastdup_gpu.protocol import F32, F64, I64, Neighbors, SearchPlan
 
+_LOG = logging.getLogger("fastdup_gpu")
 # Candidates beyond k of the first look, and the factor of the second.
 _SPARE, _MORE = 30, 8
 # Candidates beyond k in the last: those that its grid cannot tell apart.
@@ -41,6 +44,7 @@ class FlatIndex:
         self.metric = plan.metric
         self.space = open_space(plan.metric)
         self._base = Base(features, self.space)
+        self._compared = 0  # queries of this search that the fast search could not settle
 
     def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
         """See fastdup_gpu.protocol.Index."""
@@ -51,11 +55,12 @@ class FlatIndex:
     def answer(self, queries: F32, k: int, own: I64 | None) -> Neighbors:
         """The search, with `own` the base row of each query that is left out of its answer."""
         best = Best(len(queries), k, self.space.sign)
-        size = self._block_size(k + 1 + _SPARE)
-        for chunk in self._base.chunks():
-            work = partial(self._search_chunk, chunk, queries, own, k)
-            for rows, found in memory.halving(len(queries), size, work):
-                best.merge(rows, *found)
+        self._compared = 0
+        work = partial(self._search_part, queries, own, k, best)
+        for _ in memory.halving(len(self.features), self._base.chunk_size(), work):
+            pass
+        if self._compared:
+            _LOG.info("%d rows were compared with every other in full", self._compared)
         return self._finished(best, queries, own)
 
     def settle(self, queries: F32, ids: I64, k: int, own: I64 | None) -> Neighbors:
@@ -77,6 +82,17 @@ class FlatIndex:
         n = len(self.features)
         return best.padded(n, self._base.unusable(), own, self.space.neutral, queries)
 
+    def _search_part(self, queries: F32, own: I64 | None, k: int, best: Best, part: slice) -> None:
+        """Take the best of a part of the base into `best`: all of them, or none where memory
+        runs out. The part is freed on return."""
+        chunk = self._base.chunk(part)
+        if not len(chunk.ids):
+            return
+        work = partial(self._search_chunk, chunk, queries, own, k)
+        size = self._block_size(k + 1 + _SPARE)
+        for rows, found in list(memory.halving(len(queries), size, work)):
+            best.merge(rows, *found)
+
     def _search_chunk(
         self, chunk: Chunk, queries: F32, own: I64 | None, k: int, part: slice
     ) -> tuple[F64, I64]:
@@ -94,6 +110,7 @@ class FlatIndex:
             left = left[~sure]
             if not len(left):
                 break
+        self._compared += len(left)
         for start in range(0, len(left), _SLOW_QUERIES):
             few = left[start : start + _SLOW_QUERIES]
             found, places = self._compare_all(chunk, rows[few], mine[few], k)
@@ -117,7 +134,7 @@ class FlatIndex:
         """Clean queries, and the base row of each that does not count (-1 = none)."""
         import cupy
 
-        rows, _ = cleaned(cupy.asarray(np.ascontiguousarray(queries[part], np.float32)))
+        rows, _ = cleaned(uploaded(queries[part]))
         self.space.check(rows)
         mine = np.full(len(rows), -1) if own is None else own[part]
         return rows, cupy.asarray(mine)
@@ -167,19 +184,3 @@ class FlatIndex:
         scores = cupy.where(ids == mine[:, None], np.nan, scores)
         scores, ids = (a[:, :k] for a in in_order(scores, ids, self.space.sign))
         return scores, cupy.where(cupy.isnan(scores), -1, ids)
-
-
-def check_queries(features: F32, queries: F32, k: int, exclude_self: bool) -> None:
-    """Refuse arguments of `Index.search` that do not fit the base."""
-    if queries.ndim != 2 or queries.shape[1] != features.shape[1]:
-        raise InvalidArgument(
-            f"queries of shape {queries.shape} were given to an index of rows of "
-            f"{features.shape[1]} values; expected (m, {features.shape[1]})."
-        )
-    if k < 1:
-        raise InvalidArgument(f"k={k} was given; ask for 1 neighbour or more.")
-    if exclude_self and len(queries) > len(features):
-        raise InvalidArgument(
-            f"exclude_self was asked for with {len(queries)} queries, but the index has "
-            f"{len(features)} rows; the queries have to be its first rows, in order."
-        )

@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._errors import InvalidArgument
-from fastdup_gpu.protocol import F32, F64, I64
-
-_DAMPING = 0.85
-_TOLERANCE = 1e-10  # change of all ranks together at which the iteration stops
-_ROUNDS = 500
+from fastdup_gpu.graphs import DAMPING, ROUNDS, TOLERANCE, by_smallest_member, check_edges
+from fastdup_gpu.protocol import F64, I64
 
 
 def components(n: int, sources: I64, targets: I64) -> I64:
@@ -19,7 +15,7 @@ def components(n: int, sources: I64, targets: I64) -> I64:
     import cupy
     from pylibcugraph import ResourceHandle, weakly_connected_components
 
-    _check(n, sources, targets)
+    check_edges(n, sources, targets)
     if not len(sources):
         return np.arange(n)
     handle = ResourceHandle()
@@ -27,7 +23,8 @@ def components(n: int, sources: I64, targets: I64) -> I64:
     vertices, found = weakly_connected_components(handle, graph, None, None, None, None, False)
     labels = cupy.empty(n, np.int64)
     labels[cupy.asarray(vertices)] = cupy.asarray(found)
-    return _by_smallest_member(labels)
+    numbered: I64 = cupy.asnumpy(by_smallest_member(labels, cupy))
+    return numbered
 
 
 def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
@@ -41,31 +38,23 @@ def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
     from pylibcugraph import ResourceHandle
     from pylibcugraph import pagerank as cugraph_pagerank
 
-    _check(n, sources, targets)
+    check_edges(n, sources, targets)
     low, high, value = _undirected(n, sources, targets, weights)
     if n == 0 or not len(value):
         return np.full(n, 1 / max(1, n))
     handle = ResourceHandle()
     ends = cupy.concatenate([low, high]), cupy.concatenate([high, low])
     graph = _graph(handle, n, *ends, cupy.concatenate([value, value]), turned=True)
+    # cuGraph's manual says that it multiplies the tolerance by n, its source has not done so.
+    # The smaller of the two costs some rounds more at worst.
+    tolerance = TOLERANCE / n
     vertices, ranks, *_ = cugraph_pagerank(
-        handle, graph, None, None, None, None, _DAMPING, _TOLERANCE, _ROUNDS, False, False
+        handle, graph, None, None, None, None, DAMPING, tolerance, ROUNDS, False, False
     )
     out = cupy.empty(n, np.float64)
     out[cupy.asarray(vertices)] = cupy.asarray(ranks)
     total: F64 = cupy.asnumpy(out / out.sum())
     return total
-
-
-def edges_above(ids: I64, scores: F32, threshold: float) -> tuple[I64, I64, F32]:
-    """(sources, targets, scores) of all neighbours with score >= threshold, in order of row."""
-    import cupy
-
-    from fastdup_gpu.kernels.threshold_edges import threshold_edges
-
-    found = threshold_edges(cupy.asarray(ids), cupy.asarray(scores), threshold)
-    sources, targets, weights = map(cupy.asnumpy, found)
-    return sources, targets, weights
 
 
 def _graph(handle: Any, n: int, sources: Any, targets: Any, weights: Any, *, turned: bool) -> Any:
@@ -89,16 +78,6 @@ def _graph(handle: Any, n: int, sources: Any, targets: Any, weights: Any, *, tur
     )
 
 
-def _by_smallest_member(labels: Any) -> I64:
-    import cupy
-
-    _, first, which = cupy.unique(labels, return_index=True, return_inverse=True)
-    number = cupy.empty(len(first), np.int64)
-    number[cupy.argsort(first)] = cupy.arange(len(first))
-    numbered: I64 = cupy.asnumpy(number[which])
-    return numbered
-
-
 def _undirected(n: int, sources: I64, targets: I64, weights: F64) -> tuple[Any, Any, Any]:
     """Each pair of vertices once, with its largest weight."""
     import cupy
@@ -111,12 +90,3 @@ def _undirected(n: int, sources: I64, targets: I64, weights: F64) -> tuple[Any, 
     largest = cupy.zeros(len(pairs), np.float64)
     cupyx.scatter_max(largest, which, cupy.asarray(weights[kept], dtype=np.float64))
     return pairs // max(1, n), pairs % max(1, n), largest
-
-
-def _check(n: int, sources: I64, targets: I64) -> None:
-    for name, ends in (("sources", sources), ("targets", targets)):
-        if len(ends) and (ends.min() < 0 or ends.max() >= n):
-            raise InvalidArgument(
-                f"{name} holds vertices from {ends.min()} to {ends.max()}, but the graph has "
-                f"{n}; they have to lie in 0 .. {n - 1}."
-            )

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.gpu.approximate import Approximate, Table, cuvs_metric, points
+from fastdup_gpu.gpu.approximate import Approximate, cuvs_metric
 from fastdup_gpu.gpu.coarse import resources
-from fastdup_gpu.gpu.files import saved, stored
+from fastdup_gpu.indexing.approximate import Table, doubling, points
+from fastdup_gpu.indexing.files import saved, stored
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 SUFFIX = ".hnsw"
@@ -32,19 +34,27 @@ class HnswIndex(Approximate):
 
     def ladder(self) -> Iterator[int]:
         """Values of ef."""
-        ef = _LEAST_EF
-        while ef <= _MOST_EF:
-            yield ef
-            ef *= 2
+        return doubling(_LEAST_EF, _MOST_EF)
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """What the graph finds on the host's cores."""
         out = np.empty((len(queries), keep), np.int64)
         for start in range(0, len(queries), _BLOCK):
             part = slice(start, start + _BLOCK)
-            rows = points(queries[part], self.plan)
-            out[part] = host_search(self._graph, rows, keep, effort, self.plan.threads)
+            rows = np.ascontiguousarray(points(queries[part], self.plan), np.float32)
+            out[part] = self._reached(rows, keep, effort)
         return out
+
+    def _reached(self, rows: F32, keep: int, ef: int) -> I64:
+        """Where the graph reaches fewer than `keep` rows, cuVS gives some of them twice; more
+        effort reaches more."""
+        ids = host_search(self._graph, rows, keep, ef, self.plan.threads)
+        few = _repeats(ids)
+        while few.any() and ef < len(self.features):
+            ef = min(2 * max(ef, keep), len(self.features))
+            ids[few] = host_search(self._graph, rows[few], keep, ef, self.plan.threads)
+            few = _repeats(ids)
+        return ids
 
     def write(self, path: Path) -> dict[str, Any]:
         """The graph in hnswlib's format."""
@@ -93,6 +103,13 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table | None = None
     return HnswIndex(features, plan, graph, table)
 
 
+def _repeats(ids: I64) -> NDArray[np.bool_]:
+    """Which rows hold an id twice."""
+    ordered = np.sort(ids, axis=1)
+    twice: NDArray[np.bool_] = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    return twice
+
+
 def _check_rows(file: Path, n: int) -> None:
     """hnswlib's header: offset, capacity and number of rows, 8 bytes each."""
     with file.open("rb") as stream:
@@ -102,9 +119,8 @@ def _check_rows(file: Path, n: int) -> None:
 
 
 def _write(graph: Any, path: Path) -> None:
+    """The graph is in host memory: nothing to wait for."""
     from cuvs.neighbors import hnsw
 
-    handle = resources()
     with saved(path.with_name(path.name + SUFFIX)) as name:
-        hnsw.save(name, graph, resources=handle)
-        handle.sync()
+        hnsw.save(name, graph, resources=resources())

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.gpu import memory
-from fastdup_gpu.gpu.approximate import Approximate, Table, points, read_table
-from fastdup_gpu.gpu.cagra import cuvs_version, on_device
+from fastdup_gpu.formats.files import replacing
+from fastdup_gpu.gpu.approximate import (
+    Approximate,
+    all_device_points,
+    cuvs_version,
+    device_points,
+    found_in_blocks,
+    placed_points,
+)
 from fastdup_gpu.gpu.coarse import resources
-from fastdup_gpu.gpu.files import replaced, saved, stored
+from fastdup_gpu.gpu.kmeans import Assigner
+from fastdup_gpu.indexing.approximate import Table, doubling
+from fastdup_gpu.indexing.checks import read_recalls
+from fastdup_gpu.indexing.files import saved, stored
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 SUFFIX, LISTS_SUFFIX = ".ivf", ".npz"
 _LISTS = 2  # times sqrt(n) lists
 _FEWEST_VISITS, _MOST_VISITS = 4, 256
 _PQ_MORE = 8  # candidates for each one wanted, as the codes are coarse
-_BLOCK = 16_384
 
 
 class IvfIndex(Approximate):
-    """`lists`: a cuVS index over `approximate.points` of the features, by euclidean distance."""
+    """`lists`: a cuVS index over `device_points` of the features, by euclidean distance."""
 
     def __init__(
         self,
@@ -41,36 +50,21 @@ class IvfIndex(Approximate):
 
     def ladder(self) -> Iterator[int]:
         """Numbers of lists to visit."""
-        most = min(_MOST_VISITS, self._number)
-        visits = _FEWEST_VISITS
-        while visits < most:
-            yield visits
-            visits *= 2
-        yield most
+        return doubling(_FEWEST_VISITS, min(_MOST_VISITS, self._number))
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """The best of the `effort` lists nearest to each query."""
         more = _PQ_MORE if self.kind == "ivfpq" else 1
         keep = min(keep * more, len(self.features))
-        out = np.empty((len(queries), keep), np.int64)
-
-        def work(part: slice) -> None:
-            out[part] = self._query(points(queries[part], self.plan), keep, effort)
-
-        for _ in memory.halving(len(queries), _BLOCK, work):
-            pass
-        return out
-
-    def _query(self, rows: F32, keep: int, effort: int) -> I64:
-        import cupy
-
-        module = cuvs_module(self.kind)
-        handle = resources()
+        module, handle = cuvs_module(self.kind), resources()
         wanted = module.SearchParams(n_probes=effort)
-        _, ids = module.search(wanted, self._lists, cupy.asarray(rows), keep, resources=handle)
-        handle.sync()
-        found: I64 = cupy.asnumpy(cupy.asarray(ids)).astype(np.int64)
-        return found
+
+        def find(rows: Any) -> Any:
+            _, ids = module.search(wanted, self._lists, rows, keep, resources=handle)
+            handle.sync()
+            return ids
+
+        return found_in_blocks(queries, keep, self.plan, find)
 
     def write(self, path: Path) -> dict[str, Any]:
         """cuVS's own file; for IVF-Flat also what the CPU backend reads."""
@@ -80,10 +74,15 @@ class IvfIndex(Approximate):
             handle.sync()
         if self.kind == "ivf":
             centres = self._centres()
-            labels = nearest_centres(self.features, self.plan, centres)
-            with replaced(path.with_name(path.name + LISTS_SUFFIX)) as file, file.open("wb") as out:
+            labels = self._labels(centres)
+            with replacing(path.with_name(path.name + LISTS_SUFFIX), "wb") as out:
                 np.savez(out, centroids=centres, labels=labels.astype(np.int32))
         return {"cuvs": cuvs_version(), "rows_indexed": len(self.features)}
+
+    def _labels(self, centres: F32) -> I64:
+        """The list of each row, i64[n]: the nearest centre, lowest number first."""
+        points = partial(device_points, plan=self.plan)
+        return Assigner(self.features, points)(centres)[0]
 
     def _centres(self) -> F32:
         import cupy
@@ -101,7 +100,8 @@ def build(features: F32, plan: SearchPlan, kind: str) -> IvfIndex:
         kmeans_n_iters=plan.iterations,
     )
     handle = resources()
-    lists = module.build(params, on_device(features, plan), resources=handle)
+    rows = placed_points(features, plan) if kind == "ivfpq" else all_device_points(features, plan)
+    lists = module.build(params, rows, resources=handle)
     handle.sync()
     return IvfIndex(features, plan, kind, lists)
 
@@ -110,7 +110,7 @@ def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) ->
     """The index that `IvfIndex.write` wrote, or a new one where the CPU backend or another cuVS
     wrote it; raises FormatError where it does not fit."""
     kind = str(header["kind"])
-    table = read_table(path, header)
+    table = read_recalls(path, header)
     if "cuvs" not in header:
         return build(features, plan, kind)
     if header.get("rows_indexed") != len(features):
@@ -147,17 +147,3 @@ def cuvs_module(kind: str) -> Any:
 def list_count(plan: SearchPlan, n: int) -> int:
     """How many lists n rows are put into."""
     return max(1, min(plan.clusters or round(_LISTS * n**0.5), n))
-
-
-def nearest_centres(features: F32, plan: SearchPlan, centres: F32) -> I64:
-    """The list of each row, i64[n]: the nearest centre, lowest number first."""
-    import cupy
-
-    there = cupy.asarray(centres)
-    half = (there * there).sum(axis=1) / 2
-    labels = np.empty(len(features), np.int64)
-    for start in range(0, len(features), _BLOCK):
-        rows = cupy.asarray(points(features[start : start + _BLOCK], plan))
-        closeness = cupy.matmul(rows, there.T) - half[None, :]
-        labels[start : start + _BLOCK] = cupy.asnumpy(closeness.argmax(axis=1))
-    return labels

@@ -6,29 +6,44 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu._errors import FormatError, InvalidArgument, choose
-from fastdup_gpu.gpu import cagra, hnsw, ivf, nndescent
-from fastdup_gpu.gpu.approximate import read_table
+from fastdup_gpu._errors import BackendUnavailable, FormatError
+from fastdup_gpu.gpu import cagra, hnsw, ivf, memory, nndescent
 from fastdup_gpu.gpu.exact import FlatIndex
-from fastdup_gpu.gpu.spaces import open_space
+from fastdup_gpu.indexing.checks import only_exact, read_recalls
 from fastdup_gpu.protocol import F32, Index, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
 _MODES = ("auto", "flat", "hnsw", "ivf", "cagra", "ivfpq", "nndescent")
-_APPROXIMATE_METRICS = ("cosine", "euclidean")
 # Rows up to which exhaustive search is expected to be fastest; not measured on a GPU yet.
 EXACT_UP_TO = 4_000_000
+# Fewer rows than this are answered exactly in every mode: the graphs have 128 links a row while
+# they are made, and product quantization learns 256 codes from half the rows.
+FEWEST = 1024
 
 
 def build_index(features: F32, plan: SearchPlan) -> Index:
     """An index over f32[n, d]; see fastdup_gpu.protocol.Backend.
 
     'auto' and 'hnsw' are answered exactly up to EXACT_UP_TO rows, where that is faster; above,
-    both are CAGRA, which is saved as HNSW.
+    both are CAGRA, which is saved as HNSW. Every mode is answered exactly below FEWEST rows.
     """
     kind = _kind(features, plan)
     if kind == "flat":
         return FlatIndex(features, plan)
+    try:
+        return _build(kind, features, plan)
+    except Exception as error:  # each library has errors of its own for this
+        if not memory.is_out_of_memory(error):
+            raise
+        n, d = features.shape
+        raise BackendUnavailable(
+            f"an index of kind {kind!r} over {n} rows of {d} values does not fit into GPU memory "
+            f"({memory.free_bytes() / 2**30:.1f} GiB are free). nnf_mode='flat' takes any number "
+            "of rows, 'ivfpq' and 'nndescent' more than the others; compute='cpu' needs no GPU."
+        ) from error
+
+
+def _build(kind: str, features: F32, plan: SearchPlan) -> Index:
     if kind == "cagra":
         return cagra.build(features, plan)
     if kind == "nndescent":
@@ -43,6 +58,8 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
     if kind == "flat":
         return FlatIndex(features, plan)
     if kind in ("ivf", "ivfpq"):
+        if len(features) < FEWEST:
+            return FlatIndex(features, plan)
         return ivf.load(path, header, features, plan)
     if kind == "nndescent":
         return nndescent.load(path, header, features, plan)
@@ -52,21 +69,14 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
     if found is not None:
         return found
     _LOG.info("%s was not built by this GPU stack: it is searched on the host", path)
-    return hnsw.load(path, features, plan, read_table(path, header))
+    return hnsw.load(path, features, plan, read_recalls(path, header))
 
 
 def _kind(features: F32, plan: SearchPlan) -> str:
-    if features.ndim != 2 or features.shape[1] < 1:
-        raise InvalidArgument(f"features of shape {features.shape} were given; expected (n, d).")
+    if only_exact(features, plan, _MODES):
+        return "flat"
     mode = str(plan.mode)
-    if mode not in _MODES:
-        raise choose("nnf_mode", mode, _MODES)
-    open_space(plan.metric)
-    if plan.metric not in _APPROXIMATE_METRICS:
-        if mode not in ("auto", "flat"):
-            raise choose(
-                "distance", plan.metric, _APPROXIMATE_METRICS, hint="Or use nnf_mode='Flat'."
-            )
+    if len(features) < FEWEST:
         return "flat"
     if mode not in ("auto", "hnsw"):
         return mode

@@ -10,10 +10,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.gpu.approximate import Approximate, Table, points, read_table
+from fastdup_gpu.formats.files import replacing
+from fastdup_gpu.gpu import cagra
+from fastdup_gpu.gpu.approximate import Approximate, placed_points
 from fastdup_gpu.gpu.coarse import resources
-from fastdup_gpu.gpu.files import replaced
-from fastdup_gpu.protocol import F32, I64, SearchPlan
+from fastdup_gpu.indexing.approximate import Table
+from fastdup_gpu.indexing.checks import check_queries, read_recalls
+from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
 SUFFIX = ".npy"
 _DEGREE = 64
@@ -21,7 +24,8 @@ _ROUNDS = 20
 
 
 class NnDescentIndex(Approximate):
-    """`graph` i64[n, c]: near rows of every base row. Other queries walk that graph (CAGRA)."""
+    """`graph` i64[n, c]: near rows of every base row. Queries that are no rows of the base, and
+    more neighbours than the graph has, are CAGRA's, which is built when it is asked for."""
 
     kind = "nndescent"
 
@@ -30,27 +34,31 @@ class NnDescentIndex(Approximate):
     ) -> None:
         super().__init__(features, plan, table)
         self._near = graph
-        self._walk: Any = None
+        self._walk: cagra.CagraIndex | None = None
+
+    def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
+        """See fastdup_gpu.protocol.Index."""
+        if exclude_self and k <= self._near.shape[1]:
+            return super().search(queries, k, exclude_self=True)
+        check_queries(self.features, queries, k, exclude_self)
+        if self._walk is None:
+            self._walk = cagra.build(self.features, self.plan)
+        return self._walk.search(queries, k, exclude_self=exclude_self)
 
     def ladder(self) -> Iterator[int]:
         """The graph is what it is."""
         yield self._near.shape[1]
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
-        """The graph's rows, or a walk through it for queries that are not in the base."""
-        if own is not None and keep <= effort:
-            return self._near[own]
-        if self._walk is None:
-            from fastdup_gpu.gpu import cagra
-
-            self._walk = cagra.from_graph(self.features, self.plan, self._near)
-        ids: I64 = self._walk.candidates(queries, keep, own, 8 * effort)
-        return ids
+        """The graph's rows."""
+        if own is None:
+            raise ValueError("a neighbour graph has no answer to rows that are not in it")
+        return self._near[own]
 
     def write(self, path: Path) -> dict[str, Any]:
         """The graph as .npy."""
         file = path.with_name(path.name + SUFFIX)
-        with replaced(file) as temporary, temporary.open("wb") as out:
+        with replacing(file, "wb") as out:
             np.save(out, self._near.astype(np.uint32))
         return {}
 
@@ -68,7 +76,7 @@ def build(features: F32, plan: SearchPlan) -> NnDescentIndex:
         return_distances=False,
     )
     handle = resources()
-    made = nn_descent.build(params, points(features, plan), resources=handle)
+    made = nn_descent.build(params, placed_points(features, plan), resources=handle)
     handle.sync()
     return NnDescentIndex(features, plan, _on_host(made.graph).astype(np.int64))
 
@@ -87,7 +95,7 @@ def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) ->
             f"{file} holds a graph of shape {graph.shape}, the features {len(features)} rows; "
             "run again to make it."
         )
-    return NnDescentIndex(features, plan, graph, read_table(path, header))
+    return NnDescentIndex(features, plan, graph, read_recalls(path, header))
 
 
 def _on_host(array: Any) -> np.ndarray[Any, Any]:

@@ -6,13 +6,16 @@ guessed: a row whose answer this could change is searched again (see exact.py).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastdup_gpu.gpu.coarse import Coarse, brute_force
-from fastdup_gpu.gpu.rows import SHORTEST, squared
+from fastdup_gpu.gpu.rows import squared, unit
+from fastdup_gpu.indexing.rows import SHORTEST
 
 # Affinities closer than this are equal: some hundred times the rounding error of float64
 # products of unit rows. A power of two, so that rounding to it is exact.
@@ -21,6 +24,7 @@ _GRID = 2.0**-44
 _SUM = 2.0**-22
 _EIGHT = 8  # columns: tensor cores want rows of a multiple of 16 bytes
 _TAIL = 3  # fp16 numbers that together hold half a squared length
+_ROWS = 65_536  # made ready at a time: what that needs beside the fp16 rows stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,11 @@ class Cosine:
 
     def prepare(self, base: Any) -> Prepared:
         """Unit rows in fp16."""
-        return _prepared(_unit(base), 1.0, tail=None)
+        return _prepared(base, 1.0, unit, 0)
 
     def candidates(self, prepared: Prepared, queries: Any, keep: int) -> Coarse:
         """By their cosine in fp16."""
-        return _search(prepared, _unit(queries), None, keep)
+        return _search(prepared, unit(queries), None, keep)
 
     def coarse_of(self, prepared: Prepared, queries: Any, scores: Any) -> Any:
         """The cosine itself."""
@@ -58,7 +62,7 @@ class Cosine:
         """The cosine less 1, on a grid, so that rounding does not order equal rows."""
         import cupy
 
-        left, right = (_unit(rows.astype(np.float64)) for rows in (queries, base))
+        left, right = (unit(rows.astype(np.float64)) for rows in (queries, base))
         near = cupy.rint((cupy.matmul(left, right.T) - 1) / _GRID) * _GRID
         return near.astype(np.float32)
 
@@ -84,11 +88,8 @@ class Euclidean:
 
     def prepare(self, base: Any) -> Prepared:
         """Rows scaled to at most unit length, and minus half their squared length."""
-        import cupy
-
-        scale = _power_below(float(cupy.sqrt(squared(base).max())))
-        scaled = base * np.float32(scale)
-        return _prepared(scaled, scale, tail=squared(scaled) / np.float32(-2))
+        scale = _power_below(max(_longest(base[part]) for part in _parts(base)))
+        return _prepared(base, scale, lambda rows: rows * np.float32(scale), _TAIL)
 
     def candidates(self, prepared: Prepared, queries: Any, keep: int) -> Coarse:
         """By q b - |b|^2 / 2; longer queries are shrunk, which changes no order."""
@@ -128,13 +129,27 @@ class Euclidean:
         return cupy.ldexp(cupy.ones_like(length), -exponent)
 
 
-def _prepared(rows: Any, scale: float, tail: Any) -> Prepared:
+def _prepared(base: Any, scale: float, scaled: Callable[[Any], Any], extra: int) -> Prepared:
+    """The base scaled and in fp16, with `extra` columns for minus half its squared lengths."""
     import cupy
 
-    half = _padded(rows, tail)
-    back = half[:, : rows.shape[1]].astype(np.float32)
-    longest, error = (float(cupy.sqrt(squared(part).max())) for part in (back, rows - back))
+    half = cupy.empty((len(base), _width(base.shape[1] + extra)), np.float16)
+    longest = error = 0.0
+    for part in _parts(base):
+        rows = scaled(base[part])
+        half[part] = _padded(rows, squared(rows) / np.float32(-2) if extra else None)
+        back = half[part, : rows.shape[1]].astype(np.float32)
+        longest, error = max(longest, _longest(back)), max(error, _longest(rows - back))
     return Prepared(brute_force(half, "inner_product"), scale, longest, error)
+
+
+def _parts(rows: Any) -> Iterator[slice]:
+    for start in range(0, len(rows), _ROWS):
+        yield slice(start, start + _ROWS)
+
+
+def _longest(rows: Any) -> float:
+    return math.sqrt(float(squared(rows).max()))
 
 
 def _search(prepared: Prepared, rows: Any, ones: Any, keep: int) -> Coarse:
@@ -155,7 +170,7 @@ def _padded(rows: Any, tail: Any, ones: Any = None) -> Any:
 
     n, d = rows.shape
     extra = 0 if tail is None and ones is None else _TAIL
-    out = cupy.zeros((n, -(-(d + extra) // _EIGHT) * _EIGHT), np.float16)
+    out = cupy.zeros((n, _width(d + extra)), np.float16)
     out[:, :d] = rows
     for column in range(d, d + extra):
         if tail is None:
@@ -166,12 +181,8 @@ def _padded(rows: Any, tail: Any, ones: Any = None) -> Any:
     return out
 
 
-def _unit(rows: Any) -> Any:
-    import cupy
-
-    length = squared(rows)
-    factor = 1 / cupy.sqrt(cupy.where(length >= SHORTEST, length, np.float32(1)))
-    return rows * cupy.where(length >= SHORTEST, factor, np.float32(0))[:, None]
+def _width(columns: int) -> int:
+    return -(-columns // _EIGHT) * _EIGHT
 
 
 def _power_below(length: float) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from fastdup_gpu._errors import choose
 from fastdup_gpu.gpu.coarse import Coarse
 from fastdup_gpu.gpu.distances import Distances
 from fastdup_gpu.gpu.products import Cosine, Euclidean
-from fastdup_gpu.protocol import METRICS, Metric
+from fastdup_gpu.indexing.checks import check_metric
+from fastdup_gpu.protocol import Metric
 
 
 class Space(Protocol):
@@ -49,10 +49,7 @@ class Space(Protocol):
 
 def open_space(metric: Metric) -> Space:
     """The space of a metric; raises InvalidArgument where there is none."""
+    check_metric(metric)
     if metric == "cosine":
         return Cosine()
-    if metric == "euclidean":
-        return Euclidean()
-    if metric in METRICS:
-        return Distances(metric)
-    raise choose("distance", metric, METRICS)
+    return Euclidean() if metric == "euclidean" else Distances(metric)

@@ -6,24 +6,7 @@ from typing import Any
 
 import numpy as np
 
-EMPTY = np.iinfo(np.int64).max
-_SIGN = np.int32(0x7FFFFFFF)
-
-
-def pack(values: Any, ids: Any) -> Any:
-    """i64 keys that sort by value f32, largest first, then by id, smallest first; ids < 2**32."""
-    import cupy
-
-    bits = cupy.ascontiguousarray(values + np.float32(0)).view(np.int32)  # -0.0 becomes 0.0
-    ordered = bits ^ ((bits >> np.int32(31)) & _SIGN)
-    return ((~ordered).astype(np.int64) << 32) | ids
-
-
-def ids_of(keys: Any) -> Any:
-    """The ids inside keys, -1 where the place is empty."""
-    import cupy
-
-    return cupy.where(keys == EMPTY, np.int64(-1), keys & np.int64(0xFFFFFFFF))
+from fastdup_gpu.indexing.keys import EMPTY, pack
 
 
 def best_keys(tile: Any, ids: Any, keep: int) -> Any:

@@ -17,14 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-GPU = Path(__file__).parents[2] / "fastdup_gpu" / "gpu"
+ROOT = Path(__file__).parents[2]
+GPU = ROOT / "fastdup_gpu" / "gpu"
+SOURCES = (
+    *sorted(GPU.glob("*.py")),
+    *sorted((ROOT / "kernels").glob("*.py")),
+    ROOT / "benchmarks" / "gpu_kernels.py",
+)
 PACKAGES = ("cupy", "cupyx", "cuvs", "nvidia", "onnx", "onnxruntime", "pylibcugraph", "rmm")
 TRT = "tensorrt_rtx_bindings"
 HELD = {
     "coarse": {"handle": "cuvs.common.Resources"},
     "cagra": {"handle": "cuvs.common.Resources"},
     "hnsw": {"handle": "cuvs.common.Resources"},
-    "kmeans": {"handle": "cuvs.common.Resources"},
     "nndescent": {"handle": "cuvs.common.Resources"},
     "ivf": {
         "handle": "cuvs.common.Resources",

@@ -181,9 +181,6 @@ class Cagra(Approximate):
     def update_dataset(self, index: Index, dataset: Any, resources: Any) -> None:
         index.rows = host(dataset)
 
-    def from_graph(self, graph: Any, dataset: Any, metric: str, resources: Any) -> Index:
-        return Index(host(dataset), metric)
-
 
 class Hnsw(Approximate):
     def from_cagra(self, params: Any, index: Index, resources: Any) -> Index:
@@ -201,27 +198,12 @@ class NnDescent(Approximate):
         return SimpleNamespace(graph=host(places).astype(np.uint32))
 
 
-class KMeans(ModuleType):
-    def KMeansParams(self, **given: Any) -> Any:
-        return SimpleNamespace(**given)
-
-    def fit(self, params: Any, X: Any, centroids: Any, resources: Any) -> Any:
-        """Lloyd's iterations; a centroid without rows stays."""
-        rows, middle = np.asarray(X, float), np.asarray(centroids, float)
-        for _ in range(params.max_iter):
-            labels = cdist(rows, middle, "sqeuclidean").argmin(axis=1)
-            for c in np.unique(labels):
-                middle[c] = rows[labels == c].mean(axis=0)
-        return device(middle.astype(np.float32)), 0.0, params.max_iter
-
-
 def cuvs() -> dict[str, ModuleType]:
     top, common = ModuleType("cuvs"), ModuleType("cuvs.common")
-    neighbors, cluster = ModuleType("cuvs.neighbors"), ModuleType("cuvs.cluster")
+    neighbors = ModuleType("cuvs.neighbors")
     top.__version__ = "26.10.0"  # type: ignore[attr-defined]
     common.Resources = Resources  # type: ignore[attr-defined]
     common.make_device_padded_dataset = lambda rows, resources: rows  # type: ignore[attr-defined]
-    cluster.kmeans = KMeans("cuvs.cluster.kmeans")  # type: ignore[attr-defined]
     kinds = {
         "brute_force": BruteForce,
         "ivf_flat": Ivf,
@@ -232,7 +214,7 @@ def cuvs() -> dict[str, ModuleType]:
     }
     for name, kind in kinds.items():
         setattr(neighbors, name, kind(f"cuvs.neighbors.{name}"))
-    return {m.__name__: m for m in (top, common, neighbors, cluster)}
+    return {m.__name__: m for m in (top, common, neighbors)}
 
 
 class Graph:

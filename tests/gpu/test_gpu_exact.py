@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from conformance.test_neighbors import agrees, brute, rows
@@ -11,14 +14,27 @@ from fastdup_gpu.protocol import SearchPlan
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "l1", "jensenshannon"])
-def test_a_base_larger_than_the_device_is_searched_in_chunks(backend, standins, metric):
-    standins.free = 14 * 12 * 90  # bytes: some 54 rows of 12 values are 60 % of it
+def test_a_base_larger_than_the_device_is_searched_in_chunks(
+    backend, standins, monkeypatch, metric
+):
+    standins.free = 160 * 90  # bytes: some 54 rows of 12 values, twice and a bit, are 60 % of it
     features = rows(200, 12)
     features[33, 2] = np.nan
     index = exact.FlatIndex(features, SearchPlan(metric))
-    parts = [len(chunk.ids) for chunk in index._base.chunks()]
-    assert len(parts) > 3 and sum(parts) == (200 if metric == "cosine" else 199)
+    parts, made = [], []
+    load = base.Base._load
+
+    def watched(self, start, stop):
+        gc.collect()
+        assert not any(rows() is not None for rows in made), "the chunk before is still there"
+        chunk = load(self, start, stop)
+        made.append(weakref.ref(chunk.rows))
+        parts.append(len(chunk.ids))
+        return chunk
+
+    monkeypatch.setattr(base.Base, "_load", watched)
     found = index.search(features, 4, exclude_self=True)
+    assert len(parts) > 3 and sum(parts) == (200 if metric == "cosine" else 199)
     good = np.delete(np.arange(200), 33)
     ids, scores = brute(features[good], features[good], 4, metric, exclude_self=True)
     np.testing.assert_array_equal(found.ids[good], good[ids])
@@ -86,6 +102,26 @@ def test_a_search_that_runs_out_of_memory_goes_on_with_fewer_queries(backend, mo
     found = exact.FlatIndex(features, SearchPlan("l1")).search(features, 2, exclude_self=True)
     agrees(found, *brute(features, features, 2, "l1", exclude_self=True))
     assert max(sizes) == 300 and min(sizes) <= 40
+
+
+def test_a_part_of_the_base_that_does_not_fit_is_halved_and_counted_once(backend, monkeypatch):
+    features = rows(300, 6)
+    features[250, 1] = np.nan
+    parts = []
+    load = base.Base._load
+
+    def limited(self, start, stop):
+        if stop - start > 100:
+            raise MemoryError("std::bad_alloc: out_of_memory")
+        parts.append((start, stop))
+        return load(self, start, stop)
+
+    monkeypatch.setattr(base.Base, "_load", limited)
+    index = exact.FlatIndex(features, SearchPlan("l1"))
+    found = index.search(features[:40], 260, exclude_self=True)
+    assert parts == [(0, 75), (75, 150), (150, 225), (225, 300)]
+    assert all(len(set(ids.tolist())) == 260 for ids in found.ids)
+    assert index._base.unusable().tolist() == [250]
 
 
 def test_the_base_stays_on_the_device_between_searches(backend, standins, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conformance.test_neighbors import agrees, brute, clustered
 
-from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu._errors import BackendUnavailable, FormatError, InvalidArgument
 from fastdup_gpu.fallback_cpu import neighbors as cpu_neighbors
 from fastdup_gpu.gpu import neighbors
 from fastdup_gpu.protocol import SearchPlan
@@ -25,7 +25,7 @@ def stored(index, path: Path) -> dict:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_every_mode_answers_and_comes_back(backend, tmp_path, mode, metric):
-    base, plan = clustered(800, 12), SearchPlan(metric, mode)
+    base, plan = clustered(1200, 12), SearchPlan(metric, mode)
     index = backend.build_index(base, plan)
     found = index.search(base, 3, exclude_self=True)
     assert not found.exact and found.recall >= 0.99
@@ -40,14 +40,14 @@ def test_every_mode_answers_and_comes_back(backend, tmp_path, mode, metric):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_queries_that_are_not_in_the_base(backend, mode):
-    base, queries = clustered(600, 12), clustered(40, 12, seed=5)
+    base, queries = clustered(1200, 12), clustered(40, 12, seed=5)
     found = backend.build_index(base, SearchPlan("cosine", mode)).search(queries, 4)
     agrees(found, *brute(queries, base, 4, "cosine"))
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_files_of_another_collection_are_refused(backend, tmp_path, mode):
-    base, plan = clustered(500, 8), SearchPlan("cosine", mode)
+    base, plan = clustered(1300, 8), SearchPlan("cosine", mode)
     header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
     for file in tmp_path.iterdir():
         file.write_bytes(b"PK\x03\x04 not an index")
@@ -57,28 +57,28 @@ def test_files_of_another_collection_are_refused(backend, tmp_path, mode):
 
 @pytest.mark.parametrize("mode", ["ivf", "ivfpq", "nndescent"])
 def test_a_base_of_another_length_is_refused(backend, tmp_path, mode):
-    base, plan = clustered(500, 8), SearchPlan("cosine", mode)
+    base, plan = clustered(1300, 8), SearchPlan("cosine", mode)
     header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
-    with pytest.raises(FormatError, match="500"):
-        backend.load_index(tmp_path / "nnf.index", header, base[:400], plan)
+    with pytest.raises(FormatError, match="1300"):
+        backend.load_index(tmp_path / "nnf.index", header, base[:1200], plan)
 
 
 def test_an_ivf_index_of_the_gpu_is_searched_by_the_cpu(backend, tmp_path):
-    base, plan = clustered(900, 12), SearchPlan("cosine", "ivf")
+    base, plan = clustered(1200, 12), SearchPlan("cosine", "ivf")
     header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
     found = cpu_neighbors.load_index(tmp_path / "nnf.index", header, base, plan).search(base, 2)
-    assert (found.ids[:, 0] == np.arange(900)).mean() > 0.99
+    assert (found.ids[:, 0] == np.arange(1200)).mean() > 0.99
 
 
 def test_an_ivf_index_of_the_cpu_is_made_anew_on_the_gpu(backend, tmp_path):
-    base, plan = clustered(900, 12), SearchPlan("cosine", "ivf")
+    base, plan = clustered(1200, 12), SearchPlan("cosine", "ivf")
     header = stored(cpu_neighbors.build_index(base, plan), tmp_path / "nnf.index")
     loaded = backend.load_index(tmp_path / "nnf.index", header, base, plan)
     agrees(loaded.search(base[:30], 3), *brute(base[:30], base, 3, "cosine"))
 
 
 def test_a_cagra_index_of_another_cuvs_is_searched_as_hnsw(backend, tmp_path):
-    base, plan = clustered(900, 12), SearchPlan("cosine", "cagra")
+    base, plan = clustered(1200, 12), SearchPlan("cosine", "cagra")
     header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
     assert header["kind"] == "hnsw"
     header["cuvs"] = "25.02"
@@ -90,7 +90,7 @@ def test_a_cagra_index_of_another_cuvs_is_searched_as_hnsw(backend, tmp_path):
 def test_names_that_are_not_utf8_are_written_and_read(backend, tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()
-    base, plan = clustered(400, 8), SearchPlan("cosine", "cagra")
+    base, plan = clustered(1100, 8), SearchPlan("cosine", "cagra")
     header = stored(backend.build_index(base, plan), folder / "nnf.index")
     loaded = backend.load_index(folder / "nnf.index", header, base, plan)
     agrees(loaded.search(base[:5], 2), *brute(base[:5], base, 2, "cosine"))
@@ -104,8 +104,50 @@ def test_auto_and_hnsw_are_exact_up_to_the_limit_and_cagra_above(backend, monkey
         "flat",
     ]
     monkeypatch.setattr(neighbors, "EXACT_UP_TO", 299)
+    monkeypatch.setattr(neighbors, "FEWEST", 0)
     kinds = {type(backend.build_index(base, SearchPlan(mode=m))).__name__ for m in ("auto", "hnsw")}
     assert kinds == {"CagraIndex"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_few_rows_are_answered_exactly_in_every_mode(backend, tmp_path, mode):
+    base, plan = clustered(60, 4), SearchPlan("cosine", mode)
+    index = backend.build_index(base, plan)
+    header = stored(index, tmp_path / "nnf.index")
+    assert index.kind == header["kind"] == "flat"
+    agrees(
+        index.search(base, 3, exclude_self=True), *brute(base, base, 3, "cosine", exclude_self=True)
+    )
+
+
+def test_a_neighbour_graph_says_how_well_it_answers_other_queries(backend, monkeypatch):
+    """Rows of the base are looked up, other queries walk a graph: two recalls."""
+    base, queries = clustered(1200, 12), clustered(30, 12, seed=4)
+    index = backend.build_index(base, SearchPlan("cosine", "nndescent"))
+    index._near = index._near[:, ::-1][:, :20].copy()  # a bad graph: the farther half
+    assert index.search(base, 3, exclude_self=True).recall < 0.9
+    found = index.search(queries, 3)
+    assert found.recall >= 0.99
+    agrees(found, *brute(queries, base, 3, "cosine"))
+    many = index.search(base, 50, exclude_self=True)
+    agrees(many, *brute(base, base, 50, "cosine", exclude_self=True))
+
+
+@pytest.mark.parametrize("mode", ["ivfpq", "nndescent"])
+def test_rows_that_do_not_fit_are_handed_over_in_host_memory(backend, standins, mode):
+    base, plan = clustered(1200, 12), SearchPlan("euclidean", mode)
+    standins.free = 4 * 12 * 1200
+    found = backend.build_index(base, plan).search(base, 3, exclude_self=True)
+    agrees(found, *brute(base, base, 3, "euclidean", exclude_self=True))
+
+
+def test_an_index_that_does_not_fit_says_what_would(backend, monkeypatch):
+    def full(*_):
+        raise RuntimeError("std::bad_alloc: out_of_memory: CUDA error")
+
+    monkeypatch.setattr(neighbors.cagra, "build", full)
+    with pytest.raises(BackendUnavailable, match=r"1200 rows of 8 values.*'ivfpq'"):
+        backend.build_index(clustered(1200, 8), SearchPlan("cosine", "cagra"))
 
 
 def test_an_unknown_mode_lists_the_known(backend):

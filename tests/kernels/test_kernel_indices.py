@@ -87,23 +87,6 @@ def test_a_batch_of_more_than_4_gib(on_host):
     assert not out[:-1].any()
 
 
-def test_neighbour_lists_of_more_than_2_to_the_31_entries(on_host):
-    n, k = 2**26 + 256, 33
-    ids, scores = virtual((n, k), np.int64), virtual((n, k), np.float32)
-    ids[-1], scores[-1, ::2] = np.arange(k) + 2**40, 1
-    counts, starts = virtual((n,), np.int64), virtual((n,), np.int64)
-    blocks = n // 256
-    last = range(blocks - 1, blocks)
-    args = (ids, scores, 0.5, n, k)
-    on_host("threshold_edges", "count_edges")((blocks,), (256,), typed((*args, counts)), last)
-    assert counts[-1] == 17 and not counts[-256:-1].any()
-    edges = [np.zeros(17, np.int64), np.zeros(17, np.int64), np.zeros(17, np.float32)]
-    run = on_host("threshold_edges", "write_edges")
-    run((blocks,), (256,), typed((*args, starts, *edges)), last)
-    assert (edges[0] == n - 1).all()
-    np.testing.assert_array_equal(edges[1], np.arange(0, k, 2) + 2**40)
-
-
 def test_features_of_more_than_2_to_the_32_elements(on_host):
     n, d, k = 7_500_032, 576, 2
     base = virtual((n, d), np.float32)

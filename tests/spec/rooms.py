@@ -89,12 +89,16 @@ ROOMS = {
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "pictures": room("protocol", f"numpy {PICTURES}"),
     "shrink": room("pictures protocol", "numpy cv2"),
+    "indexing": room("protocol _errors formats.files", "numpy"),
+    "kmeans": room("protocol _errors indexing", "numpy"),
+    "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _errors pictures shrink formats.names",
-        f"numpy scipy onnxruntime openvino hnswlib {PICTURES}",
+        "protocol _errors pictures shrink indexing kmeans graphs formats.names formats.files",
+        f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _errors pictures shrink formats.names kernels",
+        "protocol _errors pictures shrink indexing kmeans graphs "
+        "formats.names formats.files kernels",
         f"numpy onnxruntime onnx {CUDA}",
     ),
     "kernels": room("_errors", "numpy cupy cupyx"),

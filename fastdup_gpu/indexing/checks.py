@@ -1,0 +1,58 @@
+"""Arguments of indices that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastdup_gpu._errors import FormatError, InvalidArgument, choose
+from fastdup_gpu.protocol import F32, METRICS, Metric, SearchPlan
+
+_APPROXIMATE_METRICS = ("cosine", "euclidean")
+
+
+def check_metric(metric: Metric) -> None:
+    """Refuse a metric that there is not."""
+    if metric not in METRICS:
+        raise choose("distance", metric, METRICS)
+
+
+def only_exact(features: F32, plan: SearchPlan, modes: Sequence[str]) -> bool:
+    """Whether nothing but exact search has the plan's metric; refuses what cannot be indexed."""
+    if features.ndim != 2 or features.shape[1] < 1:
+        raise InvalidArgument(f"features of shape {features.shape} were given; expected (n, d).")
+    if plan.mode not in modes:
+        raise choose("nnf_mode", plan.mode, tuple(modes))
+    check_metric(plan.metric)
+    if plan.metric in _APPROXIMATE_METRICS:
+        return False
+    if plan.mode not in ("auto", "flat"):
+        raise choose("distance", plan.metric, _APPROXIMATE_METRICS, hint="Or use nnf_mode='Flat'.")
+    return True
+
+
+def check_queries(features: F32, queries: F32, k: int, exclude_self: bool) -> None:
+    """Refuse arguments of `Index.search` that do not fit the base."""
+    if queries.ndim != 2 or queries.shape[1] != features.shape[1]:
+        raise InvalidArgument(
+            f"queries of shape {queries.shape} were given to an index of rows of "
+            f"{features.shape[1]} values; expected (m, {features.shape[1]})."
+        )
+    if k < 1:
+        raise InvalidArgument(f"k={k} was given; ask for 1 neighbour or more.")
+    if exclude_self and len(queries) > len(features):
+        raise InvalidArgument(
+            f"exclude_self was asked for with {len(queries)} queries, but the index has "
+            f"{len(features)} rows; the queries have to be its first rows, in order."
+        )
+
+
+def read_recalls(
+    path: Path, header: dict[str, Any], field: str = "recalls"
+) -> dict[int, list[float]]:
+    """The measured recalls of a stored index; raises FormatError where there are none."""
+    try:
+        return {int(row[0]): [float(r) for r in row[1:]] for row in header[field]}
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise FormatError(f"{path} lacks its measured recalls; run again to make it.") from error
