@@ -15,6 +15,9 @@ from fastdup_gpu.indexing import approximate
 from fastdup_gpu.indexing.approximate import Table, points
 from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
+# Fewer rows than this are answered exactly in every mode: the graphs have 128 links a row while
+# they are made, and product quantization learns 256 codes from half the rows.
+FEWEST = 1024
 EXTRA = 8  # candidates beyond k, which exact scores bring into order
 _BLOCK = 16_384  # queries at a time
 _POINTS_SHARE = 0.4  # of the free memory, for rows that an index is built from

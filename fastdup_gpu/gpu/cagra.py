@@ -9,6 +9,7 @@ from typing import Any
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.gpu import hnsw
 from fastdup_gpu.gpu.approximate import (
+    EXTRA,
     Approximate,
     all_device_points,
     cuvs_metric,
@@ -19,7 +20,7 @@ from fastdup_gpu.gpu.coarse import resources
 from fastdup_gpu.indexing.approximate import Table, doubling
 from fastdup_gpu.indexing.checks import read_recalls
 from fastdup_gpu.indexing.files import saved, stored
-from fastdup_gpu.protocol import F32, I64, SearchPlan
+from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
 SUFFIX = ".cagra"
 _DEGREE, _WIDE_DEGREE = 64, 128
@@ -42,6 +43,12 @@ class CagraIndex(Approximate):
     def ladder(self) -> Iterator[int]:
         """Lengths of the list of candidates, cuVS's itopk_size."""
         return doubling(_LEAST, _MOST)
+
+    def answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
+        """See fastdup_gpu.indexing.approximate.Approximate; exact where k is past the lists."""
+        if k + EXTRA + 1 > _MOST:
+            return self.exact_answer(queries, k, own)
+        return super().answer(queries, k, own, effort)
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """What CAGRA finds."""

@@ -12,6 +12,7 @@ import numpy as np
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.formats.files import replacing
 from fastdup_gpu.gpu.approximate import (
+    FEWEST,
     Approximate,
     all_device_points,
     cuvs_version,
@@ -20,11 +21,12 @@ from fastdup_gpu.gpu.approximate import (
     placed_points,
 )
 from fastdup_gpu.gpu.coarse import resources
+from fastdup_gpu.gpu.exact import FlatIndex
 from fastdup_gpu.gpu.kmeans import Assigner
 from fastdup_gpu.indexing.approximate import Table, doubling
 from fastdup_gpu.indexing.checks import read_recalls
 from fastdup_gpu.indexing.files import saved, stored
-from fastdup_gpu.protocol import F32, I64, SearchPlan
+from fastdup_gpu.protocol import F32, I64, Index, SearchPlan
 
 SUFFIX, LISTS_SUFFIX = ".ivf", ".npz"
 _LISTS = 2  # times sqrt(n) lists
@@ -46,11 +48,10 @@ class IvfIndex(Approximate):
         super().__init__(features, plan, table)
         self.kind = kind
         self._lists = lists
-        self._number = list_count(plan, len(features))
 
     def ladder(self) -> Iterator[int]:
         """Numbers of lists to visit."""
-        return doubling(_FEWEST_VISITS, min(_MOST_VISITS, self._number))
+        return doubling(_FEWEST_VISITS, min(_MOST_VISITS, int(self._lists.n_lists)))
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """The best of the `effort` lists nearest to each query."""
@@ -106,20 +107,20 @@ def build(features: F32, plan: SearchPlan, kind: str) -> IvfIndex:
     return IvfIndex(features, plan, kind, lists)
 
 
-def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> IvfIndex:
+def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> Index:
     """The index that `IvfIndex.write` wrote, or a new one where the CPU backend or another cuVS
     wrote it; raises FormatError where it does not fit."""
     kind = str(header["kind"])
     table = read_recalls(path, header)
     if "cuvs" not in header:
-        return build(features, plan, kind)
+        return _anew(features, plan, kind)
     if header.get("rows_indexed") != len(features):
         raise FormatError(
             f"{path} was built over {header.get('rows_indexed')} rows, the features hold "
             f"{len(features)}; run again to make it."
         )
     if header["cuvs"] != cuvs_version():
-        return build(features, plan, kind)
+        return _anew(features, plan, kind)
     file = path.with_name(path.name + SUFFIX)
     try:
         handle = resources()
@@ -131,6 +132,12 @@ def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) ->
             f"{file} is no stored {kind} index ({error}); run again to make it."
         ) from error
     return IvfIndex(features, plan, kind, lists, table)
+
+
+def _anew(features: F32, plan: SearchPlan, kind: str) -> Index:
+    if len(features) < FEWEST:
+        return FlatIndex(features, plan)
+    return build(features, plan, kind)
 
 
 def cuvs_module(kind: str) -> Any:

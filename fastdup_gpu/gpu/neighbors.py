@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu._errors import BackendUnavailable, FormatError
-from fastdup_gpu.gpu import cagra, hnsw, ivf, memory, nndescent
+from fastdup_gpu.gpu import approximate, cagra, hnsw, ivf, memory, nndescent
 from fastdup_gpu.gpu.exact import FlatIndex
 from fastdup_gpu.indexing.checks import only_exact, read_recalls
 from fastdup_gpu.protocol import F32, Index, SearchPlan
@@ -16,16 +16,13 @@ _LOG = logging.getLogger("fastdup_gpu")
 _MODES = ("auto", "flat", "hnsw", "ivf", "cagra", "ivfpq", "nndescent")
 # Rows up to which exhaustive search is expected to be fastest; not measured on a GPU yet.
 EXACT_UP_TO = 4_000_000
-# Fewer rows than this are answered exactly in every mode: the graphs have 128 links a row while
-# they are made, and product quantization learns 256 codes from half the rows.
-FEWEST = 1024
 
 
 def build_index(features: F32, plan: SearchPlan) -> Index:
     """An index over f32[n, d]; see fastdup_gpu.protocol.Backend.
 
     'auto' and 'hnsw' are answered exactly up to EXACT_UP_TO rows, where that is faster; above,
-    both are CAGRA, which is saved as HNSW. Every mode is answered exactly below FEWEST rows.
+    both are CAGRA, which is saved as HNSW. Below approximate.FEWEST rows every mode is exact.
     """
     kind = _kind(features, plan)
     if kind == "flat":
@@ -58,8 +55,6 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
     if kind == "flat":
         return FlatIndex(features, plan)
     if kind in ("ivf", "ivfpq"):
-        if len(features) < FEWEST:
-            return FlatIndex(features, plan)
         return ivf.load(path, header, features, plan)
     if kind == "nndescent":
         return nndescent.load(path, header, features, plan)
@@ -76,7 +71,7 @@ def _kind(features: F32, plan: SearchPlan) -> str:
     if only_exact(features, plan, _MODES):
         return "flat"
     mode = str(plan.mode)
-    if len(features) < FEWEST:
+    if len(features) < approximate.FEWEST:
         return "flat"
     if mode not in ("auto", "hnsw"):
         return mode

@@ -203,7 +203,7 @@ def test_odd_file_names(backend, tmp_path, mode):
 
 
 def test_loading_refuses_what_does_not_fit(backend, tmp_path):
-    base = clustered(800, 8)
+    base = clustered(1200, 8)
     plan = SearchPlan("cosine", "ivf")
     header = backend.build_index(base, plan).save(tmp_path / "nnf.index")
     with pytest.raises(FormatError):

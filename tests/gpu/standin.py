@@ -134,6 +134,10 @@ class Index:
         self.lists = lists
 
     @property
+    def n_lists(self) -> int:
+        return self.lists
+
+    @property
     def centers(self) -> Any:
         return device(self.rows[: self.lists])
 
@@ -152,6 +156,8 @@ class Approximate(ModuleType):
         return Index(host(dataset), params.metric, getattr(params, "n_lists", 1))
 
     def search(self, params: Any, index: Index, queries: Any, k: int, resources: Any) -> Any:
+        assert getattr(params, "n_probes", 1) <= index.lists
+        assert k <= getattr(params, "itopk_size", k) <= 512
         return nearest(queries, index.rows, index.metric, k)
 
     def save(

@@ -77,6 +77,12 @@ def test_an_ivf_index_of_the_cpu_is_made_anew_on_the_gpu(backend, tmp_path):
     agrees(loaded.search(base[:30], 3), *brute(base[:30], base, 3, "cosine"))
 
 
+def test_a_small_ivf_index_of_the_cpu_is_answered_exactly_on_the_gpu(backend, tmp_path):
+    base, plan = clustered(200, 6), SearchPlan("cosine", "ivf")
+    header = stored(cpu_neighbors.build_index(base, plan), tmp_path / "nnf.index")
+    assert backend.load_index(tmp_path / "nnf.index", header, base, plan).kind == "flat"
+
+
 def test_a_cagra_index_of_another_cuvs_is_searched_as_hnsw(backend, tmp_path):
     base, plan = clustered(1200, 12), SearchPlan("cosine", "cagra")
     header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
@@ -104,7 +110,7 @@ def test_auto_and_hnsw_are_exact_up_to_the_limit_and_cagra_above(backend, monkey
         "flat",
     ]
     monkeypatch.setattr(neighbors, "EXACT_UP_TO", 299)
-    monkeypatch.setattr(neighbors, "FEWEST", 0)
+    monkeypatch.setattr(neighbors.approximate, "FEWEST", 0)
     kinds = {type(backend.build_index(base, SearchPlan(mode=m))).__name__ for m in ("auto", "hnsw")}
     assert kinds == {"CagraIndex"}
 
@@ -131,6 +137,22 @@ def test_a_neighbour_graph_says_how_well_it_answers_other_queries(backend, monke
     agrees(found, *brute(queries, base, 3, "cosine"))
     many = index.search(base, 50, exclude_self=True)
     agrees(many, *brute(base, base, 50, "cosine", exclude_self=True))
+
+
+def test_more_neighbours_than_cagra_lists_are_found_exactly(backend):
+    base = clustered(1300, 8)
+    found = backend.build_index(base, SearchPlan("cosine", "cagra")).search(base[:20], 600)
+    agrees(found, *brute(base[:20], base, 600, "cosine"))
+
+
+def test_an_ivf_index_is_searched_by_the_lists_that_it_has(backend, tmp_path):
+    """Whatever the plan of the search says of lists."""
+    base, plan = clustered(1200, 12), SearchPlan("cosine", "ivf", clusters=6)
+    header = stored(backend.build_index(base, plan), tmp_path / "nnf.index")
+    header["recalls"] = [[2, *[0.5] * 3]]
+    loaded = backend.load_index(tmp_path / "nnf.index", header, base, SearchPlan("cosine", "ivf"))
+    assert list(loaded.ladder())[-1] == 6
+    agrees(loaded.search(base[:30], 5), *brute(base[:30], base, 5, "cosine"))
 
 
 @pytest.mark.parametrize("mode", ["ivfpq", "nndescent"])
