@@ -121,7 +121,8 @@ def generate_sprite_image(
     """Draw many pictures into the cells of one image, row by row.
 
     img_list: file names; the first `sample_size` are drawn, each whole and in proportion.
-    log_dir: folder for sprite.png. alternative_filename: another name for it.
+    log_dir: folder for sprite.png. alternative_filename: another name for it,
+        or a path of its own.
     h, w: size of a cell in pixels; 0 = as the other one, or 100.
     alternative_width: pictures in a row; else the grid is square, as TensorBoard wants it.
     max_width: of the whole image in pixels. Cells shrink to keep to it, and to 8192 pixels.

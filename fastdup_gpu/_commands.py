@@ -10,15 +10,44 @@ import sys
 from typing import Any
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu._session import Session
 from fastdup_gpu._words import count
 
 
 def add_parsers(commands: Any) -> None:
-    """Add `dedupe`, `undo`, `evaluate` and `report` to the sub-commands of a parser."""
+    """Add the commands of this module to the sub-commands of a parser."""
+    _add_search(commands)
     _add_dedupe(commands)
     _add_undo(commands)
     _add_evaluate(commands)
     _add_report(commands)
+
+
+def _add_search(commands: Any) -> None:
+    parser = commands.add_parser(
+        "search",
+        help="find the pictures of a run most similar to one picture",
+        description="Prints the similarity and the name of each, the most similar first, and "
+        "writes them to search.csv in work_dir.",
+    )
+    parser.add_argument("work_dir", help="folder with the results of a run")
+    parser.add_argument("picture", help="any picture; it need not belong to the run")
+    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
+    parser.add_argument("--model-path", metavar="FILE", help="the ONNX model of the run, if yours")
+    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    parser.set_defaults(command=_search)
+
+
+def _search(args: argparse.Namespace) -> int:
+    model = {} if args.model_path is None else {"model_path": args.model_path}
+    found = Session(args.work_dir, **model).search(args.picture, args.k)
+    rows = [{"to": n, "distance": d} for n, d in zip(found["to"], found["distance"], strict=True)]
+    if args.json:
+        print(json.dumps(rows))
+        return 0
+    for row in rows:
+        print(f"{row['distance']:.6f} {row['to']!r}")
+    return 0
 
 
 def _add_dedupe(commands: Any) -> None:
@@ -147,10 +176,14 @@ def _add_report(commands: Any) -> None:
     parser = commands.add_parser("report", help="write one page with everything a run found")
     parser.add_argument("work_dir", help="folder with the results of a run")
     parser.add_argument(
-        "--save-path", metavar="X", help="folder or name.html (default: report.html in work_dir)"
+        "--save-path", metavar="PATH", help="folder or name.html (default: report.html in work_dir)"
     )
     parser.add_argument(
-        "--num-images", type=int, default=60, metavar="N", help="entries of each tab, 0 = all"
+        "--num-images",
+        type=int,
+        default=60,
+        metavar="N",
+        help="entries of each tab (default 60; 0 = all)",
     )
     parser.set_defaults(command=_report)
 

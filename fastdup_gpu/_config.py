@@ -212,6 +212,11 @@ def _check_together(c: RunConfig) -> None:
             "high_accuracy=True chooses a built-in model, but model_path names another; "
             "give one of the two"
         )
+    if c.search.metric == "jensenshannon" and c.run_mode == 0 and c.model_path == DEFAULT_PATH:
+        raise InvalidArgument(
+            "distance='jensenshannon' compares distributions, but the features of the built-in "
+            "models have negative values; choose another distance or a model_path of your own"
+        )
     built_in = c.run_mode in (0, 1) and c.model_path == DEFAULT_PATH and not c.high_accuracy
     if built_in and c.d != DEFAULT_DIM:
         raise InvalidArgument(

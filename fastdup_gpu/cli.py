@@ -7,7 +7,6 @@ as one json object), progress and errors to stderr.
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import logging
 import sys
@@ -15,13 +14,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastdup_gpu import __version__, _commands, _doctor, pipeline
-from fastdup_gpu._api import run as run_function
 from fastdup_gpu._config import make_config
 from fastdup_gpu._errors import FastdupError, InvalidArgument
+from fastdup_gpu._options import DEFAULTS, model_path_full
 from fastdup_gpu._progress import Progress
+from fastdup_gpu._run_help import GROUPS
 
-_POSITIONAL = ("input_dir", "work_dir")
-_UNLISTED = ("license", "version", "nn_provider")
+_EPILOG = """\
+first steps:
+  fastdup-gpu demo                    see what comes out, on a few sample pictures
+  fastdup-gpu run PICTURES RESULTS    analyse your own
+  fastdup-gpu report RESULTS          write report.html, to look at in a browser
+  fastdup-gpu dedupe RESULTS          show which duplicates would go
+
+exit codes: 0 done, 1 failed, 2 wrong arguments"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fastdup-gpu",
         description="Find duplicates, near duplicates, outliers and clusters in image collections.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -60,24 +68,32 @@ def _add_run(commands: Any) -> None:
     parser = commands.add_parser("run", help="analyse a folder, list or archive of pictures")
     parser.add_argument("input_dir", help="folder, list file, archive, yolo yaml or box csv")
     parser.add_argument("work_dir", help="folder for the result files")
-    for name, parameter in inspect.signature(run_function).parameters.items():
-        if name not in (*_POSITIONAL, *_UNLISTED):
-            _add_option(parser, name, parameter.default)
+    for title, options in GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name, (placeholder, text) in options.items():
+            _add_option(group, name, DEFAULTS[name], placeholder, text)
     parser.add_argument("--json", action="store_true", help="print the summary as json")
     parser.set_defaults(command=_run)
 
 
-def _add_option(parser: argparse.ArgumentParser, name: str, default: Any) -> None:
+def _add_option(group: Any, name: str, default: Any, placeholder: str, text: str) -> None:
     option = f"--{name.replace('_', '-')}"
     if isinstance(default, bool):
-        parser.add_argument(option, dest=name, action="store_true")
-    else:
-        parser.add_argument(option, dest=name, type=type(default), default=default, metavar="X")
+        group.add_argument(option, dest=name, action="store_true", help=text)
+        return
+    shown = f" (default {default})" if default not in ("", model_path_full) else ""
+    group.add_argument(
+        option,
+        dest=name,
+        type=type(default),
+        default=default,
+        metavar=placeholder,
+        help=text + shown,
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
-    known = inspect.signature(run_function).parameters
-    given = {name: getattr(args, name, known[name].default) for name in known}
+    given = {name: value for name, value in vars(args).items() if name in DEFAULTS}
     return _show(args, pipeline.run(make_config(**given), Progress()))
 
 
@@ -91,7 +107,12 @@ def _show(args: argparse.Namespace, summary: Any) -> int:
 
 def _add_demo(commands: Any) -> None:
     parser = commands.add_parser("demo", help="make a few sample pictures, analyse and report them")
-    parser.add_argument("work_dir", nargs="?", default="fastdup-demo")
+    parser.add_argument(
+        "work_dir",
+        nargs="?",
+        default="fastdup-demo",
+        help="folder for pictures and results (default fastdup-demo)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as json")
     parser.set_defaults(command=_demo)
 

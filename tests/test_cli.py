@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from making import contents, photos, run
 
+import fastdup_gpu
+from fastdup_gpu import _run_help
+from fastdup_gpu._options import DEFAULTS
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -99,10 +103,38 @@ def test_demo_shows_every_kind_of_finding(tmp_path):
     assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
 
 
-def test_help_lists_every_argument_of_run():
-    text = call("run", "--help").stdout
-    for option in ("--turi-param", "--nnf-mode", "--resume", "--high-accuracy", "--batch-size"):
-        assert option in text
+def test_help_tells_what_every_argument_of_run_does():
+    listed = [name for options in _run_help.GROUPS.values() for name in options]
+    apart = {"input_dir", "work_dir", "license", "version", "nn_provider"}
+    assert sorted(listed) == sorted(DEFAULTS.keys() - apart)
+    text = " ".join(call("run", "--help").stdout.split())
+    for options in _run_help.GROUPS.values():
+        for name, (placeholder, what) in options.items():
+            assert f"--{name.replace('_', '-')} {placeholder}".strip() in text
+            assert what in text
+    assert "of near duplicates (default 0.9)" in text
+
+
+@pytest.mark.parametrize("wrong", [("run", "a"), ("rum", "a", "b"), ("run", "a", "b", "--tresh=1")])
+def test_a_command_that_is_none_is_exit_2(wrong):
+    done = call(*wrong)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: fastdup-gpu")
+    assert done.stdout == ""
+
+
+def test_search_finds_what_the_function_finds(pictures, tmp_path):
+    assert run(pictures, tmp_path / "o") == 0
+    done = call("search", tmp_path / "o", pictures / "0001.jpg", "-k", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    expected = fastdup_gpu.Session(tmp_path / "o").search(pictures / "0001.jpg", 3)
+    assert json.loads(done.stdout) == expected[["to", "distance"]].to_dict("records")
+    lines = call("search", tmp_path / "o", pictures / "0001.jpg").stdout.splitlines()
+    assert len(lines) == 7
+    assert lines[0].startswith("1.000000 ")
+    missing = call("search", tmp_path / "o", tmp_path / "none.jpg")
+    assert missing.returncode == 1
+    assert "none.jpg" in missing.stderr
 
 
 def test_version():

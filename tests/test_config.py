@@ -148,7 +148,8 @@ def test_unknown_words_in_the_small_languages():
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_distances_by_mode(metric):
-    assert config(distance=metric, nnf_mode="Flat").search.metric == metric
+    own = {"model_path": "own.onnx", "nnf_mode": "Flat"}
+    assert config(distance=metric, **own).search.metric == metric
     if metric in ("cosine", "euclidean"):
         assert config(distance=metric).search.metric == metric
     else:
@@ -196,3 +197,11 @@ def test_a_wrong_argument_touches_nothing(tmp_path):
     with pytest.raises(InvalidArgument):
         fastdup_gpu.run(str(tmp_path), str(tmp_path / "out"), threshold=2)
     assert not (tmp_path / "out").exists()
+
+
+def test_distributions_are_not_what_the_built_in_models_give():
+    with pytest.raises(InvalidArgument, match=r"jensenshannon.*built-in"):
+        config(distance="jensenshannon", nnf_mode="Flat")
+    assert config(distance="jensenshannon", nnf_mode="Flat", run_mode=2).run_mode == 2
+    own = config(distance="jensenshannon", nnf_mode="Flat", model_path="own.onnx")
+    assert own.search.metric == "jensenshannon"

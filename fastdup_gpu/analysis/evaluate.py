@@ -87,6 +87,10 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
     column `verdict` only the rows count in which it starts with 'duplicate'. `transitive` adds
     the pairs that others connect.
     """
+    if not path.is_file():
+        raise InvalidArgument(
+            f"truth_csv={str(path)!r} is no file; give a csv with the columns from,to or file,group"
+        )
     header, rows = read_csv(path)
     by_base = rows_by_base(filenames)
     if {"from", "to"} <= set(header):

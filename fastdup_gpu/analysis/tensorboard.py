@@ -105,7 +105,10 @@ def generate_sprite_image(
     folder = Path(log_dir)
     prepare_folder(folder)
     grid = _grid(len(names), h, w, alternative_width, max_width)
-    path = folder / (alternative_filename or SPRITE)
+    path = Path(alternative_filename or SPRITE)
+    if path.name == str(path):
+        path = folder / path
+    prepare_folder(path.parent)
     write_sprite(names, grid, path)
     labels = read_labels(get_label_func, names)
     return str(path), names if labels is None else [", ".join(own) for own in labels]

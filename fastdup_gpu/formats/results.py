@@ -62,7 +62,10 @@ def read_components(
         return table
     folder = work_dir_of(source, work_dir)
     if folder is None:
-        raise InvalidArgument("components without a column 'filename' need work_dir to name them")
+        raise InvalidArgument(
+            "components without a column 'filename' cannot be named: give the work_dir, or add "
+            "the column, to each __id the name in that row of atrain_features.dat.csv"
+        )
     listed = read_filenames(folder)
     ids = table["__id"].to_numpy()
     if len(ids) and not 0 <= ids.min() <= ids.max() < len(listed):

@@ -25,8 +25,8 @@ def create_aspect_ratio_gallery(stats_file: Any, kwargs: dict[str, Any], **given
     given["get_reformat_filename_func"] = given.pop("get_filename_reformat_func")
     options = make_options(given, kwargs)
     album = Album(options, results.work_dir_of(stats_file, options.work_dir))
-    table = with_ratio(results.read_stats(stats_file, options.nrows)).iloc[: options.shown]
-    table = sliced(album, table, options.slice)
+    table = with_ratio(results.read_stats(stats_file, options.nrows))
+    table = sliced(album, table, options.slice).iloc[: options.shown]
     view = aspect_ratio_view(album, table)
     subtitle = f"width / height of {words.count(len(table), 'image')}"
     page = Page("aspect_ratio", "Aspect ratio", subtitle, [view], page_width=options.max_width)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.formats.names import STATS_COLUMNS_ADVANCED
 from fastdup_gpu.galleries.options import Slice
 
 LabelsOf = Mapping[str, Sequence[str]]
@@ -212,8 +213,11 @@ def ranked(stats: pd.DataFrame, metric: str, *, descending: bool) -> pd.DataFram
     columns = [str(c) for c in stats if c != "index"]
     numeric = [c for c in columns if pd.api.types.is_numeric_dtype(stats[c])]
     if metric not in numeric:
+        left_out = metric in STATS_COLUMNS_ADVANCED
+        hint = "; run with turi_param='run_advanced_stats=1' to compute it" if left_out else ""
         raise InvalidArgument(
-            f"metric={metric!r} is no column of the statistics; known are: {', '.join(numeric)}"
+            f"metric={metric!r} is no column of the statistics{hint}; known are: "
+            f"{', '.join(numeric)}"
         )
     return in_order(stats[stats[metric].notna()], metric, "filename", descending=descending)
 

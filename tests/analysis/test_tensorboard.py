@@ -188,6 +188,15 @@ def test_sizes_and_names_of_a_sprite(tmp_path):
     assert (path, labels) == (str(tmp_path / "x.jpg"), ["a, b", "a, b"])
 
 
+def test_sprite_at_a_path_of_its_own(tmp_path):
+    name = picture(tmp_path / "a.png")
+    path, _ = fastdup.generate_sprite_image(
+        [name], 1, tmp_path / "logs", alternative_filename=tmp_path / "new" / "sprite.png"
+    )
+    assert path == str(tmp_path / "new" / "sprite.png")
+    assert Image.open(path).format == "PNG"
+
+
 def test_limit_of_tensorboard_is_kept(tmp_path, monkeypatch):
     assert tensorboard.MAX_SIDE == 8192
     monkeypatch.setattr(tensorboard, "MAX_SIDE", 64)

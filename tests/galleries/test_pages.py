@@ -205,6 +205,29 @@ def test_stats_gallery_of_each_metric(write, metric, descending, first):
     assert sum(page.view()["histogram"]["counts"]) == 8
 
 
+def test_aspect_ratios_of_a_label_are_counted_after_the_slice(write):
+    options = {"get_label_func": label, "slice": "bird", "num_images": 1}
+    page = write(fastdup.create_aspect_ratio_gallery, "aspect_ratio", **options)
+    assert page.shown() == [["e.png"]]
+
+
+def test_advanced_statistics_that_were_not_computed(write):
+    with pytest.raises(fastdup.InvalidArgument, match="run_advanced_stats=1"):
+        write(fastdup.create_stats_gallery, "mean_hue", metric="mean_hue")
+
+
+def test_components_without_names(run, write):
+    with pytest.raises(fastdup.InvalidArgument, match="add the column"):
+        write(
+            fastdup.create_components_gallery,
+            "components",
+            source=pd.read_csv(run.work_dir / "connected_components.csv"),
+        )
+    named = fastdup.Session(run.work_dir).components
+    page = write(fastdup.create_components_gallery, "components", source=named)
+    assert sorted(map(len, page.shown())) == [2, 3]
+
+
 def test_aspect_ratios_show_the_widest_first(write):
     page = write(fastdup.create_aspect_ratio_gallery, "aspect_ratio")
     assert page.shown()[0] == ["h.png"]

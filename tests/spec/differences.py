@@ -239,6 +239,30 @@ BEHAVIOUR = (
         "a folder of two pictures can hold a duplicate",
     ),
     Behaviour(
+        RUN,
+        "distance='jensenshannon'",
+        "listed for all features",
+        "raises InvalidArgument where features have negative values, as those of the built-in "
+        "models do; works with a model or features of your own",
+        "it compares distributions",
+    ),
+    Behaviour(
+        KMEANS,
+        "num_clusters",
+        "what happens with fewer pictures than clusters is not documented",
+        "raises InvalidArgument; run_kmeans() has stored the features by then, and the next call "
+        "goes on from them",
+        "fewer clusters than were asked for would be another result",
+    ),
+    Behaviour(
+        (*RUN, "load_binary_feature", "init_search"),
+        "d",
+        "the length of a feature vector",
+        "d=576, the default, also stands for the length that is stored; any other must be that "
+        "length",
+        "results of high_accuracy=True open without being asked for",
+    ),
+    Behaviour(
         (*RUN, *KMEANS, "extract_video_frames"),
         "license",
         "a key of the enterprise edition",
@@ -365,6 +389,21 @@ BEHAVIOUR = (
         "min_similarity (splits components that hang together by chains), nrows and "
         "split_sentence_to_label_list; any other raises InvalidArgument",
         "neighbours of neighbours need not be alike",
+    ),
+    Behaviour(
+        ("create_duplicates_gallery", "create_components_gallery"),
+        "hierarchical gallery",
+        "similarity_hierarchical_<ccthreshold>.csv compares components with each other",
+        "not written; find_top_components(min_similarity=...) splits components instead",
+        "how the file comes about is not documented",
+    ),
+    Behaviour(
+        ("find_top_components", "create_components_gallery"),
+        "a DataFrame as work_dir",
+        "the content of connected_components.csv",
+        "that with a column `filename` as well (`Session(work_dir).components`), or what "
+        "find_top_components() gave",
+        "the csv holds ids, and names are in the work_dir",
     ),
     Behaviour(
         ("find_top_components",),

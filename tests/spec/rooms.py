@@ -42,7 +42,8 @@ ROOMS = {
     ),
     "_options": room("_errors"),
     "cli": room(
-        "__init__ _api _commands _config _demo _doctor _errors _progress pipeline galleries"
+        "__init__ _commands _config _demo _doctor _errors _options _progress _run_help pipeline "
+        "galleries"
     ),
     "_doctor": room("__init__ _provenance gpu.probe models"),
     "_demo": room("", "numpy PIL"),
@@ -51,7 +52,8 @@ ROOMS = {
     "_api_exports": room("analysis _api _api_analysis _options", "numpy pandas"),
     "_api_video": room("framing _api _options"),
     "_words": room(),
-    "_commands": room("_words analysis galleries formats _errors"),
+    "_run_help": room(),
+    "_commands": room("_session _words analysis galleries formats _errors"),
     "accel": room("_accel"),
     "_accel": room(),
     "_errors": room("", "numpy"),
