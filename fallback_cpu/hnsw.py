@@ -11,15 +11,13 @@ import numpy as np
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.fallback_cpu.approximate import Approximate
 from fastdup_gpu.fallback_cpu.workers import blocks
-from fastdup_gpu.indexing.approximate import Table, doubling, points
+from fastdup_gpu.indexing.approximate import Table, points
 from fastdup_gpu.indexing.files import saved, stored
+from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts
 from fastdup_gpu.indexing.keys import EMPTY, pack
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
-SUFFIX = ".hnsw"
 _CONSTRUCTION = 200
-_LEAST_EF, _MOST_EF = 32, 512
-_BLOCK = 16_384
 
 
 class HnswIndex(Approximate):
@@ -35,13 +33,13 @@ class HnswIndex(Approximate):
 
     def ladder(self) -> Iterator[int]:
         """Values of hnswlib's ef."""
-        return doubling(_LEAST_EF, _MOST_EF)
+        return efforts()
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """What hnswlib finds, one more where each query's own row has to go."""
         width = min(keep + (own is not None), len(self.features))
         keys = np.empty((len(queries), width), dtype=np.int64)
-        for part in blocks(len(queries), _BLOCK):
+        for part in blocks(len(queries), BLOCK):
             ids, gaps = self._query(points(queries[part], self.plan), width, effort)
             keys[part] = pack(-gaps, ids)
             if own is not None:
@@ -75,7 +73,7 @@ def build(features: F32, plan: SearchPlan) -> HnswIndex:
     graph.init_index(
         max(1, len(features)), M=plan.links, ef_construction=_CONSTRUCTION, random_seed=plan.seed
     )
-    for part in blocks(len(features), _BLOCK):
+    for part in blocks(len(features), BLOCK):
         rows = points(features[part], plan)
         graph.add_items(rows, np.arange(part.start, part.stop), num_threads=1)
     return HnswIndex(features, plan, graph)

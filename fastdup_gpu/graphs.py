@@ -1,4 +1,11 @@
-"""What both backends mean by components and PageRank."""
+"""What both backends mean by components and PageRank.
+
+Components are weakly connected, numbered 0, 1, ... in order of their smallest members. PageRank
+is that of the undirected graph of the edges, damping 0.85, sum 1: an edge given twice, in either
+direction, counts once with its largest weight; edges from a vertex to itself and edges whose
+weight is not positive and finite are dropped; what a vertex without edges holds is spread evenly
+over all.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastdup_gpu._errors import InvalidArgument
-from fastdup_gpu.protocol import I64
+from fastdup_gpu.protocol import F64, I64
 
 DAMPING = 0.85
 TOLERANCE = 1e-10  # change of all ranks together at which the iteration stops
@@ -34,3 +41,24 @@ def by_smallest_member(labels: Any, xp: ModuleType) -> Any:
     number = xp.empty(len(first), dtype=np.int64)
     number[xp.argsort(first)] = xp.arange(len(first))
     return number[which]
+
+
+def undirected(
+    n: int, sources: I64, targets: I64, weights: F64, xp: ModuleType
+) -> tuple[Any, Any, Any]:
+    """(low, high, weight) of each pair of vertices with an edge, in order, its largest weight.
+
+    i64[e], i64[e], f64[e], arrays of `xp` (numpy or CuPy). Sorted twice instead of by cupyx's
+    scatter_max, which rounds float64 to float32.
+    """
+    kept = (sources != targets) & (weights > 0) & np.isfinite(weights)
+    low = xp.asarray(np.minimum(sources, targets)[kept])
+    high = xp.asarray(np.maximum(sources, targets)[kept])
+    pairs, values = low * max(1, n) + high, xp.asarray(weights[kept], dtype=np.float64)
+    order = xp.argsort(values)
+    order = order[xp.argsort(pairs[order], kind="stable")]
+    pairs, values = pairs[order], values[order]
+    last = xp.ones(len(pairs), dtype=bool)
+    last[:-1] = pairs[1:] != pairs[:-1]
+    pairs = pairs[last]
+    return pairs // max(1, n), pairs % max(1, n), values[last]

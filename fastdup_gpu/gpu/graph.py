@@ -6,12 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu.graphs import DAMPING, ROUNDS, TOLERANCE, by_smallest_member, check_edges
+from fastdup_gpu.graphs import (
+    DAMPING,
+    ROUNDS,
+    TOLERANCE,
+    by_smallest_member,
+    check_edges,
+    undirected,
+)
 from fastdup_gpu.protocol import F64, I64
 
 
 def components(n: int, sources: I64, targets: I64) -> I64:
-    """Weakly connected components i64[n], numbered in order of their smallest members."""
+    """Components i64[n]; see fastdup_gpu.graphs."""
     import cupy
     from pylibcugraph import ResourceHandle, weakly_connected_components
 
@@ -28,18 +35,13 @@ def components(n: int, sources: I64, targets: I64) -> I64:
 
 
 def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
-    """PageRank f64[n], sum 1, damping 0.85, of the undirected graph of the edges.
-
-    An edge given twice, in either direction, counts once with its largest weight; edges from a
-    vertex to itself are dropped; what a vertex without edges holds is spread evenly over all.
-    Weights are positive; edges with other weights are dropped.
-    """
+    """PageRank f64[n]; see fastdup_gpu.graphs."""
     import cupy
     from pylibcugraph import ResourceHandle
     from pylibcugraph import pagerank as cugraph_pagerank
 
     check_edges(n, sources, targets)
-    low, high, value = _undirected(n, sources, targets, weights)
+    low, high, value = undirected(n, sources, targets, weights, cupy)
     if n == 0 or not len(value):
         return np.full(n, 1 / max(1, n))
     handle = ResourceHandle()
@@ -76,17 +78,3 @@ def _graph(handle: Any, n: int, sources: Any, targets: Any, weights: Any, *, tur
         drop_self_loops=True,
         drop_multi_edges=True,
     )
-
-
-def _undirected(n: int, sources: I64, targets: I64, weights: F64) -> tuple[Any, Any, Any]:
-    """Each pair of vertices once, with its largest weight."""
-    import cupy
-    import cupyx
-
-    kept = (sources != targets) & (weights > 0) & np.isfinite(weights)
-    low = cupy.asarray(np.minimum(sources, targets)[kept])
-    high = cupy.asarray(np.maximum(sources, targets)[kept])
-    pairs, which = cupy.unique(low * max(1, n) + high, return_inverse=True)
-    largest = cupy.zeros(len(pairs), np.float64)
-    cupyx.scatter_max(largest, which, cupy.asarray(weights[kept], dtype=np.float64))
-    return pairs // max(1, n), pairs % max(1, n), largest

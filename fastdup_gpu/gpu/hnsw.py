@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.gpu.approximate import Approximate, cuvs_metric
 from fastdup_gpu.gpu.coarse import resources
-from fastdup_gpu.indexing.approximate import Table, doubling, points
+from fastdup_gpu.indexing.approximate import Table, points
 from fastdup_gpu.indexing.files import saved, stored
+from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts
 from fastdup_gpu.protocol import F32, I64, SearchPlan
-
-SUFFIX = ".hnsw"
-_LEAST_EF, _MOST_EF = 32, 512
-_BLOCK = 16_384
 
 
 class HnswIndex(Approximate):
@@ -34,13 +31,13 @@ class HnswIndex(Approximate):
 
     def ladder(self) -> Iterator[int]:
         """Values of ef."""
-        return doubling(_LEAST_EF, _MOST_EF)
+        return efforts()
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
         """What the graph finds on the host's cores."""
         out = np.empty((len(queries), keep), np.int64)
-        for start in range(0, len(queries), _BLOCK):
-            part = slice(start, start + _BLOCK)
+        for start in range(0, len(queries), BLOCK):
+            part = slice(start, start + BLOCK)
             rows = np.ascontiguousarray(points(queries[part], self.plan), np.float32)
             out[part] = self._reached(rows, keep, effort)
         return out

@@ -87,12 +87,6 @@ class Cupy(ModuleType):
         return found if plain else on_device(found)
 
 
-def cupyx() -> ModuleType:
-    module = ModuleType("cupyx")
-    module.scatter_max = np.maximum.at  # type: ignore[attr-defined]
-    return module
-
-
 def nearest(queries: Any, rows: Any, metric: str, k: int) -> tuple[Any, Any]:
     """As cuVS: equal distances in no order of id, and what overflows is far."""
     q, b = (np.asarray(a, np.float32) for a in (queries, rows))
@@ -297,7 +291,6 @@ def modules(free: int = 1 << 30) -> dict[str, ModuleType]:
     nvidia.nvimgcodec = NvImage("nvidia.nvimgcodec")  # type: ignore[attr-defined]
     found = {
         "cupy": Cupy(free),
-        "cupyx": cupyx(),
         "pylibcugraph": pylibcugraph(),
         "nvidia": nvidia,
         "nvidia.nvimgcodec": nvidia.nvimgcodec,
