@@ -32,7 +32,8 @@ class Tuning:
     `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
     Additions of this library: `keyframes_only` (of videos), `model_precision`, `engine`, `seed`,
     for the GPU `decoder` and `device` (its number among the visible ones), and for
-    bounding_box='face' or 'yolov5s' what DetectorPlan says.
+    bounding_box='face' or 'yolov5s' what DetectorPlan says. `augmentation_horiz`, `_vert`: the
+    margin on each side of a box that such a detector finds, in widths and heights of the box.
     """
 
     ccthreshold: float = 0.96
@@ -69,9 +70,7 @@ class DetectorPlan:
     `model`: the ONNX file (face_model or yolo_model). `confidence`: the smallest score of a box,
     0 to 1 (detector_confidence). `iou`: boxes of one class that overlap more than this share of
     their union are taken for one (detector_iou). `size`: side of the input in pixels where the
-    file leaves it free, 0 = what the file says or 640 (detector_size). `margin_x`, `margin_y`:
-    what is cut in addition on the left and right, and on top and bottom, in widths and heights
-    of the box (augmentation_horiz, augmentation_vert).
+    file leaves it free, 0 = what the file says or 640 (detector_size).
     """
 
     word: str
@@ -79,8 +78,6 @@ class DetectorPlan:
     confidence: float
     iou: float
     size: int
-    margin_x: float
-    margin_y: float
 
 
 _DEFAULT_LINKS = 32
@@ -141,8 +138,6 @@ def plan_detector(bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
         confidence=_or_default(tuning.detector_confidence, confidence),
         iou=_or_default(tuning.detector_iou, iou),
         size=tuning.detector_size,
-        margin_x=tuning.augmentation_horiz,
-        margin_y=tuning.augmentation_vert,
     )
 
 

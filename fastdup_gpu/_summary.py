@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdup_gpu._words import count
 from fastdup_gpu.protocol import I64
+from fastdup_gpu.stages.detect import Detected
 from fastdup_gpu.stages.graph import Components
 from fastdup_gpu.stages.neighbors import Edges
 
@@ -47,6 +48,12 @@ class Summary:
     index: str = ""
     recall: float = 1.0
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def add_search(self, found: Detected) -> None:
+        """Count the pictures that a detector has searched, and what it found."""
+        self.searched += found.pictures
+        self.detections += found.boxes
+        self.without_detection += found.without
 
     def add_edges(self, similar: Edges, outliers: Edges) -> None:
         """Count the images that have a duplicate, and those that are outliers."""

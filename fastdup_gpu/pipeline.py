@@ -92,7 +92,7 @@ class _Run:
         )
         self._open_detector()
         with self.progress.stage("list"):
-            source = open_source(
+            pictures = open_source(
                 given,
                 work_dir=self.folder,
                 tar_only=config.tuning.tar_only,
@@ -106,9 +106,9 @@ class _Run:
                 delete_img=config.tuning.delete_img,
             )
         try:
-            part = self._part(kind, len(source.names))
+            source, part = pictures, self._part(kind, len(pictures.names))
             if self.detector is not None:
-                source = self._detect(source, self.detector, part, kind)
+                source = self._detect(pictures, self.detector, part, kind)
                 part = range(len(source.names))
             self._write_crops(source.crops, kind)
             plan = self._extract_plan(kind, part)
@@ -116,7 +116,7 @@ class _Run:
             with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
                 done = extract(self.backend, source, self.model, plan, advance)
         finally:
-            source.close()
+            pictures.close()
         self.runs_on = done.runs_on
         self.summary.valid += done.rows
         self.summary.resumed_at += done.resumed_at
@@ -136,34 +136,22 @@ class _Run:
             cuda_device=self.config.tuning.device if self.backend.name == "gpu" else None,
         )
 
-    def _detect(self, source: Source, detector: Detector, part: range, kind: str) -> Source:
-        """The crops of what is found in `part` of the pictures; closes their source."""
-        config = self.config
-        assert config.detector is not None
+    def _detect(self, pictures: Source, detector: Detector, part: range, kind: str) -> Source:
+        """The crops of what is found in `part` of the pictures."""
+        tuning = self.config.tuning
         plan = DetectPlan(
             part=part,
             folder=crops_folder(self.folder, kind),
             record=self.folder / names.DETECTIONS.format(kind=kind),
-            margin_x=config.detector.margin_x,
-            margin_y=config.detector.margin_y,
-            threads=config.threads,
-            resume=config.resume,
+            margin_x=tuning.augmentation_horiz,
+            margin_y=tuning.augmentation_vert,
+            threads=self.config.threads,
+            resume=self.config.resume,
         )
         title = _title("detect", kind)
-        try:
-            with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
-                done = detect(source, detector, plan, advance)
-        finally:
-            source.close()
-        self.summary.searched += done.pictures
-        self.summary.detections += done.boxes
-        self.summary.without_detection += done.without
-        if not done.crops:
-            raise InputError(
-                f"nothing was found in {done.pictures} pictures by {config.detector.model.name} "
-                f"(confidence of {config.detector.confidence} or more); is it the right detector, "
-                "or is turi_param detector_confidence too high?"
-            )
+        with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
+            done = detect(pictures, detector, plan, advance)
+        self.summary.add_search(done)
         return done.source()
 
     def _part(self, kind: str, available: int) -> range:

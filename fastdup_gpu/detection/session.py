@@ -67,25 +67,27 @@ class Session:
         self.height, self.width = height or free[0], width or free[1]
 
     def try_out(self) -> list[F32]:
-        """All outputs for an empty picture; raises ModelError where the model cannot run."""
-        try:
-            return self.run(np.zeros((self.height, self.width, 3), np.float32))
-        except Exception as error:  # onnxruntime raises errors of many kinds
-            raise ModelError(
-                f"{self._path.name} cannot run on a picture of {self.width} x {self.height}: "
-                f"{error}"
-            ) from error
+        """All outputs for an empty picture."""
+        return self.run(np.zeros((self.height, self.width, 3), np.float32))
 
     def output_names(self) -> list[str]:
         """In the order of what `run` gives."""
         return [output.name for output in self._session.get_outputs()]
 
     def run(self, pixels: F32) -> list[F32]:
-        """All outputs for one picture f32[height, width, 3], without the batch dimension."""
+        """All outputs for one picture f32[height, width, 3], without the batch dimension; raises
+        ModelError where the model cannot run."""
         ordered = pixels if self._channels_last else pixels.transpose(2, 0, 1)
         batch = np.zeros((self._batch, *ordered.shape), self._dtype)
         batch[0] = ordered
-        return [self._first(array) for array in self._session.run(None, {self._input: batch})]
+        try:
+            arrays = self._session.run(None, {self._input: batch})
+        except Exception as error:  # onnxruntime raises errors of many kinds
+            raise ModelError(
+                f"{self._path.name} cannot run on a picture of {self.width} x {self.height}: "
+                f"{error}"
+            ) from error
+        return [self._first(array) for array in arrays]
 
     def _first(self, array: NDArray[Any]) -> F32:
         """Heads without a batch dimension, which some exports have, stand as they are."""

@@ -65,6 +65,8 @@ def read_yolo(
     rows, columns = trial[0].shape
     if columns == 6 and len(trial) == 1 and _are_corners(trial[0], size):
         return "yolo-nms", suppressed
+    if not _are_in_pixels(trial[0]):
+        return None
     masks = trial[1].shape[0] if len(trial) > 1 and trial[1].ndim == 3 else 0
     if rows < columns or len(names) == columns - 4:
         wide = rows < columns
@@ -72,11 +74,19 @@ def read_yolo(
         read = partial(without_objectness, classes=classes, columns=wide)
         return ("yolov8", read) if classes > 0 else None
     classes = _class_count(columns - 5, masks, names, face=face)
-    # Widths and heights below 0 are logarithms that nothing has decoded yet.
-    if classes < 1 or (trial[0][:, 2:4] < 0).any():
+    if classes < 1:
         return None
     first = 15 if columns - 5 - classes == _LANDMARKS_FIRST else 5
     return "yolov5", partial(with_objectness, classes=slice(first, first + classes))
+
+
+def _are_in_pixels(boxes: F32) -> bool:
+    """Whether centres and sides look like pixels. Sides below 0 are logarithms that nothing has
+    decoded yet; where all is between 0 and 1 they are shares of the input, as transformers
+    (RT-DETR) give them."""
+    numbers = boxes[:4].T if boxes.shape[0] < boxes.shape[1] else boxes[:, :4]
+    shares = 0 < numbers.max(initial=0) < 1
+    return not (shares or bool((numbers[:, 2:] < 0).any()))
 
 
 def _class_count(width: int, masks: int, names: Mapping[int, str], *, face: bool) -> int:

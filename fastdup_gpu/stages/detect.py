@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.sources import crops
 from fastdup_gpu.sources.base import Box, Crop, Source
@@ -72,7 +73,8 @@ def detect(source: Source, detector: Detector, plan: DetectPlan, advance: Advanc
     """Search and cut; `advance(done, bad)` is told of progress.
 
     A picture that cannot be read keeps one place among the crops, and loading that tells why; one
-    in which nothing is found has none. Raises WorkDirError where crops cannot be written.
+    in which nothing is found has none. Raises WorkDirError where crops cannot be written,
+    InputError where no picture has any.
     """
     done = Detected()
     record = Record(plan.record, _fingerprint(source, detector, plan), resume=plan.resume)
@@ -88,6 +90,8 @@ def detect(source: Source, detector: Detector, plan: DetectPlan, advance: Advanc
         finally:
             record.close()
     _report(done)
+    if not done.crops:
+        raise _nothing(done, detector)
     return done
 
 
@@ -199,6 +203,15 @@ def _report(done: Detected) -> None:
         number, why = next(iter(done.failed.items()))
         name = done.crops[number].filename
         _log.warning("%d item(s) gave no crop, the first of %r: %s", len(done.failed), name, why)
+
+
+def _nothing(done: Detected, detector: Detector) -> InputError:
+    used = detector.describe()
+    return InputError(
+        f"nothing was found in {done.pictures} pictures by {used['file']} (confidence of "
+        f"{used['confidence']} or more); is it the right detector, or is turi_param "
+        "detector_confidence too high?"
+    )
 
 
 def _fingerprint(source: Source, detector: Detector, plan: DetectPlan) -> str:

@@ -211,9 +211,11 @@ def test_what_is_no_detector_is_refused_with_what_it_gives(tmp_path, shapes):
         opened(path)
 
 
-def test_boxes_that_nothing_has_decoded_are_refused(tmp_path):
-    """Raw heads hold logarithms of sides, which are negative for small boxes."""
-    path = outputs(tmp_path / "m.onnx", (1, 2100, 85), values=-0.5)
+@pytest.mark.parametrize("value", [-0.5, 0.5])
+@pytest.mark.parametrize("shape", [(1, 2100, 85), (1, 84, 2100)])
+def test_boxes_that_are_not_in_pixels_are_refused(tmp_path, shape, value):
+    """Raw heads hold logarithms of sides, negative for small boxes; others hold shares."""
+    path = outputs(tmp_path / "m.onnx", shape, values=value)
     with pytest.raises(ModelError, match="with decoded boxes"):
         opened(path)
 
