@@ -154,8 +154,9 @@ def _never_entered(root: str, work_dir: Path) -> set[tuple[int, int]]:
     barred = [*here.parents, work_dir]
     if work_dir.resolve() == here:
         barred.pop()
+        signs = (formats.CROPS_CSV, formats.DETECTIONS)
         kinds = (formats.TRAIN, formats.TEST)
-        if any((work_dir / formats.CROPS_CSV.format(kind=kind)).exists() for kind in kinds):
+        if any((work_dir / sign.format(kind=kind)).exists() for sign in signs for kind in kinds):
             barred.append(work_dir / formats.CROPS_DIR)
     identities = set()
     for path in barred:

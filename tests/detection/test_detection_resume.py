@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from detected import ROOT, found, four, save, settings
-from making import contents, run
+from making import contents, rows, run
 from onnx_detectors import RED
 
 from fastdup_gpu.detection.detector import Detector
@@ -54,6 +54,19 @@ def test_resume_searches_only_the_rest(here, model, monkeypatch):
         assert run("in", Path("out"), resume=1, **arguments) == 0
     assert len(calls) == 16 - (len(record) - 1) < 16
     assert contents(Path("out")) == whole
+
+
+def test_crops_of_a_search_that_ended_early_are_no_input(here, model, monkeypatch):
+    """Where the work_dir is the input itself."""
+    four(8)
+    with monkeypatch.context() as patched:
+        _interrupted(patched, after=5)
+        with pytest.raises(_Stop):
+            run("in", Path("in"), **settings(model) | {"num_threads": 1})
+    assert len(list(Path("in/crops").iterdir())) >= 1
+    assert run("in", Path("in"), resume=1, **settings(model)) == 0
+    listed = {r["filename"] for r in rows(Path("in/atrain_crops.csv"))}
+    assert listed == {f"in/{i:03d}.png" for i in (0, 1, 3, 4, 5, 7)}
 
 
 def test_resume_after_a_finished_run_does_nothing_again(here, model, monkeypatch):
