@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,7 @@ class HnswIndex(Approximate):
         """The graph in hnswlib's own format."""
         with saved(path.with_name(path.name + SUFFIX)) as name:
             self._graph.save_index(name)
+            _check_size(Path(name), self._graph.index_file_size())
         return {}
 
 
@@ -77,6 +80,12 @@ def build(features: F32, plan: SearchPlan) -> HnswIndex:
         rows = points(features[part], plan)
         graph.add_items(rows, np.arange(part.start, part.stop), num_threads=1)
     return HnswIndex(features, plan, graph)
+
+
+def _check_size(file: Path, expected: int) -> None:
+    """hnswlib does not look whether the disk took what it wrote."""
+    if file.stat().st_size != expected:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex:

@@ -55,6 +55,7 @@ from fastdup_gpu._api_galleries import (
 from fastdup_gpu._api_video import extract_video_frames
 from fastdup_gpu._errors import (
     BackendUnavailable,
+    ConnectionLost,
     FastdupError,
     FormatError,
     InputError,
@@ -68,6 +69,7 @@ from fastdup_gpu._session import Session
 
 __all__ = [
     "BackendUnavailable",
+    "ConnectionLost",
     "FastdupError",
     "FormatError",
     "InputError",

@@ -7,6 +7,7 @@ FastdupError
  ├─ InputError           (OSError)       the input cannot be listed or read
  ├─ WorkDirError         (OSError)       work_dir cannot be used
  ├─ FormatError          (ValueError)    a stored file does not hold what it should
+ ├─ ConnectionLost       (RuntimeError)  the server of a remote input answers no more
  └─ ModelError           (RuntimeError)  the ONNX model cannot be used
 
 Every message says what was given, what was expected and what to do.
@@ -41,6 +42,13 @@ class WorkDirError(FastdupError, OSError):
 
 class FormatError(FastdupError, ValueError):
     """A stored file (features, csv, index, config) is damaged or of another shape."""
+
+
+class ConnectionLost(FastdupError, RuntimeError):
+    """The server of a remote input answers nothing any more; resume=1 goes on later.
+
+    No OSError, which would be taken for the reason of one picture.
+    """
 
 
 class ModelError(FastdupError, RuntimeError):

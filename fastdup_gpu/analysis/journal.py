@@ -133,14 +133,20 @@ def _rename_or_copy(source: str, target: str) -> None:
 
 def _copy(source: str, target: str) -> None:
     """Copy to another file system; `target` is whole and on its disk afterwards."""
-    partial = f"{target}.partial-{os.getpid()}"
+    partial = _partial(target)
+    partial.unlink(missing_ok=True)
     try:
         shutil.copy2(source, partial, follow_symlinks=False)
         _flush(partial)
-        Path(partial).rename(target)
+        partial.rename(target)
         _flush(Path(target).parent)
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+
+
+def _partial(target: str) -> Path:
+    """A copy that is not whole yet; undoing finds it by its name."""
+    return Path(target).with_name(f".{Path(target).name}.partial")
 
 
 def _drop(source: str, target: str) -> None:
@@ -176,6 +182,7 @@ def _write_log(log: Path, moves: Iterable[Move]) -> None:
 
 def _take_back(move: Move) -> str | None:
     """None where the file is back, '' where it never went, else why it stays."""
+    _partial(move.target).unlink(missing_ok=True)  # cut off within a move to another disk
     here, there = os.path.lexists(move.source), os.path.lexists(move.target)
     if here and there and os.path.samestat(os.lstat(move.source), os.lstat(move.target)):
         Path(move.target).unlink()  # cut off between the two steps of a move

@@ -9,14 +9,14 @@ a kill between two renames is mended by renaming the rest.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from fastdup_gpu.formats import names
+from fastdup_gpu.formats.features import write_array
 from fastdup_gpu.formats.files import TEXT, CsvWriter, read_json, write_json
 from fastdup_gpu.protocol import F32, F64, Outcome, Status
 
@@ -55,7 +55,7 @@ class ExtractionFiles:
         self, filenames: Sequence[str], outcomes: Sequence[Outcome], features: F32, stats: F64
     ) -> None:
         """Add one batch; `filenames` belong to `outcomes`."""
-        np.ascontiguousarray(features, "<f4").tofile(self._streams["features"])
+        write_array(self._streams["features"], features)
         good = 0
         for filename, outcome in zip(filenames, outcomes, strict=True):
             if outcome.status is Status.OK:
@@ -106,7 +106,8 @@ class ExtractionFiles:
     def close(self) -> None:
         """Close the files; what was not committed is cut off by a later resume."""
         for stream in self._streams.values():
-            stream.close()
+            with contextlib.suppress(OSError):  # a full disk, which was raised before
+                stream.close()
         self._streams = {}
 
     def forget(self) -> None:
@@ -128,7 +129,10 @@ class ExtractionFiles:
         self.position, self.rows, self.bad = state["position"], state["rows"], state["bad"]
 
     def _part(self, key: str) -> Path:
-        return self.folder / names.TMP_DIR / (self._targets[key] + ".part")
+        return self._part_of(self._targets[key])
+
+    def _part_of(self, target: str) -> Path:
+        return self.folder / names.TMP_DIR / f"{target}.part"
 
     def _finish_renames(self, state: dict[str, Any]) -> bool:
         for key, target in self._targets.items():
@@ -151,6 +155,8 @@ class ExtractionFiles:
 
     def _open_anew(self) -> None:
         self.forget()
+        for target in _targets(self.kind, with_stats=True).values():
+            self._part_of(target).unlink(missing_ok=True)
         self._open_streams("w")
         self._writers["names"].writerow(names.FEATURES_COLUMNS)
         self._writers["bad"].writerow(names.BAD_COLUMNS)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,12 @@ from fastdup_gpu.formats.files import (
 )
 
 _LITTLE = np.dtype("<f4")
+
+
+def write_array(stream: IO[bytes], rows: ArrayLike) -> None:
+    """Append rows as little-endian float32; raises OSError where the disk is full, of which
+    ndarray.tofile says nothing."""
+    stream.write(np.ascontiguousarray(rows, _LITTLE).data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ def write_features(
     with replacing(dat, "wb") as stream:
         for part in parts:
             for start in range(0, len(part), 65536):
-                np.ascontiguousarray(part[start : start + 65536], _LITTLE).tofile(stream)
+                write_array(stream, part[start : start + 65536])
     with replacing(csv_path) as stream:
         writer = CsvWriter(stream)
         writer.writerow(names.FEATURES_COLUMNS)

@@ -1,15 +1,15 @@
-"""Files written whole: a temporary name beside the target, fsync, rename."""
+"""Text, csv and json files, written whole."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from fastdup_gpu._atomic import replaced
 from fastdup_gpu._errors import FormatError, WorkDirError
 
 # Names of files are bytes on disk; this pair of settings brings any of them through a text file.
@@ -20,27 +20,14 @@ def prepare_folder(path: Path) -> None:
     """Create a folder that files can be written to; raises WorkDirError saying why not."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".write-test-{os.getpid()}"
+        probe = path / ".write-test"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise WorkDirError(
             f"work_dir={str(path)!r} cannot be written to ({error.strerror or error}); "
             "give a folder that you may write to"
         ) from error
-
-
-@contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; what was written there takes its place at the end."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

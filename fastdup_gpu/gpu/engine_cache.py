@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu.formats.files import replaced
+from fastdup_gpu._atomic import replaced
 from fastdup_gpu.gpu.files import cache_folder
 
 _LOG = logging.getLogger("fastdup_gpu")

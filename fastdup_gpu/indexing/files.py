@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fastdup_gpu.formats.files import replaced
+from fastdup_gpu._atomic import replaced
 
 
 @contextmanager

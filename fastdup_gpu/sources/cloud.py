@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastdup_gpu._errors import InputError, MissingDependency
+from fastdup_gpu._errors import ConnectionLost, InputError, MissingDependency
 from fastdup_gpu.sources.base import Crop, Found
 from fastdup_gpu.sources.endpoints import is_cloud, parse
 from fastdup_gpu.sources.folder import is_junk, read_file
@@ -58,9 +58,9 @@ def find(url: str, *, any_extension: bool = False) -> Found:
         for key in store.list(place.bucket, prefix):
             if not key.endswith("/") and not any(map(is_junk, key.split("/"))):
                 found.add(place.url(key), any_extension=False)
-    except OSError as error:
+    except (OSError, ConnectionLost) as error:
         raise InputError(
-            f"input_dir={url!r} cannot be listed ({error.strerror or error}); "
+            f"input_dir={url!r} cannot be listed ({getattr(error, 'strerror', None) or error}); "
             "check the bucket, the server and your rights"
         ) from error
     for kind in (found.pictures, found.archives, found.videos):
@@ -194,10 +194,12 @@ class CopiedSource:
         self._copies, self._forget = copies, forget
         self._remote = list(dict.fromkeys(filter(is_cloud, names)))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copies") as pool:
-            made = pool.map(copies.failure, self._remote)
-            self._failed = {
-                url: error for url, error in zip(self._remote, made, strict=True) if error
-            }
+            made = [(url, pool.submit(copies.failure, url)) for url in self._remote]
+            try:
+                self._failed = {url: error for url, copy in made if (error := copy.result())}
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
         copied = len(self._remote) - len(self._failed)
         _log.info("%d of %d remote files are in %s", copied, len(self._remote), copies.folder)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from fastdup_gpu._atomic import explained
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.names import TMP_DIR
 from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
@@ -25,7 +25,6 @@ _log = logging.getLogger(__name__)
 _JOURNAL = "copies.jsonl"
 _LONGEST = 200  # bytes of one part of a path; file systems take 255
 _ODD = frozenset('<>:"|?*\\')
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Copies:
@@ -149,7 +148,7 @@ class Copies:
 
 
 def _download(store: Store, place: Place, path: Path, part: Path, known: str) -> str | None:
-    try:
+    with explained(path):
         part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as stream:
             etag = store.copy(place.bucket, place.key, stream, known=known)
@@ -158,13 +157,6 @@ def _download(store: Store, place: Place, path: Path, part: Path, known: str) ->
         if etag is not None:
             part.replace(path)
         return etag
-    except OSError as error:
-        if error.errno in _FULL:
-            raise WorkDirError(
-                f"{str(path)!r} cannot be written ({error.strerror}); copies of remote files need "
-                "room in work_dir: free some, or give another work_dir"
-            ) from error
-        raise
 
 
 def _is_plain(parts: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastdup_gpu._atomic import replaced
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
 from fastdup_gpu.sources.base import Box, Crop, Source
@@ -182,9 +183,5 @@ def encode(picture: Image.Image, box: Box | str) -> bytes | str:
 
 def write(path: Path, data: bytes) -> None:
     """Write a crop whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replaced(path, durable=False) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

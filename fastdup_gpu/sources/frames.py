@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from fastdup_gpu._atomic import replaced
 from fastdup_gpu.formats.files import read_json, write_json
 from fastdup_gpu.sources.base import is_remote
 from fastdup_gpu.sources.decoding import Reader, VideoError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 JPEG_QUALITY = 95
 _RECORD = "frames.json"
-_OURS = re.compile(r"output_\d+\.jpg|\.output_\d+\.jpg\.\d+\.tmp")
+_OURS = re.compile(r"output_\d+\.jpg|\.output_\d+\.jpg(\.[\d-]+)?\.tmp")
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -149,14 +150,10 @@ class _Cutter:
 
 
 def _save(image: Image.Image, path: Path, resize_to: tuple[int, int] | None) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if resize_to:
-            image = image.resize(resize_to)
+    if resize_to:
+        image = image.resize(resize_to)
+    with replaced(path, durable=False) as temporary:
         image.save(temporary, "JPEG", quality=JPEG_QUALITY)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _unreadable(error: OSError | ValueError) -> Cut:

@@ -23,11 +23,12 @@ from fsspec.asyn import get_loop
 
 from fastdup_gpu.sources.endpoints import Place, Server, parse, server_of
 from fastdup_gpu.sources.folder import MAX_FILE
-from fastdup_gpu.sources.retry import Backoff, Transient, retried
+from fastdup_gpu.sources.retry import Backoff, Line, Transient
 
 T = TypeVar("T")
 BACKOFF = Backoff()
 PATIENCE = 30.0  # seconds for the answer to a request to begin, and on top for its body
+LOST = 60.0  # seconds of trying without any answer, after which the server is lost
 SLOWEST = 50_000  # bytes a second; a body that comes more slowly is asked for again
 PAGE = 1000  # keys of one listing request
 PART = 8 << 20  # bytes of one request for a large object
@@ -104,7 +105,8 @@ class Store:
     """A connection; every method may be called from any thread.
 
     Raises FileNotFoundError for what is not there, PermissionError for what is not allowed,
-    TooLarge and other OSError with a reason that holds no credentials.
+    TooLarge and other OSError with a reason that holds no credentials, ConnectionLost where the
+    server answers nothing any more.
     """
 
     def __init__(self, server: Server) -> None:
@@ -126,12 +128,14 @@ class Store:
             **({"anon": True} if server.anonymous else {}),
             **{name: value for name, value in given.items() if value},
         )
+        self._name = f"the server {server.endpoint}" if server.endpoint else "the S3 server"
+        self._lines: dict[str, Line] = {}
 
     def list(self, bucket: str, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, in order of their UTF-8 bytes."""
         token = ""
         while True:
-            page = _wait(self._retried(partial(self._page, bucket, prefix, token)))
+            page = _wait(self._retried(bucket, partial(self._page, bucket, prefix, token, PAGE)))
             yield from (entry["Key"] for entry in page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return
@@ -146,21 +150,22 @@ class Store:
         it still has the etag `known`."""
         return _wait(self._copy(bucket, key, to, known))
 
-    def _retried(self, request: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        async def attempt() -> T:
-            try:
-                return await request()
-            except _EXPECTED as error:
-                raise _understood(error) from None
+    def _retried(self, bucket: str, request: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+        return self._line(bucket).tried(partial(_translated, request), BACKOFF)
 
-        return retried(attempt, BACKOFF)
+    def _line(self, bucket: str) -> Line:
+        """Each bucket may be on another server; listing one key of it is the probe."""
+        if bucket not in self._lines:
+            probe = partial(_translated, partial(self._page, bucket, "", "", 1))
+            self._lines[bucket] = Line(self._name, probe, LOST)
+        return self._lines[bucket]
 
-    async def _page(self, bucket: str, prefix: str, token: str) -> dict[str, Any]:
+    async def _page(self, bucket: str, prefix: str, token: str, keys: int) -> dict[str, Any]:
         more: dict[str, Any] = {"ContinuationToken": token} if token else {}
         async with asyncio.timeout(PATIENCE):
             client = await self._files.set_session()
             page: dict[str, Any] = await client.list_objects_v2(
-                Bucket=bucket, Prefix=prefix, MaxKeys=PAGE, **more
+                Bucket=bucket, Prefix=prefix, MaxKeys=keys, **more
             )
             return page
 
@@ -170,7 +175,7 @@ class Store:
     def _part(
         self, bucket: str, key: str, most: int, **conditions: str
     ) -> Coroutine[Any, Any, Answer]:
-        return self._retried(lambda: self._part_once(bucket, key, most, conditions))
+        return self._retried(bucket, partial(self._part_once, bucket, key, most, conditions))
 
     async def _part_once(
         self, bucket: str, key: str, most: int, conditions: dict[str, str]
@@ -212,6 +217,13 @@ class Store:
             for part in await asyncio.gather(*parts):
                 to.write(part.data)
         return first.etag
+
+
+async def _translated(request: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await request()
+    except _EXPECTED as error:
+        raise _understood(error) from None
 
 
 def _wait(request: Coroutine[Any, Any, T]) -> T:

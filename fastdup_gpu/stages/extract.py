@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections import Counter
@@ -10,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from fastdup_gpu._atomic import explained
+from fastdup_gpu._errors import ConnectionLost
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
@@ -18,6 +21,7 @@ from fastdup_gpu.protocol import (
     Backend,
     Embedder,
     Encoded,
+    Extracted,
     ModelSpec,
     PixelPlan,
 )
@@ -82,11 +86,9 @@ def extract(
         if not resumed_at:
             stale.clear(plan.folder, plan.kind)
         advance(files.position, files.bad)
-        try:
+        with explained(plan.folder), contextlib.closing(files):
             _extract_rest(backend, source, model, plan, files, advance)
             files.finish()
-        finally:
-            files.close()
     else:
         resumed_at = files.position
         advance(files.position, files.bad)
@@ -107,7 +109,7 @@ def _extract_rest(
     batches = _batches(source, plan, start=plan.first + files.position)
     results = backend.extract(batches, pixels, model, wanted=plan.wanted, threads=plan.threads)
     since_commit = 0
-    for result in results:
+    for result in _until_lost(results, files):
         bad_before = files.bad
         filenames = [source.names[o.index] for o in result.outcomes]
         files.append(filenames, result.outcomes, result.features, result.stats)
@@ -116,6 +118,15 @@ def _extract_rest(
         if since_commit >= _COMMIT_EVERY:
             files.commit()
             since_commit = 0
+
+
+def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterator[Extracted]:
+    """The results; where the server of the pictures is gone, what came before is kept."""
+    try:
+        yield from results
+    except ConnectionLost:
+        files.commit()
+        raise
 
 
 def _batches(source: Source, plan: ExtractPlan, *, start: int) -> Iterator[list[Encoded]]:
@@ -147,6 +158,7 @@ def _raiser(error: OSError) -> Callable[[], bytes]:
 
 def _fingerprint(made_by: list[object], filenames: Sequence[str], plan: ExtractPlan) -> str:
     """Hash of everything that decides the content of the files."""
+    _archive_stamp.cache_clear()  # an archive may have changed since an earlier run
     digest = hashlib.sha256()
     for name in filenames[plan.first : plan.last]:
         digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp(name))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.s3_server import ENVIRONMENT, server
+from benchmarks.s3_server import client as connected
 from fastdup_gpu.sources.retry import Backoff
-from remote.s3_server import ACCESS, ENVIRONMENT, SECRET, Proxy, need_server, server
+from remote.faulty_proxy import Proxy, need_server
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +19,7 @@ def address():
 
 @pytest.fixture(scope="session")
 def client(address):
-    import boto3
-
-    keys = {"aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
-    return boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys)
+    return connected(address)
 
 
 @pytest.fixture(scope="session")

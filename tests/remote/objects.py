@@ -8,8 +8,8 @@ from pathlib import Path
 from archive_files import noise
 from making import photo
 
+from benchmarks.s3_server import ACCESS, SECRET
 from fastdup_gpu.sources import open_source
-from remote.s3_server import ACCESS, SECRET
 
 NOISE = {f"d/{i:02}.jpg": noise(i) for i in range(12)}
 

@@ -11,10 +11,10 @@ from archive_files import tar_bytes
 from making import photos, rows, run
 
 import fastdup_gpu
+from benchmarks.s3_server import ACCESS, SECRET
 from fastdup_gpu import InputError
 from fastdup_gpu.sources import read_by_name
 from remote.objects import NOISE, check_no_credentials, jpeg, loaded, opened
-from remote.s3_server import ACCESS, SECRET
 
 s3 = pytest.importorskip("fastdup_gpu.sources.s3", reason="s3fs is not installed")
 

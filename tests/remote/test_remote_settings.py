@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from making import run
 
+from benchmarks.s3_server import ACCESS, SECRET
 from fastdup_gpu import InputError, MissingDependency
 from remote.objects import opened
-from remote.s3_server import ACCESS, SECRET
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ ROOMS = {
     "accel": room("_accel"),
     "_accel": room(),
     "_errors": room("", "numpy"),
+    "_atomic": room("_errors"),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
     "_config": room("_errors _options _params protocol formats.names models"),
@@ -73,12 +74,12 @@ ROOMS = {
     "framing": room("_config _errors _params _registry _words formats models sources"),
     "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
     "stages": room(
-        "_config _errors _progress protocol formats sources models detection",
+        "_atomic _config _errors _progress protocol formats sources models detection",
         "numpy pandas",
     ),
-    "formats": room("_errors protocol", "numpy pandas"),
+    "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_errors formats.names formats.files",
+        "_atomic _errors formats.names formats.files",
         "numpy pandas yaml cv2 PIL av fsspec s3fs botocore aiohttp",
     ),
     "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
@@ -91,15 +92,15 @@ ROOMS = {
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "pictures": room("protocol", f"numpy {PICTURES}"),
     "shrink": room("pictures protocol", "numpy cv2"),
-    "indexing": room("protocol _errors formats.files", "numpy"),
+    "indexing": room("protocol _atomic _errors", "numpy"),
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _errors pictures shrink indexing kmeans graphs formats.names formats.files",
+        "protocol _atomic _errors pictures shrink indexing kmeans graphs formats.names formats.files",
         f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _errors pictures shrink indexing kmeans graphs "
+        "protocol _atomic _errors pictures shrink indexing kmeans graphs "
         "formats.names formats.files kernels",
         f"numpy onnxruntime onnx {CUDA}",
     ),

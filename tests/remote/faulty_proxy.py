@@ -1,35 +1,23 @@
-"""A real S3 server process on this machine, and a proxy before it that injects faults."""
+"""A proxy before an S3 server that injects faults."""
 
 from __future__ import annotations
 
 import http.client
 import importlib.util
-import os
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-ACCESS, SECRET = "AKIAVERYPUBLIC0TEST1", "uncommon/Secret+That+Stays+Unseen"
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": ACCESS,
-    "AWS_SECRET_ACCESS_KEY": SECRET,
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "NO_PROXY": "127.0.0.1",
-    "no_proxy": "127.0.0.1",
-}
+from benchmarks.s3_server import ACCESS, SECRET
+
 Fault = Callable[[str, int], str]
 
 
@@ -38,34 +26,6 @@ def need_server() -> None:
     for package in ("s3fs", "moto", "flask", "boto3"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed", allow_module_level=True)
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """The address of a moto server on a free port."""
-    port = _free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(600):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise TimeoutError("the S3 server does not start")
 
 
 class Proxy:

@@ -1,0 +1,88 @@
+"""Files written whole: a temporary name beside the target, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastdup_gpu._errors import WorkDirError
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+@contextmanager
+def replaced(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary name beside `path`; what was written there takes its place at the end.
+
+    The name is the same in every process, so that what a killed one left is taken over by the
+    next one that writes the file. It is locked while it is written, and a second writer uses a
+    name of its own. Without `durable` the file is not brought to the disk: for what is made
+    anew after a power cut. Raises WorkDirError where the file cannot be written.
+    """
+    try:
+        temporary, lock = _claim(path)
+    except OSError as error:
+        raise _refusal(path, error) from error
+    with explained(path):
+        try:
+            yield temporary
+            if durable:
+                os.fsync(lock)
+            temporary.replace(path)
+        except BaseException:
+            # Only while it is locked: after the rename another writer may have taken the name.
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(lock)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the OSError of a full disk into a WorkDirError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: OSError) -> WorkDirError:
+    return WorkDirError(
+        f"{str(path)!r} cannot be written ({error.strerror}); it needs room on a disk that you may "
+        "write to. What was finished stays: run again, with resume=1 where run() stopped"
+    )
+
+
+def _claim(path: Path) -> tuple[Path, int]:
+    """A temporary name that nobody else writes to, as an empty file, and its locked descriptor."""
+    usual = path.with_name(f".{path.name}.tmp")
+    with contextlib.suppress(PermissionError):  # what another user's killed process left
+        if (lock := _locked(usual)) is not None:
+            return usual, lock
+    own = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    return own, os.open(own, _FLAGS | os.O_TRUNC, 0o666)
+
+
+def _locked(temporary: Path) -> int | None:
+    """A descriptor of the emptied file; None where another writer has it, or nothing is locked
+    on this file system."""
+    descriptor = os.open(temporary, _FLAGS, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between the two calls the file may have been renamed by its writer.
+        if os.path.samestat(os.fstat(descriptor), os.lstat(temporary)):
+            os.ftruncate(descriptor, 0)
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
