@@ -84,7 +84,8 @@ def run(
     run_mode: 0 everything; 1 features only; 2 neighbours of stored features; 3 new pictures
         of test_dir against a stored index; 4 stored features against a stored index.
     min_offset, max_offset: part of the input list to read, from 0, the end not included
-        (max_offset=0: to the end of the list).
+        (max_offset=0: to the end of the list). They count pictures, boxes where there are such,
+        and frames of videos, which are all cut first.
     nn_provider, nnf_mode, nnf_param: 'nnf'; 'HNSW<links>', 'Flat' or 'IVF<clusters>';
         'num_em_iter=20,num_clusters=100'.
     bounding_box: cut all pictures alike, 'row_y=0,col_x=0,height=10,width=10' in pixels; or cut

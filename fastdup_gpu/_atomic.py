@@ -65,7 +65,7 @@ def _refusal(path: Path, error: OSError) -> WorkDirError:
 def _claim(path: Path) -> tuple[Path, int]:
     """A temporary name that nobody else writes to, as an empty file, and its locked descriptor."""
     usual = path.with_name(f".{path.name}.tmp")
-    with contextlib.suppress(PermissionError):  # what another user's killed process left
+    with contextlib.suppress(OSError):  # the own name tells what is really wrong
         if (lock := _locked(usual)) is not None:
             return usual, lock
     own = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
@@ -73,8 +73,7 @@ def _claim(path: Path) -> tuple[Path, int]:
 
 
 def _locked(temporary: Path) -> int | None:
-    """A descriptor of the emptied file; None where another writer has it, or nothing is locked
-    on this file system."""
+    """A descriptor of the emptied file; None where another writer has it."""
     descriptor = os.open(temporary, _FLAGS, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,7 +81,9 @@ def _locked(temporary: Path) -> int | None:
         if os.path.samestat(os.fstat(descriptor), os.lstat(temporary)):
             os.ftruncate(descriptor, 0)
             return descriptor
-    except OSError:
+    except (BlockingIOError, FileNotFoundError):
         pass
+    except OSError:  # a file system without locks, where nobody uses this name
+        temporary.unlink(missing_ok=True)
     os.close(descriptor)
     return None

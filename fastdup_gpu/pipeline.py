@@ -24,7 +24,7 @@ from fastdup_gpu.formats.files import prepare_folder, read_json, write_csv, writ
 from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.protocol import Index, ModelSpec
 from fastdup_gpu.sources import open_source
-from fastdup_gpu.sources.base import Crop, Source
+from fastdup_gpu.sources.base import Crop, Part, Source
 from fastdup_gpu.sources.crops import crops_folder
 from fastdup_gpu.stages import graph, joined
 from fastdup_gpu.stages.detect import DetectPlan, detect
@@ -91,6 +91,7 @@ class _Run:
             engine=config.tuning.engine,
         )
         self._open_detector()
+        wanted = _part(config, kind)
         with self.progress.stage("list"):
             pictures = open_source(
                 given,
@@ -104,9 +105,10 @@ class _Run:
                 sync_s3_to_local=config.tuning.sync_s3_to_local,
                 delete_tar=config.tuning.delete_tar,
                 delete_img=config.tuning.delete_img,
+                part=wanted,
             )
         try:
-            source, part = pictures, self._part(kind, len(pictures.names))
+            source, part = pictures, _positions(wanted, len(pictures.names))
             if self.detector is not None:
                 source = self._detect(pictures, self.detector, part, kind)
                 part = range(len(source.names))
@@ -153,22 +155,6 @@ class _Run:
             done = detect(pictures, detector, plan, advance)
         self.summary.add_search(done)
         return done.source()
-
-    def _part(self, kind: str, available: int) -> range:
-        """The positions in the input that num_images and the offsets leave."""
-        config = self.config
-        first, last = 0, available
-        if kind == names.TRAIN:
-            first = min(config.min_offset, available)
-            last = min(config.max_offset or available, available)
-        if config.num_images:
-            last = min(last, first + config.num_images)
-        if first >= last:
-            raise InputError(
-                f"min_offset={config.min_offset} leaves nothing of {available} images; "
-                "offsets start from 0"
-            )
-        return range(first, last)
 
     def _extract_plan(self, kind: str, part: range) -> ExtractPlan:
         config = self.config
@@ -313,3 +299,22 @@ class _Run:
 
 def _title(stage: str, kind: str) -> str:
     return stage if kind == names.TRAIN else f"{stage} test"
+
+
+def _part(config: RunConfig, kind: str) -> Part:
+    """The items that min_offset, max_offset and num_images leave; test pictures know no offsets."""
+    first = config.min_offset if kind == names.TRAIN else 0
+    last = config.max_offset if kind == names.TRAIN else 0
+    if config.num_images:
+        last = min(last or first + config.num_images, first + config.num_images)
+    return Part(first, last or None)
+
+
+def _positions(part: Part, available: int) -> range:
+    """The positions of a part of the input; raises InputError where there are none."""
+    positions = part.of(available)
+    if not positions:
+        raise InputError(
+            f"min_offset={part.first} leaves nothing of {available} images; offsets start from 0"
+        )
+    return positions

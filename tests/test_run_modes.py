@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-import tarfile
 
 import numpy as np
 import pytest
@@ -59,37 +56,6 @@ def test_nodes_joined_by_mode_2_equal_one_run(whole, tmp_path):
         expected = (whole / "out" / name).read_bytes()
         assert (tmp_path / "joined" / name).read_bytes() == expected, name
         assert (tmp_path / "joined2" / name).read_bytes() == expected, name
-
-
-@pytest.mark.parametrize("suffix", ["tar", "tgz"])
-def test_nodes_over_tars_as_processes_equal_one_run(whole, tmp_path, suffix):
-    """Offsets cut through the middle of archives; each node is a process of its own."""
-    shards = tmp_path / "shards"
-    shards.mkdir()
-    paths = sorted((whole / "in").iterdir())
-    for shard in range(3):
-        with tarfile.open(shards / f"{shard}.{suffix}", "w:gz" if suffix == "tgz" else "w") as tar:
-            for path in paths[10 * shard : 10 * shard + 10]:
-                tar.add(path, f"deep/{path.name}")
-    assert run(shards, tmp_path / "one") == 0
-    nodes = [(0, 7), (7, 22), (22, 0)]
-    code = (
-        "import sys, fastdup_gpu; a, b = map(int, sys.argv[3:]); "
-        "sys.exit(fastdup_gpu.run(sys.argv[1], sys.argv[2], run_mode=1, num_threads=1, "
-        "min_offset=a, max_offset=b))"
-    )
-    folders = [str(tmp_path / f"node{first}") for first, _ in nodes]
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code, shards, folder, str(first), str(last)])
-        for folder, (first, last) in zip(folders, nodes, strict=True)
-    ]
-    assert [process.wait(120) for process in processes] == [0, 0, 0]
-    assert run(folders, tmp_path / "joined", run_mode=2) == 0
-    for name in ("similarity.csv", "connected_components.csv", "atrain_features.dat.csv"):
-        expected = (tmp_path / "one" / name).read_bytes()
-        assert (tmp_path / "joined" / name).read_bytes() == expected, name
-    assert (features(tmp_path / "joined") == features(tmp_path / "one")).all()
-    assert len(features(tmp_path / "one")) == 30
 
 
 def test_mode_2_takes_the_path_of_the_features_file(whole, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError, InvalidArgument
@@ -10,11 +11,13 @@ from fastdup_gpu.formats.names import TMP_DIR, TRAIN
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
 from fastdup_gpu.sources.base import (
+    ALL,
     ARCHIVE_SUFFIXES,
     IMAGE_EXTENSIONS,
     VIDEO_EXTENSIONS,
     Box,
     Found,
+    Part,
     Source,
 )
 from fastdup_gpu.sources.boxes import parse_bounding_box
@@ -42,6 +45,7 @@ def open_source(
     sync_s3_to_local: bool = False,
     delete_tar: bool = False,
     delete_img: bool = False,
+    part: Part = ALL,
 ) -> Source:
     """List an input, and cut it into boxes where it says so.
 
@@ -63,11 +67,16 @@ def open_source(
     `stages.detect` sees to. Crops go to `work_dir/crops`, with `threads` threads (0 = one a
     core), those of another `kind` than 'atrain' to a folder of that name below it.
 
+    `part`: the items that will be loaded. Names and positions are those of the whole input, but
+    only for these boxes are cut and remote pictures copied, and archives behind the last of them
+    are not opened (nor listed in `names`). Videos are cut whole: their frames are not counted
+    before.
+
     Raises InvalidArgument for arguments that are wrong or do not fit each other, InputError for
     an input that is missing, unreadable or holds no picture, WorkDirError where crops or
     copies cannot be written, MissingDependency for videos without PyAV or URLs without s3fs.
     """
-    wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img)
+    wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img, part)
     box = parse_bounding_box(bounding_box)
     found = lists.find(input_dir, work_dir)
     if bounding_box.strip() and found.boxes is not None:
@@ -94,7 +103,8 @@ def open_source(
     if box is None:
         return source
     try:
-        return cut(source, [(i, box) for i in range(len(source.names))], crops_dir, threads=threads)
+        asked = {i: (i, box) for i in part.of(len(source.names))}
+        return cut(source, source.names, asked, crops_dir, threads=threads)
     finally:
         source.close()
 
@@ -167,7 +177,7 @@ def _archives(paths: list[str], wishes: Wishes) -> Source:
         _log.info("delete_tar=1: local archives stay, only copies of remote ones are deleted")
     if wishes.delete_img:
         _log.info("delete_img=1: pictures are read without unpacking, nothing to delete")
-    return open_archives(paths)
+    return open_archives(paths, wishes.part)
 
 
 def _pictures(names: list[str], wishes: Wishes) -> Source:
@@ -182,16 +192,17 @@ def _cut_listed(
     found: Found, boxes: list[Box | str], crops_dir: Path, threads: int, wishes: Wishes
 ) -> Source:
     """Cut the boxes of a csv, each picture opened once however its rows are spread."""
-    pictures: dict[str, int] = {}
-    asked = [
-        (pictures.setdefault(name, len(pictures)), box)
-        for name, box in zip(found.pictures, boxes, strict=True)
-    ]
-    if not asked:
+    if not boxes:
         raise _nothing(found, False)
-    source = _pictures(list(pictures), wishes)
+    names = found.pictures
+    pictures: dict[str, int] = {}
+    asked = {
+        i: (pictures.setdefault(names[i], len(pictures)), boxes[i])
+        for i in wishes.part.of(len(names))
+    }
+    source = _pictures(list(pictures), replace(wishes, part=ALL))
     try:
-        return cut(source, asked, crops_dir, threads=threads)
+        return cut(source, names, asked, crops_dir, threads=threads)
     finally:
         source.close()
 

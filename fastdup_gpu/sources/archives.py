@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
-from fastdup_gpu.sources.base import Crop, is_archive
+from fastdup_gpu.sources.base import ALL, Crop, Part, is_archive
 from fastdup_gpu.sources.members import Contents, OpenFiles
 from fastdup_gpu.sources.tars import COMPRESSED, list_tar
 from fastdup_gpu.sources.zips import list_zip
@@ -33,7 +33,7 @@ class ArchiveSource:
         self.names: Sequence[str] = [name for archive in archives for name in _names(archive)]
         self.sequential = any(archive.sequential for archive in archives)
         self._archives = archives
-        self._ends = list(accumulate(len(a.labels) + bool(a.why) for a in archives))
+        self._ends = list(accumulate(a.items for a in archives))
         self._files = OpenFiles()
 
     def load(self, index: int) -> bytes:
@@ -52,13 +52,18 @@ class ArchiveSource:
         self._files.close()
 
 
-def open_archives(paths: Sequence[str]) -> ArchiveSource:
-    """List archives, each once.
+def open_archives(paths: Sequence[str], part: Part = ALL) -> ArchiveSource:
+    """List archives, each once, up to the end of the part that is wanted.
 
     Raises InputError where none of them holds a picture, with the reason of those that are
     damaged.
     """
-    archives = [list_archive(path) for path in paths]
+    archives: list[Contents] = []
+    for path in paths:
+        archives.append(list_archive(path))
+        part = part.after(archives[-1].items)
+        if part.last == 0:
+            break
     check_listed(archives)
     return ArchiveSource(archives)
 

@@ -20,6 +20,26 @@ _SEPARATORS = ("/", os.sep)
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Items `first` to `last` (not included; None: to the end) of an input."""
+
+    first: int = 0
+    last: int | None = None
+
+    def of(self, count: int) -> range:
+        """Their positions among `count` items."""
+        return range(*slice(self.first, self.last).indices(count))
+
+    def after(self, count: int) -> Part:
+        """The same items, counted from item `count`."""
+        last = None if self.last is None else max(0, self.last - count)
+        return Part(max(0, self.first - count), last)
+
+
+ALL = Part()
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels of the picture as a viewer shows it, that is after EXIF orientation:
     columns x, rows y, from the top left."""

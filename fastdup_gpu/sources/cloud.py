@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastdup_gpu._errors import ConnectionLost, InputError, MissingDependency
-from fastdup_gpu.sources.base import Crop, Found
+from fastdup_gpu.sources.base import ALL, Crop, Found, Part
 from fastdup_gpu.sources.endpoints import is_cloud, parse
 from fastdup_gpu.sources.folder import is_junk, read_file
 
@@ -31,12 +31,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What turi_param says about remote files, and where copies go."""
+    """What turi_param says about remote files, where copies go, and which items are wanted."""
 
     work_dir: Path
     sync: bool = False
     delete_tar: bool = False
     delete_img: bool = False
+    part: Part = ALL
 
 
 def has_remote(names: Sequence[str]) -> bool:
@@ -77,10 +78,10 @@ def open_pictures(names: Sequence[str], wishes: Wishes) -> CloudSource | CopiedS
     if wishes.sync:
         from fastdup_gpu.sources.copies import Copies
 
-        return CopiedSource(names, Copies(wishes.work_dir), forget=wishes.delete_img)
+        return CopiedSource(names, Copies(wishes.work_dir), wishes.part, forget=wishes.delete_img)
     if wishes.delete_img:
         _log.info("delete_img=1: remote pictures are read without copies, nothing to delete")
-    return CloudSource(names, servers)
+    return CloudSource(names, servers, wishes.part)
 
 
 def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
@@ -92,7 +93,7 @@ def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
     from fastdup_gpu.sources.copies import Copies
     from fastdup_gpu.sources.remote_archives import RemoteArchives
 
-    return RemoteArchives(paths, Copies(wishes.work_dir), delete=wishes.delete_tar)
+    return RemoteArchives(paths, Copies(wishes.work_dir), wishes.part, delete=wishes.delete_tar)
 
 
 def local_files(names: Sequence[str], work_dir: Path) -> list[str]:
@@ -138,8 +139,9 @@ class CloudSource:
     sequential = False
     crops: Sequence[Crop] = ()
 
-    def __init__(self, names: Sequence[str], servers: Stores) -> None:
+    def __init__(self, names: Sequence[str], servers: Stores, part: Part) -> None:
         self.names = names
+        self._stop = part.of(len(names)).stop
         self._servers = servers
         self._lock = threading.Lock()
         self._asked: dict[int, Future[bytes]] = {}
@@ -171,7 +173,7 @@ class CloudSource:
         with self._lock:
             for passed in [i for i in self._asked if i < index - 4 * _AHEAD]:
                 self._asked.pop(passed).cancel()
-            ahead = range(max(self._next, index), min(index + _AHEAD, len(self.names)))
+            ahead = range(max(self._next, index), min(index + _AHEAD, self._stop))
             for i in ahead:
                 if is_cloud(self.names[i]):
                     self._asked[i] = self._servers.ask(self.names[i], _LARGE)
@@ -180,7 +182,8 @@ class CloudSource:
 
 
 class CopiedSource:
-    """Pictures copied to the work_dir before the first is read (sync_s3_to_local=1).
+    """Pictures of which a part is copied to the work_dir before the first is read
+    (sync_s3_to_local=1).
 
     One that could not be copied raises its reason when it is loaded. With `forget` the copies
     are deleted by close().
@@ -189,10 +192,11 @@ class CopiedSource:
     sequential = False
     crops: Sequence[Crop] = ()
 
-    def __init__(self, names: Sequence[str], copies: Copies, *, forget: bool) -> None:
+    def __init__(self, names: Sequence[str], copies: Copies, part: Part, *, forget: bool) -> None:
         self.names = names
         self._copies, self._forget = copies, forget
-        self._remote = list(dict.fromkeys(filter(is_cloud, names)))
+        wanted = (names[i] for i in part.of(len(names)))
+        self._remote = list(dict.fromkeys(filter(is_cloud, wanted)))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copies") as pool:
             made = [(url, pool.submit(copies.failure, url)) for url in self._remote]
             try:

@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -44,13 +44,14 @@ class Request:
 
 
 class CropSource:
-    """One item for each box asked for; loading one that could not be cut raises the reason."""
+    """One item for each box; loading one that could not be cut raises the reason, and one that
+    was not asked for finds no file."""
 
     sequential = False
 
-    def __init__(self, crops: Sequence[Crop], failed: dict[int, str]) -> None:
+    def __init__(self, names: Sequence[str], crops: Sequence[Crop], failed: dict[int, str]) -> None:
+        self.names = names
         self.crops = crops
-        self.names: Sequence[str] = [crop.crop_filename for crop in crops]
         self._failed = failed
 
     def load(self, index: int) -> bytes:
@@ -69,19 +70,23 @@ def crops_folder(work_dir: Path, kind: str) -> Path:
 
 
 def cut(
-    source: Source, asked: Sequence[tuple[int, Box | str]], folder: Path, *, threads: int = 0
+    source: Source,
+    names: Sequence[str],
+    asked: Mapping[int, tuple[int, Box | str]],
+    folder: Path,
+    *,
+    threads: int = 0,
 ) -> CropSource:
-    """Cut `asked`, pairs of an index into `source` and a box, into JPEGs in `folder`.
+    """Cut the items `asked`, by their index: an index into `source` and a box, into JPEGs in
+    `folder`. `names` are those of the pictures of all items, asked for or not.
 
     Boxes are in pixels after EXIF orientation and are clipped to the picture. Every crop is
     written anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
     i becomes `{i:07d}_{name of the picture}.jpg`. A box that gives no crop keeps its place.
     Raises WorkDirError where the folder cannot be written to.
     """
-    requests = [
-        Request(i, picture, box, folder / file_name(i, source.names[picture]))
-        for i, (picture, box) in enumerate(asked)
-    ]
+    paths = [folder / file_name(i, name) for i, name in enumerate(names)]
+    requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
     with writable(folder):
         failed = _cut_all(source, requests, threads or os.cpu_count() or 1)
     if failed:
@@ -89,7 +94,8 @@ def cut(
         _log.warning(
             "%d of %d boxes gave no crop, e.g. box %d: %s", len(failed), len(asked), *first
         )
-    return CropSource([_row(source, request) for request in requests], failed)
+    rows = [_row(names[request.index], request) for request in requests]
+    return CropSource(list(map(str, paths)), rows, failed)
 
 
 @contextlib.contextmanager
@@ -111,9 +117,9 @@ def file_name(index: int, name: str) -> str:
     return f"{index:07d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', stem)[:STEM]}.jpg"
 
 
-def _row(source: Source, request: Request) -> Crop:
+def _row(name: str, request: Request) -> Crop:
     box = request.box if isinstance(request.box, Box) else NO_BOX
-    return Crop(request.index, source.names[request.picture], str(request.path), box)
+    return Crop(request.index, name, str(request.path), box)
 
 
 def _cut_all(source: Source, requests: Sequence[Request], threads: int) -> dict[int, str]:

@@ -44,6 +44,11 @@ class Contents:
         """See above."""
         return False
 
+    @property
+    def items(self) -> int:
+        """Its pictures, and one item for the archive itself where it is damaged."""
+        return len(self.labels) + bool(self.why)
+
     def read(self, position: int, files: OpenFiles) -> bytes:
         """The bytes of member `position`; raises OSError with the reason where they cannot be
         had."""

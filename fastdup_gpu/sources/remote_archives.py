@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fastdup_gpu.sources.archives import ArchiveSource, check_listed, list_archive
-from fastdup_gpu.sources.base import is_archive
+from fastdup_gpu.sources.base import ALL, Part, is_archive
 from fastdup_gpu.sources.copies import Copies
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.members import Contents, OpenFiles
@@ -25,12 +25,13 @@ _opening = threading.Lock()
 class RemoteArchives(ArchiveSource):
     """Archives, remote ones by their copies; members are named below the URL.
 
-    With `delete`, a copy goes as soon as all its pictures have been read, and the rest with
-    close(). Between listing and reading, copies stay only as long as they fill less than half of
-    the free disk; others are fetched a second time when it is their turn.
+    Archives behind the end of `part` are not copied. With `delete`, a copy goes as soon as all
+    its pictures of that part have been read, and the rest with close(). Between listing and
+    reading, copies stay only as long as they fill less than half of the free disk; others are
+    fetched a second time when it is their turn.
     """
 
-    def __init__(self, paths: Sequence[str], copies: Copies, *, delete: bool) -> None:
+    def __init__(self, paths: Sequence[str], copies: Copies, part: Part, *, delete: bool) -> None:
         room = copies.free() // 2 if delete else None
         archives: list[Contents] = []
         self._copied: list[RemoteArchive] = []
@@ -38,10 +39,13 @@ class RemoteArchives(ArchiveSource):
             if is_cloud(path):
                 archive = RemoteArchive(path, copies, delete=delete)
                 self._copied.append(archive)
-                room = archive.list(room)
+                room = archive.list(room, part)
                 archives.append(archive)
             else:
                 archives.append(list_archive(path))
+            part = part.after(archives[-1].items)
+            if part.last == 0:
+                break
         try:
             check_listed(archives)
         except BaseException:
@@ -77,9 +81,10 @@ class RemoteArchive(Contents):
         """Whether the archive is compressed as a whole."""
         return self._inside.sequential
 
-    def list(self, room: int | None) -> int | None:
-        """Copy and list the archive. A copy that is larger than `room` bytes, where that is not
-        None, is deleted again; what is left of the room is returned."""
+    def list(self, room: int | None, part: Part) -> int | None:
+        """Copy and list the archive, of which `part` will be read. A copy that is larger than
+        `room` bytes, where that is not None, or not needed any more is deleted again; what is
+        left of the room is returned."""
         if error := self._copies.failure(self.path):
             self.why = error.strerror or str(error)
             return room
@@ -88,13 +93,14 @@ class RemoteArchive(Contents):
         self._inside = list_archive(str(path))
         self.labels, self.left_out = self._inside.labels, self._inside.left_out
         self.why = self._inside.why
-        self._unread = set(range(len(self.labels)))
+        self._unread = set(part.of(len(self.labels)))
         if room is None:
             return None
-        room -= path.stat().st_size
-        if room < 0 or not self.labels:
+        size = path.stat().st_size
+        if size > room or not self._unread:
             self._copies.remove(self.path)
-        return room
+            return room
+        return room - size
 
     def read(self, position: int, files: OpenFiles) -> bytes:
         """The bytes of a member; `files` are those of other archives."""
@@ -169,7 +175,7 @@ class _Borrowed:
         self._folder = None if work_dir else tempfile.TemporaryDirectory()
         folder = Path(self._folder.name) if self._folder else work_dir or Path()
         self.archive = RemoteArchive(url, Copies(folder), delete=False)
-        self.archive.list(None)
+        self.archive.list(None, ALL)
         if not self.archive.labels:
             raise FileNotFoundError(errno.ENOENT, self.archive.why or f"no pictures in {url!r}")
         self.positions = {label: i for i, label in enumerate(self.archive.labels)}

@@ -59,7 +59,7 @@ class Detected:
 
     def source(self) -> CropSource:
         """The crops as pictures."""
-        return CropSource(self.crops, self.failed)
+        return CropSource([c.crop_filename for c in self.crops], self.crops, self.failed)
 
 
 class _Cut(NamedTuple):

@@ -1,0 +1,91 @@
+"""Files written whole, by any number of writers, whatever a killed one left."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+
+import pytest
+
+from fastdup_gpu import WorkDirError
+from fastdup_gpu._atomic import replaced
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_a_killed_process_left_is_taken_over(tmp_path):
+    (tmp_path / ".a.csv.tmp").write_bytes(b"left " * 100)
+    with replaced(tmp_path / "a.csv") as temporary:
+        temporary.write_bytes(b"new")
+    assert names(tmp_path) == ["a.csv"]
+    assert (tmp_path / "a.csv").read_bytes() == b"new"
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), replaced(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"new")
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_two_at_a_time_do_not_mix(tmp_path):
+    with replaced(tmp_path / "a") as first:
+        first.write_bytes(b"first")
+        with replaced(tmp_path / "a") as second:
+            assert second != first
+            second.write_bytes(b"second")
+        assert (tmp_path / "a").read_bytes() == b"second"
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert names(tmp_path) == ["a"]
+
+
+def test_many_threads_write_whole_files(tmp_path):
+    contents = [bytes([65 + i]) * 50_000 for i in range(8)]
+    torn = []
+
+    def write(content: bytes) -> None:
+        for _ in range(40):
+            with replaced(tmp_path / "a", durable=False) as temporary:
+                temporary.write_bytes(content)
+            if (tmp_path / "a").read_bytes() not in contents:
+                torn.append(content[:1])
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not torn
+    assert names(tmp_path) == ["a"]
+
+
+def test_file_systems_without_locks(tmp_path, monkeypatch):
+    def no_locks(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with replaced(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path):
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / ".a.tmp").symlink_to("precious")
+    with replaced(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"new")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_no_folder_to_write_to(tmp_path):
+    with (
+        pytest.raises(WorkDirError, match=r"none.*cannot be written \(No such file"),
+        replaced(tmp_path / "none" / "a"),
+    ):
+        pass
