@@ -198,8 +198,8 @@ def surroundings(*, remote: bool) -> Iterator[None]:
         if not remote:
             yield
             return
-        with server() as address:
-            os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=address)
+        with server() as running:
+            os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=running.address)
             yield
     finally:
         os.environ.clear()

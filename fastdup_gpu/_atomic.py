@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,12 @@ from pathlib import Path
 
 from fastdup_gpu._errors import WorkDirError
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+try:
+    import fcntl
+except ImportError:  # Windows, where every writer uses a name of its own
+    fcntl = None  # type: ignore[assignment]
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -34,14 +38,16 @@ def replaced(path: Path, *, durable: bool = True) -> Iterator[Path]:
         try:
             yield temporary
             if durable:
-                os.fsync(lock)
+                with temporary.open("r+b") as written:
+                    os.fsync(written.fileno())
             temporary.replace(path)
         except BaseException:
             # Only while it is locked: after the rename another writer may have taken the name.
             temporary.unlink(missing_ok=True)
             raise
         finally:
-            os.close(lock)
+            if lock is not None:
+                os.close(lock)
 
 
 @contextmanager
@@ -62,18 +68,22 @@ def _refusal(path: Path, error: OSError) -> WorkDirError:
     )
 
 
-def _claim(path: Path) -> tuple[Path, int]:
-    """A temporary name that nobody else writes to, as an empty file, and its locked descriptor."""
+def _claim(path: Path) -> tuple[Path, int | None]:
+    """A temporary name that nobody else writes to, as an empty file, and its locked descriptor;
+    None where the name is of this thread alone."""
     usual = path.with_name(f".{path.name}.tmp")
     with contextlib.suppress(OSError):  # the own name tells what is really wrong
         if (lock := _locked(usual)) is not None:
             return usual, lock
     own = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    return own, os.open(own, _FLAGS | os.O_TRUNC, 0o666)
+    os.close(os.open(own, _FLAGS | os.O_TRUNC, 0o666))
+    return own, None
 
 
 def _locked(temporary: Path) -> int | None:
-    """A descriptor of the emptied file; None where another writer has it."""
+    """A descriptor of the emptied file; None where another writer has it, or there are no locks."""
+    if fcntl is None:
+        return None
     descriptor = os.open(temporary, _FLAGS, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

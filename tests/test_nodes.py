@@ -8,8 +8,11 @@ import sys
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from making import contents, features, photo, photos, rows, run
+
+import fastdup_gpu
 
 NODES = [(0, 7), (7, 22), (22, 0)]
 CODE = (
@@ -89,6 +92,26 @@ def test_processes_side_by_side_equal_one_run(pictures, tmp_path, make):
     bad = [row for folder in folders for row in rows(Path(folder) / "atrain_features.bad.csv")]
     whole = rows(tmp_path / "one" / "atrain_features.bad.csv")
     assert [row["index"] for row in bad] == [row["index"] for row in whole]
+
+
+def test_joining_twice_in_a_folder_of_the_nodes(tmp_path):
+    """The second run, as after a kill, does not take the joined features for those of a node."""
+    for node, names in enumerate((["a", "b"], ["c"])):
+        x = np.eye(2, 5, dtype=np.float32)[: len(names)] + node
+        assert fastdup_gpu.save_binary_feature(tmp_path / f"node{node}", names, x) == 0
+    for _ in range(2):
+        assert run(tmp_path, tmp_path / "joined", run_mode=2) == 0
+        assert len(features(tmp_path / "joined")) == 3
+
+
+def test_features_to_be_joined_are_never_overwritten(tmp_path, caplog):
+    for node in range(2):
+        x = np.ones((2, 5), np.float32)
+        assert fastdup_gpu.save_binary_feature(tmp_path / f"node{node}", ["a", "b"], x) == 0
+    folders = [str(tmp_path / f"node{node}") for node in range(2)]
+    assert run(folders, tmp_path / "node0", run_mode=2) == 1
+    assert "give another work_dir" in caplog.text
+    assert len(features(tmp_path / "node0")) == 2
 
 
 def test_only_the_boxes_asked_for_are_cut(pictures, tmp_path, monkeypatch):

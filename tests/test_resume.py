@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -126,3 +127,15 @@ def test_resume_sees_that_a_picture_changed(whole, tmp_path):
     assert run(tmp_path / "in", out, resume=1) == 0
     assert run(tmp_path / "in", tmp_path / "fresh") == 0
     assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_resume_sees_that_an_archive_changed(tmp_path):
+    """In one process, where what was seen of the archive before could be remembered."""
+    for turn in range(2):
+        paths = photos(tmp_path / f"in{turn}", 5, first=10 * turn)
+        with tarfile.open(tmp_path / "a.tar", "w") as archive:
+            for i, path in enumerate(paths):
+                archive.add(path, f"{i}.jpg")
+        assert run(tmp_path / "a.tar", tmp_path / "out", resume=1) == 0
+    assert run(tmp_path / "a.tar", tmp_path / "fresh") == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")

@@ -19,7 +19,7 @@ from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.crops import CropSource
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
 from fastdup_gpu.stages.detections import Cutout, Record, Searched
-from fastdup_gpu.stages.stamps import stamp
+from fastdup_gpu.stages.stamps import stamps
 
 if TYPE_CHECKING:
     from fastdup_gpu.detection.detector import Detection, Detector
@@ -217,9 +217,9 @@ def _nothing(done: Detected, detector: Detector) -> InputError:
 def _fingerprint(source: Source, detector: Detector, plan: DetectPlan) -> str:
     """Hash of everything that decides what is found and where it goes."""
     digest = hashlib.sha256()
-    for picture in plan.part:
-        name = source.names[picture]
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp(name))
+    names = [source.names[picture] for picture in plan.part]
+    for name, stamp in zip(names, stamps(names), strict=True):
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp)
     kept = [str(plan.folder), plan.part.start, plan.margin_x, plan.margin_y]
     digest.update(json.dumps([detector.describe(), kept], sort_keys=True).encode())
     return digest.hexdigest()

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu.formats.files import TEXT
+from fastdup_gpu.formats.files import TEXT, replacing
 from fastdup_gpu.sources.base import Box
 
 # Pictures between two times that the record is brought to the disk itself.
@@ -64,11 +64,9 @@ class Record:
     def begin(self, kept: list[Searched]) -> None:
         """Write what stays of an earlier run, and be ready for more."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        with temporary.open("w", **TEXT) as stream:  # type: ignore[call-overload]
+        with replacing(self._path) as stream:
             stream.write(self._head)
             stream.writelines(map(_line, kept))
-        temporary.replace(self._path)
         self._stream = self._path.open("a", **TEXT)  # type: ignore[call-overload]
 
     def append(self, searched: Searched) -> None:

@@ -26,7 +26,7 @@ from fastdup_gpu.protocol import (
     PixelPlan,
 )
 from fastdup_gpu.sources.base import Source
-from fastdup_gpu.stages.stamps import stamp
+from fastdup_gpu.stages.stamps import stamps
 
 Wanted = Literal["none", "basic", "advanced"]
 
@@ -158,10 +158,10 @@ def _raiser(error: OSError) -> Callable[[], bytes]:
 
 def _fingerprint(made_by: list[object], filenames: Sequence[str], plan: ExtractPlan) -> str:
     """Hash of everything that decides the content of the files."""
-    _archive_stamp.cache_clear()  # an archive may have changed since an earlier run
     digest = hashlib.sha256()
-    for name in filenames[plan.first : plan.last]:
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp(name))
+    wanted = filenames[plan.first : plan.last]
+    for name, stamp in zip(wanted, stamps(wanted), strict=True):
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp)
     kept = asdict(plan)
     for unrelated in ("folder", "threads", "resume"):
         del kept[unrelated]

@@ -33,9 +33,10 @@ def gather_features(config: RunConfig, folder: Path) -> None:
 
     input_dir counts where it names features (a features file, a folder with them, a list of
     them); otherwise, as the specification says, it is ignored and the work_dir's own are used.
+    What an earlier run joined in a work_dir inside that folder is not joined again.
     """
     own = feature_paths(folder)[0]
-    found = _features_of(config.input_dir) or [own]
+    found = _features_of(config.input_dir, own) or [own]
     if [p.resolve() for p in found] == [own.resolve()]:
         if not own.is_file():
             raise WorkDirError(
@@ -43,10 +44,14 @@ def gather_features(config: RunConfig, folder: Path) -> None:
                 "run with run_mode=1 first, or store your own with save_binary_feature"
             )
         return
+    if own.resolve() in [dat.resolve() for dat in found]:
+        raise WorkDirError(
+            f"{own} is among the {len(found)} files of features to be joined, and would be "
+            "overwritten; give another work_dir"
+        )
     sets = [open_features(dat, config.d) for dat in found]
     _check_same_dim(found, sets)
-    if own not in found:
-        stale.clear(folder, names.TRAIN)
+    stale.clear(folder, names.TRAIN)
     filenames = [name for s in sets for name in s.filenames]
     write_features(folder, filenames, [s.matrix for s in sets])
 
@@ -58,12 +63,14 @@ def _check_same_dim(found: list[Path], sets: list[FeatureSet]) -> None:
         raise FormatError(f"features of different length cannot be joined: {listed}")
 
 
-def _features_of(given: Input) -> list[Path]:
+def _features_of(given: Input, own: Path) -> list[Path]:
     if isinstance(given, (str, os.PathLike)):
         path = Path(given)
         if path.name.endswith((".dat", ".dat.csv")) and not locate(path).is_file():
             raise WorkDirError(f"input_dir={os.fspath(given)!r}: {locate(path)} does not exist")
-        return listed_features(path) if os.fspath(given) else []
+        found = listed_features(path) if os.fspath(given) else []
+        below = path.is_dir() and len(found) > 1
+        return [dat for dat in found if not below or dat.resolve() != own.resolve()]
     return [dat for entry in given for dat in listed_features(Path(entry))]
 
 

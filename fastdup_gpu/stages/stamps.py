@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 
-def stamp(name: str) -> bytes:
-    """Size and time of the file behind a name (of the archive, for a member), b"" if none."""
+def stamps(names: Iterable[str]) -> Iterator[bytes]:
+    """Size and time of the file behind each name (of the archive, for a member), b"" if none.
+
+    Each folder or archive above a missing file is looked at once a call, and anew in the next.
+    """
+    archive = lru_cache(4096)(_archive_stamp)
+    for name in names:
+        yield _stamp(name) or archive(os.path.dirname(name))  # noqa: PTH120
+
+
+def _stamp(name: str) -> bytes:
     try:
         found = os.stat(name)  # noqa: PTH116  called for every picture
     except (OSError, ValueError):
-        return _archive_stamp(os.path.dirname(name))  # noqa: PTH120
+        return b""
     return b"%d %d" % (found.st_size, found.st_mtime_ns)
 
 
-@lru_cache(4096)
 def _archive_stamp(path: str) -> bytes:
     while path and path != os.sep:
         if os.path.isfile(path):  # noqa: PTH113
-            return stamp(path)
+            return _stamp(path)
         path = os.path.dirname(path)  # noqa: PTH120
     return b""

@@ -13,8 +13,8 @@ from remote.faulty_proxy import Proxy, need_server
 @pytest.fixture(scope="session")
 def address():
     need_server()
-    with server() as url:
-        yield url
+    with server() as running:
+        yield running.address
 
 
 @pytest.fixture(scope="session")
