@@ -96,7 +96,8 @@ ROOMS = {
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _atomic _errors pictures shrink indexing kmeans graphs formats.names formats.files",
+        "protocol _atomic _errors pictures shrink indexing kmeans graphs "
+        "formats.names formats.files",
         f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
