@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.fallback_cpu.rows import FAR, Floats
@@ -66,6 +65,8 @@ class Scipy:
     def _distances(self, left: Floats, right: Floats) -> F64:
         if self._metric == "jensenshannon":
             return jensenshannon(left, right)
+        from scipy.spatial.distance import cdist  # a third of a second, for few runs
+
         distances: F64 = cdist(left, right, _NAMES.get(self._metric, self._metric))
         return distances
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from fastdup_gpu.graphs import (
     DAMPING,
@@ -19,6 +17,10 @@ from fastdup_gpu.protocol import F64, I64
 
 def components(n: int, sources: I64, targets: I64) -> I64:
     """Components i64[n]; see fastdup_gpu.graphs."""
+    # Imported where they are used: scipy takes a third of a second to open.
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     check_edges(n, sources, targets)
     ones = np.ones(len(sources), dtype=np.int8)
     matrix = sparse.coo_array((ones, (sources, targets)), shape=(n, n))
@@ -29,6 +31,8 @@ def components(n: int, sources: I64, targets: I64) -> I64:
 
 def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
     """PageRank f64[n]; see fastdup_gpu.graphs."""
+    from scipy import sparse
+
     check_edges(n, sources, targets)
     if n == 0:
         return np.zeros(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from scipy import sparse
 
 from fastdup_gpu import kmeans as _kmeans
 from fastdup_gpu.fallback_cpu.exact import FlatIndex
@@ -51,6 +50,8 @@ def closeness(rows: F32, centroids: F32) -> F32:
 
 def _assign(features: F32, centroids: F32) -> tuple[I64, F32, F64]:
     """See fastdup_gpu.kmeans.Assign."""
+    from scipy import sparse  # a third of a second, for few runs
+
     n, c = len(features), len(centroids)
     labels, gaps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)
     sums = np.zeros((c, features.shape[1]))

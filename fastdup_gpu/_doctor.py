@@ -8,7 +8,7 @@ from typing import Any
 
 from fastdup_gpu import _provenance
 from fastdup_gpu.gpu import probe
-from fastdup_gpu.models.manifest import has_int8_dot
+from fastdup_gpu.models.manifest import has_fast_int8
 
 _CPU_MODULES = {
     "onnxruntime": "runs the model",
@@ -29,7 +29,7 @@ def examine() -> dict[str, Any]:
     return {
         "packages": _provenance.versions(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
-        "int8_dot_product": has_int8_dot(),
+        "fast_int8": has_fast_int8(),
         "cpu": {name: _installed(name) for name in _CPU_MODULES},
         "optional": {name: _installed(name) for name in _OPTIONAL_MODULES},
         "gpu": [
@@ -48,7 +48,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         mark = "ok" if found["optional"][name] else "--"
         hint = "" if found["optional"][name] else f"; optional: pip install '{extra}'"
         out.append(f"  [{mark}] {name}: {role}{hint}")
-    out.append(f"  model precision here: {'int8' if found['int8_dot_product'] else 'fp16'}")
+    out.append(f"  model precision here: {'int8' if found['fast_int8'] else 'fp16'}")
     out.append(f"  => {'usable' if all(found['cpu'].values()) else 'not usable'}")
     out.append("GPU backend")
     out += [_line(f["ok"], f["name"], f["found"], f["hint"]) for f in found["gpu"]]

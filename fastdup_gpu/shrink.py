@@ -10,10 +10,12 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdup_gpu.pictures import Refused, read_picture
 from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan
 
+_MAP_LIMIT = 32767  # pixels a side that OpenCV's maps reach
 # Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
 _LARGE = 16_000_000
 
@@ -80,18 +82,27 @@ _CENTRES = 2 * np.arange(STATS_SIDE) + 1
 def nearest_224(pixels: U8) -> U8:
     """u8[224, 224, 3] by exact nearest neighbour: source x = floor((2i+1) * w / 448).
 
-    A picture under 224 on both sides stays as it is. Indexing, not cv2.INTER_NEAREST_EXACT:
-    where a centre falls between two pixels, releases of OpenCV differ.
+    A picture under 224 on both sides stays as it is. A map of whole pixels, not
+    cv2.INTER_NEAREST_EXACT: where a centre falls between two pixels, releases of OpenCV differ.
     """
     height, width = pixels.shape[:2]
     if height < STATS_SIDE and width < STATS_SIDE:
         return pixels
-    small: U8 = pixels.reshape(-1, 3).take(_sources(height, width), axis=0)
+    if max(height, width) > _MAP_LIMIT:
+        rows, columns = _sources(height), _sources(width)
+        return np.ascontiguousarray(pixels[rows[:, None], columns])
+    small: U8 = cv2.remap(pixels, _map(height, width), None, cv2.INTER_NEAREST)
     return small
 
 
 @lru_cache(32)
-def _sources(height: int, width: int) -> I64:
-    """i64[224, 224]: which pixel of a picture goes where. Collections have few sizes."""
-    rows, columns = (_CENTRES * side // (2 * STATS_SIDE) for side in (height, width))
-    return rows[:, None] * width + columns
+def _map(height: int, width: int) -> NDArray[np.int16]:
+    """i16[224, 224, 2]: x and y of the pixel that goes there. Collections have few sizes."""
+    x, y = np.meshgrid(_sources(width), _sources(height))
+    return np.stack([x, y], axis=2).astype(np.int16)
+
+
+def _sources(side: int) -> I64:
+    """i64[224]: which row or column of a picture goes where."""
+    sources: I64 = _CENTRES * side // (2 * STATS_SIDE)
+    return sources
