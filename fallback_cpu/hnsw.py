@@ -16,6 +16,7 @@ from fastdup_gpu.fallback_cpu.workers import blocks
 from fastdup_gpu.indexing.approximate import Table, points
 from fastdup_gpu.indexing.files import saved, stored
 from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts
+from fastdup_gpu.indexing.hnsw_file import check_graph
 from fastdup_gpu.indexing.keys import EMPTY, pack
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
@@ -93,17 +94,13 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex
     file = path.with_name(path.name + SUFFIX)
     graph = _open(features, plan)
     try:
+        check_graph(file, *features.shape)
         with stored(file) as name:
             graph.load_index(name)
-    except (OSError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise FormatError(
             f"{file} is no stored hnsw index ({error}); run again to make it."
         ) from error
-    if graph.element_count != len(features):
-        raise FormatError(
-            f"{file} holds {graph.element_count} rows, the features {len(features)}; "
-            "run again to make it."
-        )
     return HnswIndex(features, plan, graph, table)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -124,12 +123,15 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:
     file = path.with_name(path.name + SUFFIX)
     try:
         with np.load(file, allow_pickle=False) as stored:
-            centroids, labels = stored["centroids"], stored["labels"].astype(np.int64)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+            centroids = stored["centroids"]
+            labels = stored["labels"].astype(np.int64, casting="safe")
+    except Exception as error:  # hostile bytes: numpy lets out more than its own errors
         raise FormatError(
             f"{file} is no stored ivf index ({error}); run again to make it."
         ) from error
     fits = centroids.ndim == 2 and centroids.shape[1] == features.shape[1]
+    fits = fits and centroids.dtype == np.float32 and bool(np.isfinite(centroids).all())
+    fits = fits and max(table) <= len(centroids)
     if not fits or labels.shape != features.shape[:1] or not _within(labels, len(centroids)):
         raise FormatError(
             f"{file} holds {centroids.shape} centroids and {labels.shape} labels, which do not "

@@ -275,7 +275,12 @@ class _Run:
         state = read_json(record)
         if not state or state.get("fingerprint") != fingerprint:
             return False
-        for key, value in state["found"].items():
+        found, known = state.get("found"), self.summary.as_dict()
+        if not isinstance(found, dict) or not all(
+            isinstance(value, type(known.get(key))) for key, value in found.items()
+        ):
+            return False
+        for key, value in found.items():
             setattr(self.summary, key, value)
         return True
 

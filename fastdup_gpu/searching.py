@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from fastdup_gpu._errors import InputError, InvalidArgument, ModelError, WorkDirError
-from fastdup_gpu._params import whole_number
+from fastdup_gpu._errors import InputError, InvalidArgument, ModelError
+from fastdup_gpu._params import PRECISIONS, whole_number
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import feature_paths, open_features
@@ -18,7 +18,7 @@ from fastdup_gpu.formats.files import read_json, write_csv
 from fastdup_gpu.models.manifest import DEFAULT_PATH, choose_model
 from fastdup_gpu.protocol import Encoded, ModelSpec, PixelPlan, SearchPlan
 from fastdup_gpu.sources import read_by_name
-from fastdup_gpu.stages.neighbors import load_index, to_edges
+from fastdup_gpu.stages.neighbors import load_index, read_header, to_edges
 
 log = logging.getLogger("fastdup_gpu")
 
@@ -27,9 +27,7 @@ class Searcher:
     """The index of a finished run, opened once, searched many times."""
 
     def __init__(self, work_dir: Path, d: int, model_path: str, compute: str | None = None) -> None:
-        header = read_json(work_dir / names.INDEX)
-        if header is None:
-            raise WorkDirError(f"{work_dir / names.INDEX} does not exist; run() first")
+        header = read_header(work_dir)
         config = read_json(work_dir / names.CONFIG) or {}
         self.work_dir = work_dir
         self.base = open_features(feature_paths(work_dir)[0], d)
@@ -46,8 +44,10 @@ class Searcher:
 
     def _choose(self, config: dict[str, Any], model_path: str) -> ModelSpec:
         dim = self.base.matrix.shape[1]
-        model = config.get("model", {})
-        precision = model.get("precision", "auto")
+        model = config.get("model")
+        model = model if isinstance(model, dict) else {}
+        precision = model.get("precision")
+        precision = precision if precision in (*PRECISIONS, "file") else "auto"
         if precision == "file" and model_path == DEFAULT_PATH:
             raise ModelError(
                 f"the run in {self.work_dir} used the model {model.get('file')!r}; give it to "

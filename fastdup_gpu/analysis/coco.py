@@ -13,7 +13,7 @@ import pandas as pd
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import Corners, as_boxes
 from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
-from fastdup_gpu.formats.files import replacing
+from fastdup_gpu.formats.files import parse_json, replacing
 from fastdup_gpu.formats.names import BOX_COLUMNS
 
 FILE_NAME = "fastdup_coco.json"
@@ -53,7 +53,7 @@ def import_from_coco(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     place = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
     try:
-        content = json.loads(place.read_text(encoding="utf-8"))
+        content = parse_json(place.read_text(encoding="utf-8"))
         images = {image["id"]: image["file_name"] for image in content["images"]}
         labels = {c["id"]: c["name"] for c in content.get("categories", [])}
         found = [_row(a, images, labels) for a in content.get("annotations", [])]

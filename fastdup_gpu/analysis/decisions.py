@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from fastdup_gpu.analysis import removal
 from fastdup_gpu.analysis.deletion import finish
 from fastdup_gpu.analysis.removal import Item, Origin
 from fastdup_gpu.formats import results
+from fastdup_gpu.formats.files import parse_json
 
 FORMAT = "fastdup-gpu decisions 1"
 
@@ -54,7 +54,7 @@ def read_decisions(path: Path) -> Decisions:
     """What a decision file holds. A name that is not UTF-8 stands there as the hex digits of its
     bytes (`bytes_hex`)."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f'no "format": {FORMAT!r}')
         names = list(dict.fromkeys(_name(entry) for entry in content["delete"]))

@@ -14,7 +14,7 @@ import pandas as pd
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.removal import Origin
-from fastdup_gpu.formats.files import read_csv, write_csv
+from fastdup_gpu.formats.files import parse_json, read_csv, write_csv
 
 FILE_NAME = "top_components.csv"
 COLUMNS = ("component_id", "files", "files_ids", "distance", "len")
@@ -110,5 +110,5 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _cells(name: str, cells: Iterable[str]) -> list[Any]:
     if name in _LISTS:
-        return [json.loads(cell) for cell in cells]
+        return [parse_json(cell) for cell in cells]
     return [float(cell) for cell in cells]

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.formats.files import parse_json
 
 LOG_NAME = "undo.jsonl"
 FORMAT = "fastdup-gpu undo 1"
@@ -89,14 +90,21 @@ def read_log(log: Path) -> list[Move]:
     never touched."""
     try:
         lines = log.read_text(encoding="utf-8").split("\n")
-        head = json.loads(lines[0])
+        head = parse_json(lines[0])
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise ValueError(f"no line with the format {FORMAT!r}")
-        return [Move(**json.loads(line)) for line in lines[1:-1]]
+        return [_move(parse_json(line)) for line in lines[1:-1]]
     except FileNotFoundError as error:
         raise InvalidArgument(f"{str(log)!r} does not exist; give the {LOG_NAME} file") from error
     except (ValueError, TypeError) as error:
         raise FormatError(f"{str(log)!r} is no undo log of fastdup-gpu: {error}") from error
+
+
+def _move(entry: dict[str, str]) -> Move:
+    move = Move(**entry)
+    for path in (move.name, move.source, move.target):
+        os.fsencode(path)  # raises TypeError, or ValueError for what no file can be called
+    return move
 
 
 def move_without_overwriting(source: str, target: str) -> None:

@@ -38,9 +38,7 @@ class ExtractionFiles:
     def begin(self, fingerprint: str, *, resume: bool) -> bool:
         """Open the files at the last commit (or anew); False where all is complete already."""
         self._fingerprint = fingerprint
-        state = read_json(self._state_path) if resume else None
-        if state is None or state.get("fingerprint") != fingerprint:
-            state = None
+        state = self._read_state(fingerprint) if resume else None
         if state and state["complete"] and self._finish_renames(state):
             self._recall(state)
             return False
@@ -124,6 +122,18 @@ class ExtractionFiles:
             "sizes": sizes,
         }
         write_json(self._state_path, content)
+
+    def _read_state(self, fingerprint: str) -> dict[str, Any] | None:
+        """The record of an earlier run of the same; None where it is missing or damaged."""
+        state = read_json(self._state_path)
+        if state is None or state.get("fingerprint") != fingerprint:
+            return None
+        sizes = state.get("sizes")
+        numbers = [state.get(key) for key in ("position", "rows", "bad")]
+        numbers += [sizes.get(key) if isinstance(sizes, dict) else None for key in self._targets]
+        fits = all(type(number) is int and number >= 0 for number in numbers)
+        fits = fits and state["position"] == state["rows"] + state["bad"]
+        return state if fits and isinstance(state.get("complete"), bool) else None
 
     def _recall(self, state: dict[str, Any]) -> None:
         self.position, self.rows, self.bad = state["position"], state["rows"], state["bad"]

@@ -93,10 +93,18 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         stream.write("\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """What a json text holds; raises ValueError for another text, or one nested too deep."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The json object of a file; None where it is missing or no such thing."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -173,8 +173,11 @@ def _column(name: str, cells: Sequence[str], path: Path) -> pd.Series[Any]:
         if name in (*_INTEGER_COLUMNS, "distance"):
             raise FormatError(f"{path}: column {name!r} holds no number: {error}") from error
         return _objects(cells)
-    whole = name in _INTEGER_COLUMNS and not np.isnan(numbers).any()
-    return pd.Series(numbers.astype(np.int64) if whole else numbers)
+    if name not in _INTEGER_COLUMNS or np.isnan(numbers).any():
+        return pd.Series(numbers)
+    if not (np.abs(numbers) < 2**53).all() or (numbers % 1).any():
+        raise FormatError(f"{path}: column {name!r} holds numbers that are not whole")
+    return pd.Series(numbers.astype(np.int64))
 
 
 def _objects(cells: Iterable[object]) -> pd.Series[Any]:

@@ -53,6 +53,10 @@ def read_recalls(
 ) -> dict[int, list[float]]:
     """The measured recalls of a stored index; raises FormatError where there are none."""
     try:
-        return {int(row[0]): [float(r) for r in row[1:]] for row in header[field]}
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        table = {int(row[0]): [float(r) for r in row[1:]] for row in header[field]}
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise FormatError(f"{path} lacks its measured recalls; run again to make it.") from error
+    depths = {len(recalls) for recalls in table.values()}
+    if len(depths) != 1 or 0 in depths or not all(0 < effort < 1 << 31 for effort in table):
+        raise FormatError(f"{path} has damaged measured recalls; run again to make it.")
+    return table

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fastdup_gpu._atomic import explained
 from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu.formats.files import parse_json
 from fastdup_gpu.formats.names import TMP_DIR
 from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
 from fastdup_gpu.sources.endpoints import Place, parse
@@ -141,8 +142,8 @@ class Copies:
             return known
         for line in lines:
             # A line may be torn where a run was killed.
-            with contextlib.suppress(ValueError, TypeError):
-                name, size, etag = json.loads(line)
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
+                name, size, etag = parse_json(line)
                 known[str(name)] = (int(size), str(etag))
         return known
 

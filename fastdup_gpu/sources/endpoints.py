@@ -6,7 +6,6 @@ from a URL, and no message repeats what may hold one.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu._errors import InputError
+from fastdup_gpu.formats.files import parse_json
 
 SCHEMES = ("s3://", "minio://")
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
@@ -137,7 +137,7 @@ def _alias_in_config(alias: str) -> Server | None:
 def _aliases(path: Path) -> dict[str, Any]:
     """The aliases of mc; older releases call them hosts."""
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

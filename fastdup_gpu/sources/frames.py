@@ -166,7 +166,10 @@ def _recorded(folder: Path, wanted: dict[str, Any]) -> Cut | None:
     record = read_json(folder / _RECORD)
     if record is None or any(record.get(key) != value for key, value in wanted.items()):
         return None
-    frames = [(frame, seconds) for frame, seconds in record["frames"]]
+    try:
+        frames = [(int(i), None if t is None else float(t)) for i, t in record["frames"]]
+    except (KeyError, TypeError, ValueError, OverflowError):  # a damaged record
+        return None
     there = {path.name for path in folder.iterdir()}
     needed = (frame_path(folder, number).name for number in range(1, len(frames) + 1))
     return Cut(frames) if there.issuperset(needed) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu._errors import InputError, InvalidArgument, choose
+from fastdup_gpu.formats.files import parse_json
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import list_archive
 from fastdup_gpu.sources.base import extension, has_image_extension
@@ -107,8 +107,8 @@ def _read(
 
 def _field(text: str, field: str) -> str:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse_json(text)
+    except ValueError:
         return ""
     value = content.get(field) if isinstance(content, dict) else None
     return "" if value is None else str(value)

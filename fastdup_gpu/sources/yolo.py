@@ -13,6 +13,7 @@ from fastdup_gpu.sources.base import is_remote, join
 from fastdup_gpu.sources.tables import exists
 
 PARTS = ("train", "val", "test")
+_NOTHING = ("", "~", "null", "Null", "NULL")
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +26,9 @@ def parts(path: str, text: str) -> list[str]:
     InputError where none is.
     """
     content = _load(path, text)
-    root = content.get("path") or ""
-    named = [name for part in PARTS for name in _as_list(content.get(part))]
-    here = [place for name in named if (place := _locate(path, str(root), name))]
+    root = "".join(_texts(path, content, "path"))
+    named = [name for part in PARTS for name in _texts(path, content, part)]
+    here = [place for name in named if (place := _locate(path, root, name))]
     if not here:
         raise InputError(
             f"{path!r} names no folder or list that exists under train, val or test "
@@ -40,7 +41,8 @@ def parts(path: str, text: str) -> list[str]:
 
 def _load(path: str, text: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text)
+        # Scalars stay text, as names should; and no merging of keys, which grows without bound.
+        content = yaml.load(text, yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path!r} is not a readable yaml: {error}") from error
     if not isinstance(content, dict):
@@ -48,9 +50,12 @@ def _load(path: str, text: str) -> dict[str, Any]:
     return content
 
 
-def _as_list(value: object) -> list[str]:
+def _texts(path: str, content: dict[str, Any], key: str) -> list[str]:
+    value = content.get(key, [])
     values = value if isinstance(value, list) else [value]
-    return [str(v) for v in values if v]
+    if not all(isinstance(v, str) for v in values):
+        raise InputError(f"{path!r}: {key} holds no names; expected a path, or a list of paths")
+    return [v for v in values if v not in _NOTHING]
 
 
 def _locate(path: str, root: str, name: str) -> str | None:

@@ -12,7 +12,17 @@ import numpy as np
 from fastdup_gpu._errors import FormatError, WorkDirError
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import read_json, write_csv, write_json
-from fastdup_gpu.protocol import F32, F64, I64, Backend, Index, Metric, Neighbors, SearchPlan
+from fastdup_gpu.protocol import (
+    F32,
+    F64,
+    I64,
+    METRICS,
+    Backend,
+    Index,
+    Metric,
+    Neighbors,
+    SearchPlan,
+)
 
 _INDEX_FORMAT = "fastdup-gpu index 1"
 
@@ -96,17 +106,28 @@ def save_index(index: Index, folder: Path, features: F32, plan: SearchPlan) -> N
     write_json(folder / names.INDEX, header)
 
 
-def load_index(backend: Backend, folder: Path, features: F32, plan: SearchPlan) -> Index:
-    """The index that save_index wrote, checked against the features beside it."""
+def read_header(folder: Path) -> dict[str, Any]:
+    """What the stored index is: `metric`, `rows`, `d`, and what its kind needs.
+
+    Raises WorkDirError where there is none, FormatError for another file.
+    """
     path = folder / names.INDEX
     if not path.is_file():
         raise WorkDirError(f"{path} does not exist; run with run_mode=0 or 2 first")
-    header = read_json(path)
-    if header is None or header.get("format") != _INDEX_FORMAT:
+    header = read_json(path) or {}
+    known = header.get("format") == _INDEX_FORMAT and header.get("metric") in METRICS
+    if not known or not {"rows", "d"} <= set(header):
         raise FormatError(
             f"{path} is not an index of this library ({_INDEX_FORMAT!r}); "
             "run with run_mode=2 to build one from the stored features"
         )
+    return header
+
+
+def load_index(backend: Backend, folder: Path, features: F32, plan: SearchPlan) -> Index:
+    """The index that save_index wrote, checked against the features beside it."""
+    path = folder / names.INDEX
+    header = read_header(folder)
     stored = (header["metric"], header["rows"], header["d"])
     asked = (plan.metric, *features.shape)
     if stored != asked:

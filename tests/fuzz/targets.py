@@ -1,0 +1,8 @@
+"""All targets by name."""
+
+from __future__ import annotations
+
+from fuzz import archives, containers, images, stored, texts
+
+FAMILIES = (stored, texts, archives, images, containers)
+TARGETS = {target.name: target for family in FAMILIES for target in family.targets()}
