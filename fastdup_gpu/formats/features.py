@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -142,13 +142,13 @@ def write_features(
 def listed_features(path: Path) -> list[Path]:
     """The .dat files that a run_mode=2 input means: a features file, a folder with features
     (its own, else those of its sub-folders), or a text file listing such paths. [] = none."""
-    if path.is_dir():
+    if _is(Path.is_dir, path):
         own = feature_paths(path)[0]
         return [own] if own.is_file() else sorted(path.rglob(own.name))
     if path.name.endswith((".dat", ".dat.csv")):
         dat = locate(path)
-        return [dat] if dat.is_file() else []
-    return _read_list(path) if path.is_file() else []
+        return [dat] if _is(Path.is_file, dat) else []
+    return _read_list(path) if _is(Path.is_file, path) else []
 
 
 def _read_list(path: Path) -> list[Path]:
@@ -158,9 +158,16 @@ def _read_list(path: Path) -> list[Path]:
     except (csv.Error, ValueError):
         return []
     entries = [path.parent / row for row in rows]
-    if not all(e.name.endswith((".dat", ".dat.csv")) or e.is_dir() for e in entries):
+    if not all(e.name.endswith((".dat", ".dat.csv")) or _is(Path.is_dir, e) for e in entries):
         return []
     return [dat for entry in entries for dat in _required(entry, path)]
+
+
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return kind(path)
+    except OSError:  # such as a line too long for a name
+        return False
 
 
 def _required(entry: Path, listed_in: Path) -> list[Path]:

@@ -17,8 +17,8 @@ def _model_seeds() -> list[bytes]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = [
-            onnx_models.flatten(folder / "a.onnx", 8),
-            onnx_models.mean_and_max(folder / "b.onnx", "h", "w", layout="NHWC"),
+            onnx_models.mean_and_max(folder / "a.onnx", "h", "w", layout="NHWC"),
+            onnx_models.flatten(folder / "b.onnx", 8),
             onnx_models.two_inputs(folder / "c.onnx"),
         ]
         return [path.read_bytes() for path in made]
@@ -60,9 +60,12 @@ def _video(data: bytes, _: Path) -> None:
 
 def targets() -> list[Target]:
     """Targets of this family."""
+    words = (b"Flatten", b"ReduceMean", b"axis", b"keepdims")
     boxes = (b"moov", b"mdat", b"stbl", b"stts", b"tkhd", b"\x1a\x45\xdf\xa3")
     return [
-        Target("model.onnx", _model_seeds, _model("onnxruntime"), (b"Flatten", b"y")),
-        Target("model.openvino", _model_seeds, _model("openvino"), (b"Flatten", b"y")),
-        Target("video", _video_seeds, _video, boxes, (VideoError,), 600),
+        Target("model.onnx", _model_seeds, _model("onnxruntime"), words, needs="onnx"),
+        Target(
+            "model.openvino", _model_seeds, _model("openvino"), words, needs="openvino", weight=6
+        ),
+        Target("video", _video_seeds, _video, boxes, (VideoError,), 600, "av"),
     ]

@@ -121,7 +121,8 @@ def _index(mode: str) -> Target:
         index = load_index(CpuBackend(), folder, rows, plan)
         index.search(rows[:5], 3, exclude_self=False)
 
-    return Target(f"index.{mode}", made, call, _KEYS)
+    needs = "hnswlib" if mode == "hnsw" else ""
+    return Target(f"index.{mode}", made, call, _KEYS, needs=needs)
 
 
 def _approximate() -> Any:

@@ -24,7 +24,8 @@ class Target:
     """`call(data, folder)` reads `data`, with an empty folder of its own to work in.
 
     It may return, or raise one of `errors`. `tokens`: words of the format, for the mutations.
-    `memory`: how many MiB one execution may add to the largest size of the process.
+    `memory`: how many MiB one execution may add to the largest size of the process. `needs`: a
+    package. `weight`: how many times slower than most it is.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Target:
     tokens: tuple[bytes, ...] = ()
     errors: tuple[type[Exception], ...] = (FastdupError,)
     memory: int = 300
+    needs: str = ""
+    weight: int = 1
 
 
 def execute(target: Target, data: bytes, root: Path) -> None:

@@ -85,9 +85,10 @@ _COCO = {
     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3.5, 4]}],
     "categories": [{"id": 1, "name": "cat"}],
 }
+_LABELS = b"index,label\n" + b"".join(b"%d,cat\n" % i for i in range(7))
 _UNDO = b'{"format": "fastdup-gpu undo 1"}\n{"name": "a", "source": "a.jpg", "target": "t/a.jpg"}\n'
 _BOX_ROWS = b"filename,col_x,row_y,width,height\na.jpg,1,2,30,40\nb.jpg,1.5,2,3e1,x\n"
-_PAIRS = b"from,to,verdict\n1.jpg,2.jpg,duplicate\n"
+_PAIRS = b"from,to,verdict\na/1.jpg,a/2.jpg,duplicate\n"
 _GROUPS = b"file,group\na/1.jpg,7\na/2.jpg,7\n"
 _PARTS = b"path: .\ntrain: images\nval: [images, other]\nnc: 1\nnames: [a]\n"
 
@@ -110,8 +111,8 @@ def targets() -> list[Target]:
         Target("yolo.yaml", lambda: [_PARTS], _listed("yaml"), _YAML),
         Target("decisions.json", _decision_seeds, _read(decisions.read_decisions), _JSON),
         Target("undo.jsonl", lambda: [_UNDO], _read(_undo), _JSON),
-        Target("labels.csv", lambda: [b"index,label\n0,a\n1,b\n"], _read(_labels)),
-        Target("known_boxes.csv", lambda: [_BOX_ROWS], _read(_boxes)),
+        Target("labels.csv", lambda: [_LABELS], _read(_labels)),
+        Target("known_boxes.csv", lambda: [_BOX_ROWS.replace(b",x", b",6")], _read(_boxes)),
         Target("truth.csv", lambda: [_PAIRS, _GROUPS], _read(_truth)),
         Target(
             "coco.json",
