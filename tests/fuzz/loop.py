@@ -44,6 +44,7 @@ class Loop:
         self._root = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_memory_disk()))
         self._current = folder / "current"
         self._written = 0.0
+        self._begin = time.process_time()
 
     def one(self, data: bytes) -> None:
         """Run one input; ends the process when the time is over."""
@@ -88,7 +89,7 @@ class Loop:
         return data
 
     def _report(self) -> None:
-        now = time.process_time()
+        now = time.process_time() - self._begin
         if now - self._written < 0.5 and now < self.seconds:
             return
         self._written = self.progress.seconds = now
