@@ -8,7 +8,6 @@ which tells a missing end marker from missing rows.
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fastdup_gpu.opencv_formats import stated_size
 from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Status
 
 # Raster formats only: EPS and WMF run other programs, video and fonts are no pictures.
@@ -31,7 +31,6 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 _END = b"\xff\xd9"
 _HEADERS = 1 << 20  # bytes; a large colour profile may stand before the EXIF block
 _STRIP = 1 << 22  # pixels
-_HDR_SIZE = re.compile(rb"[-+]Y +(\d{1,9}) +[-+]X +(\d{1,9})\n")
 
 cv2.setNumThreads(1)  # the pool of the backend is the only source of parallelism
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -197,14 +196,16 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
     known = _NOT_PICTURES.get(_sniff(data))
     if known:
         raise Refused(Status.UNSUPPORTED, f"the content is {known}, not a picture")
-    if data[:2] == b"#?" and (size := _HDR_SIZE.search(data, 0, 4096)):
-        check_size(int(size[2]), int(size[1]), plan)
+    size = stated_size(data)
+    if size is None:
+        raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
+    check_size(*size, plan)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise Refused(Status.CORRUPT, f"OpenCV: {error.err}") from error
     if pixels is None:
-        raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
+        raise Refused(Status.CORRUPT, f"damaged, or of no known kind; starts with {data[:8]!r}")
     check_size(pixels.shape[1], pixels.shape[0], plan)
     read: U8 = pixels.astype(np.uint8, copy=False)
     return read

@@ -13,12 +13,10 @@ from functools import partial
 from PIL import Image, ImageDraw, ImageOps
 
 from fastdup_gpu.analysis.annotations import Corners
-from fastdup_gpu.protocol import PixelPlan
 from fastdup_gpu.sources import read_by_name
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
 
 SMALL = 96
-_WHOLE = PixelPlan(0, 0)
 Reader = Callable[[str], bytes]
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _LIGHT, _STRONG = (255, 255, 255), (214, 40, 120)  # one of the two shows on any picture
@@ -127,17 +125,8 @@ def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | 
 
 def _open_any(data: bytes) -> tuple[Image.Image, tuple[int, int]] | str:
     """Whatever the run can read; without its packages, whatever Pillow can."""
-    try:
-        from fastdup_gpu import pictures
-    except ImportError:
-        image = read_upright(data)
-        return image if isinstance(image, str) else (image, image.size)
-    try:
-        pixels = pictures.read_picture(data, _WHOLE)
-    except pictures.Refused as refused:
-        return refused.detail
-    found = Image.fromarray(pixels[:, :, ::-1].copy())
-    return found, found.size
+    found = read_upright(data)
+    return found if isinstance(found, str) else (found, found.size)
 
 
 def _draw(image: Image.Image, boxes: list[Corners], width: int, height: int) -> None:
