@@ -87,7 +87,7 @@ def _config(data: bytes, folder: Path) -> None:
     _copy(folder)
     (folder / "config.json").write_bytes(data)
     with mock.patch.object(CpuBackend, "open_model", lambda *_: _Model()):
-        Searcher(folder, 2, 576, DEFAULT_PATH)
+        Searcher(folder, 576, DEFAULT_PATH)
     holds_similarities(folder)
 
 
@@ -100,7 +100,7 @@ def _header(data: bytes, folder: Path) -> None:
     _copy(folder)
     (folder / "nnf.index").write_bytes(data)
     with mock.patch.object(CpuBackend, "open_model", lambda *_: _Model()):
-        Searcher(folder, 2, 576, DEFAULT_PATH)
+        Searcher(folder, 576, DEFAULT_PATH)
 
 
 def _index(mode: str) -> Target:
@@ -130,23 +130,22 @@ def _approximate() -> Any:
 
 
 def _checkpoint_seeds() -> list[bytes]:
-    state = (seeds.finished() / "tmp" / "atrain_extraction.json").read_bytes()
-    content = json.loads(state)
-    content["complete"] = False
-    return [state, json.dumps(content).encode()]
+    """States as a run writes them, complete and not."""
+    content = json.loads(seeds.stored("tmp/atrain_extraction.json"))
+    states = [
+        {**content, "fingerprint": "same", "complete": complete} for complete in (True, False)
+    ]
+    return [json.dumps(state).encode() for state in states]
 
 
 def _checkpoint(data: bytes, folder: Path) -> None:
-    """The files are there as parts, or in their places, as the state may say."""
-    state = seeds.stored("tmp/atrain_extraction.json")
-    fingerprint = json.loads(state)["fingerprint"]
     (folder / "tmp").mkdir()
     for name in ("features.dat", "features.dat.csv", "features.bad.csv", "stats.csv"):
         file = seeds.finished() / f"atrain_{name}"
         shutil.copyfile(file, folder / "tmp" / f"{file.name}.part")
     (folder / "tmp" / "atrain_extraction.json").write_bytes(data)
     files = checkpoint.ExtractionFiles(folder, "atrain", STATS_COLUMNS)
-    if files.begin(fingerprint, resume=True):
+    if files.begin("same", resume=True):
         files.finish()
 
 
