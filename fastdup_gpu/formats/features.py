@@ -92,7 +92,7 @@ def load_features(filename: str | os.PathLike[str], d: int) -> tuple[list[str], 
 
 def locate(path: Path, kind: str = names.TRAIN) -> Path:
     """The .dat that a path to a .dat, its .csv, or their folder means."""
-    if path.is_dir():
+    if _is(Path.is_dir, path):
         return feature_paths(path, kind)[0]
     return path.with_name(path.name[:-4]) if path.name.endswith(".dat.csv") else path
 
