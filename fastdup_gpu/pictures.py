@@ -18,7 +18,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastdup_gpu.opencv_formats import stated_size
+from fastdup_gpu.other_formats import stated_size, unread
+from fastdup_gpu.png_chunks import MAGIC, pixels_only
 from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Status
 
 # Raster formats only: EPS and WMF run other programs, video and fonts are no pictures.
@@ -126,9 +127,7 @@ def _turn(pixels: U8, orientation: int) -> U8:
 
 def _read_any(data: bytes, plan: PixelPlan) -> U8:
     try:
-        with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
-            check_size(*image.size, plan)
-            return _to_bgr(_upright(image))
+        return _read_with_pillow(data, plan)
     except Refused:
         raise
     except Image.DecompressionBombError as error:
@@ -137,6 +136,21 @@ def _read_any(data: bytes, plan: PixelPlan) -> U8:
         return _read_with_opencv(data, plan)
     except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
         raise Refused(Status.CORRUPT, f"{type(error).__name__}: {error}") from error
+
+
+def _read_with_pillow(data: bytes, plan: PixelPlan) -> U8:
+    try:
+        return _load(data, plan)
+    except (UnidentifiedImageError, ValueError, SyntaxError):
+        if not data.startswith(MAGIC) or (bare := pixels_only(data)) == data:
+            raise
+    return _load(bare, plan)
+
+
+def _load(data: bytes, plan: PixelPlan) -> U8:
+    with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+        check_size(*image.size, plan)
+        return _to_bgr(_upright(image))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -156,6 +170,7 @@ def _to_bgr(image: Image.Image) -> U8:
     for rows in _strips(image.width, image.height):
         whole = len(bgr[rows]) == len(bgr)
         strip = image if whole else image.crop((0, rows.start, image.width, rows.stop))
+        strip = strip.convert("LA") if strip.mode == "La" else strip  # knows no other way
         rgb = strip if strip.mode == "RGB" else strip.convert("RGB")
         bgr[rows] = np.asarray(rgb)[:, :, ::-1]
     return bgr
@@ -193,9 +208,8 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
     """What Pillow does not know and OpenCV may (Radiance HDR, PFM, Sun raster, ...)."""
     if _looks_like_heif(data) and not HAS_HEIF:
         raise Refused(Status.UNSUPPORTED, "HEIC/HEIF needs: pip install 'fastdup-gpu[heif]'")
-    known = _NOT_PICTURES.get(_sniff(data))
-    if known:
-        raise Refused(Status.UNSUPPORTED, f"the content is {known}, not a picture")
+    if name := unread(data):
+        raise Refused(Status.UNSUPPORTED, f"the content is {name}, which is not read")
     size = stated_size(data)
     if size is None:
         raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
@@ -213,17 +227,6 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
 
 def _looks_like_heif(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
-
-
-_NOT_PICTURES = {"pdf": "a PDF", "zip": "a zip archive", "markup": "HTML, XML or SVG"}
-
-
-def _sniff(data: bytes) -> str:
-    if data[:4] == b"%PDF":
-        return "pdf"
-    if data[:4] == b"PK\x03\x04":
-        return "zip"
-    return "markup" if data[:256].lstrip()[:1] == b"<" else ""
 
 
 def check_size(width: int, height: int, plan: PixelPlan) -> None:

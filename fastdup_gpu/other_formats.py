@@ -1,0 +1,92 @@
+"""Formats that Pillow does not read: those that OpenCV does, with the size that their headers
+state, and the names of those that nothing here reads.
+
+OpenCV is given nothing else. Its decoders ask for memory as damaged headers say, 4 GB for a PNG of
+100 bytes, and give black or wrong pictures where they do not know how a TIFF or BMP is packed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_RADIANCE = re.compile(rb"[-+]Y +(\d{1,9}) +[-+]X +(\d{1,9})\n")
+_FLOAT_MAP = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s")
+_ANY_MAP_WIDTH = re.compile(rb"^WIDTH\s+(\d{1,9})\s*$", re.MULTILINE)
+_ANY_MAP_HEIGHT = re.compile(rb"^HEIGHT\s+(\d{1,9})\s*$", re.MULTILINE)
+_HEADER = 4096  # bytes in which a text header has to end
+
+_NAMES = {
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "a zip archive",
+    b"%!PS": "PostScript",
+    b"\xc5\xd0\xd3\xc6": "PostScript",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"v/1\1": "OpenEXR",
+    b"\xd7\xcd\xc6\x9a": "a Windows metafile",
+    b"gimp xcf": "a GIMP picture (XCF)",
+    b"\x8aMNG": "MNG",
+    b"\x8bJNG": "JNG",
+    b"id=ImageMagick": "MIFF",
+    b"FUJIFILMCCD-RAW": "a camera's raw picture",
+}
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+Size = tuple[int, int]
+
+
+def stated_size(data: bytes) -> Size | None:
+    """Width and height of a picture that OpenCV may read, as its header says; None for any other
+    format and for a damaged header."""
+    reader = next((r for magic, r in _READERS.items() if data.startswith(magic)), None)
+    return reader(data) if reader else None
+
+
+def unread(data: bytes) -> str:
+    """The name of a format that nothing here reads, '' where the content is not known."""
+    name = next((name for magic, name in _NAMES.items() if data.startswith(magic)), "")
+    if not name and data[:256].lstrip()[:1] == b"<":
+        return "HTML, XML or SVG"
+    return name or _unread_jpeg(data)
+
+
+def _unread_jpeg(data: bytes) -> str:
+    """Walks the markers to the header of the frame."""
+    at = 2 if data.startswith(b"\xff\xd8\xff") else len(data)
+    while at + 5 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _FRAME_HEADERS:
+            return "" if data[at + 4] == 8 else f"a JPEG of {data[at + 4]} bits"
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return ""
+
+
+def _radiance(data: bytes) -> Size | None:
+    found = _RADIANCE.search(data, 0, _HEADER)
+    return (int(found[2]), int(found[1])) if found else None
+
+
+def _float_map(data: bytes) -> Size | None:
+    found = _FLOAT_MAP.match(data)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _any_map(data: bytes) -> Size | None:
+    head = data[:_HEADER].partition(b"ENDHDR")[0]
+    width, height = _ANY_MAP_WIDTH.search(head), _ANY_MAP_HEIGHT.search(head)
+    return (int(width[1]), int(height[1])) if width and height else None
+
+
+def _sun(data: bytes) -> Size:
+    return int.from_bytes(data[4:8]), int.from_bytes(data[8:12])
+
+
+_READERS: dict[bytes, Callable[[bytes], Size | None]] = {
+    b"#?RADIANCE": _radiance,
+    b"#?RGBE": _radiance,
+    b"PF": _float_map,
+    b"Pf": _float_map,
+    b"P7": _any_map,
+    b"\x59\xa6\x6a\x95": _sun,
+}
