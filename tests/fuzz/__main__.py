@@ -19,7 +19,7 @@ from typing import Any
 from fuzz import loop
 
 COLUMNS = ("target", "minutes", "executions", "found")
-_WALL = 20  # times the CPU time: a target that waits for ever is ended
+_WALL = 30  # times the CPU time, and 15 minutes: a target that waits for ever is ended
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def _child(name: str, folder: Path, seconds: float, engine: str, seed: int) -> i
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with (folder / "log").open("ab") as log:
         try:
-            limit = 60 + _WALL * seconds
+            limit = 900 + _WALL * seconds
             done = subprocess.run(
                 command, check=False, stdout=log, stderr=log, env=env, timeout=limit
             )

@@ -133,7 +133,8 @@ def _with_atheris(target: Target, loop: Loop, seeds: list[bytes], seed: int) -> 
         return mutate(data, rng, target.tokens, rng.choice(seeds))[:most]
 
     options = ["-rss_limit_mb=0", "-timeout=1000000", "-detect_leaks=0", "-max_len=1048576"]
-    options += [f"-seed={seed + 1}", "-print_final_stats=0", "-verbosity=0"]
+    options += [f"-seed={seed + 1}", "-verbosity=0", "-report_slow_units=1000000"]
+    options += [f"-artifact_prefix={loop.folder}/"]
     atheris.Setup(["fuzz", *options, str(corpus)], loop.one, custom_mutator=mutated)
     atheris.Fuzz()
 
