@@ -46,7 +46,7 @@ class ZipContents(Contents):
 
     def add(self, info: zipfile.ZipInfo) -> None:
         """Take a member if it is a picture."""
-        if info.is_dir():
+        if not info.filename or info.is_dir():
             return
         kind = stat.S_IFMT(info.external_attr >> 16)
         label = self.label(info.filename, regular=kind in (0, stat.S_IFREG))
