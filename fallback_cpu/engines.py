@@ -78,13 +78,13 @@ class OrtEngine:
         try:
             providers = ["CPUExecutionProvider"]
             self._session = ort.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # onnxruntime raises errors of many kinds
+            inputs = [(i.name, i.type, list(i.shape)) for i in self._session.get_inputs()]
+        except Exception as error:  # onnxruntime raises errors of many kinds, also for bad names
             raise ModelError(f"{path} cannot be opened as an ONNX model: {error}") from error
-        inputs = self._session.get_inputs()
         _check_one_input(path, len(inputs))
-        self._input = inputs[0].name
-        self.dtype = _dtype(path, inputs[0].type.removeprefix("tensor(").removesuffix(")"))
-        self.shape = tuple(s if isinstance(s, int) and s > 0 else 0 for s in inputs[0].shape)
+        self._input, kind, shape = inputs[0]
+        self.dtype = _dtype(path, kind.removeprefix("tensor(").removesuffix(")"))
+        self.shape = tuple(s if isinstance(s, int) and s > 0 else 0 for s in shape)
 
     def run(self, pictures: NDArray[Any]) -> F32:
         """See Engine."""
