@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from making import contents, photos, run
+from making import contents, photos, rows, run
+from PIL import Image
 
 from fastdup_gpu.stages import extract
 
@@ -139,3 +140,24 @@ def test_resume_sees_that_an_archive_changed(tmp_path):
         assert run(tmp_path / "a.tar", tmp_path / "out", resume=1) == 0
     assert run(tmp_path / "a.tar", tmp_path / "fresh") == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("how", ["csv", "bounding_box"])
+def test_resume_knows_the_crops_of_an_earlier_run(tmp_path, how):
+    photos(tmp_path / "in", 3)
+    given, more = tmp_path / "in", {"bounding_box": "row_y=5,col_x=5,height=40,width=40"}
+    if how == "csv":
+        given, more = tmp_path / "boxes.csv", {}
+        lines = [f"{p},{x},5,40,40" for p in sorted((tmp_path / "in").iterdir()) for x in (5, 50)]
+        given.write_text("\n".join(["filename,col_x,row_y,width,height", *lines]) + "\n")
+    out = tmp_path / "out"
+    assert run(given, out, **more) == 0
+    total = len(rows(out / "atrain_crops.csv"))
+    assert run(given, out, resume=1, **more) == 0
+    assert json.loads((out / "config.json").read_text())["found"]["resumed_at"] == total
+    one = out / "crops" / os.listdir(out / "crops")[0]
+    one.write_bytes(one.read_bytes()[:-100])
+    fresh = contents(out)
+    assert run(given, out, resume=1, **more) == 0
+    assert contents(out) == fresh
+    assert Image.open(one).size == (40, 40)

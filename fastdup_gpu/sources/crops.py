@@ -81,7 +81,7 @@ def cut(
     `folder`. `names` are those of the pictures of all items, asked for or not.
 
     Boxes are in pixels after EXIF orientation and are clipped to the picture. Every crop is
-    written anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
+    made anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
     i becomes `{i:07d}_{name of the picture}.jpg`. A box that gives no crop keeps its place.
     Raises WorkDirError where the folder cannot be written to.
     """
@@ -188,6 +188,10 @@ def encode(picture: Image.Image, box: Box | str) -> bytes | str:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a crop whole."""
+    """Write a crop whole; one that stands there already keeps its time, by which resume tells
+    that it is the same."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
     with replaced(path, durable=False) as temporary:
         temporary.write_bytes(data)
