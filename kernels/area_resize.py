@@ -8,7 +8,7 @@ from . import load
 from .ragged import Ragged
 
 
-def area_resize(pictures: Ragged, height: int, width: int) -> Any:
+def area_resize(pictures: Ragged, height: int, width: int, out: Any = None) -> Any:
     """Every picture as u8[n, height, width, 3] by area averaging.
 
     Formula: out[y, x] = round_half_up(sum(wy * wx * in) / (h * w)), where wy and wx are the exact
@@ -17,7 +17,8 @@ def area_resize(pictures: Ragged, height: int, width: int) -> Any:
     s = floor(x * (1 / (width / w))), in double, and s + 1, the second weighted by
     frac(x + 1 - (s + 1) * width / w), 0 where that is negative; on a growing axis that is the
     overlap again, but where s falls one short of a whole number.
-    Shapes: n pictures of any size up to 16 M columns -> u8[n, height, width, 3] (new array).
+    Shapes: n pictures of any size up to 16 M columns -> u8[n, height, width, 3] (`out`, or a new
+    array).
     Launch: one thread per output pixel, blocks of 256; a warp reads neighbouring source columns.
     Stream: CuPy's current one; returns at once, the caller synchronises.
     Tolerance: within 1 of 255 of cv2.resize(INTER_AREA), which rounds its weights.
@@ -25,7 +26,9 @@ def area_resize(pictures: Ragged, height: int, width: int) -> Any:
     import cupy
 
     n = len(pictures)
-    out = cupy.empty((n, height, width, 3), cupy.uint8)
+    if out is None:
+        out = cupy.empty((n, height, width, 3), cupy.uint8)
+    load.require("out", out, "uint8", (n, height, width, 3))
     ragged = (pictures.pointers, pictures.heights, pictures.widths, pictures.pitches)
     load.launch(load.kernel("area_resize"), n * height * width, (*ragged, out, n, height, width))
     return out

@@ -16,13 +16,15 @@ class Ragged:
     """A batch of n RGB pictures in device memory, uint8 HWC.
 
     `pointers`, `heights`, `widths`, `pitches`: i64[n] device arrays; address of the first pixel,
-    size in pixels, bytes from one row to the next. `owners` keeps the pictures' memory alive.
+    size in pixels, bytes from one row to the next. `sizes`: (height, width) of each, on the host.
+    `owners` keeps the pictures' memory alive.
     """
 
     pointers: Any
     heights: Any
     widths: Any
     pitches: Any
+    sizes: Sequence[tuple[int, int]] = ()
     owners: Sequence[Any] = ()
 
     def __len__(self) -> int:
@@ -30,27 +32,31 @@ class Ragged:
 
 
 def ragged(pictures: Sequence[Any]) -> Ragged:
-    """Describe CuPy arrays u8[h, w, 3] (rows may be padded); one small copy to the device.
+    """Describe device arrays u8[h, w, 3] of any library (rows may be padded); one small copy to
+    the device, ordered before whatever follows on CuPy's current stream.
 
-    Raises InvalidArgument for an array of another dtype or shape, an empty one, or one whose
-    pixels within a row do not touch.
+    They are read by their `__cuda_array_interface__`, whose stream is not waited for: they have
+    to be complete, or made on the current stream. Raises InvalidArgument for an array of another
+    dtype or shape, an empty one, or one whose pixels within a row do not touch.
     """
     import cupy
 
-    table = np.empty((4, len(pictures)), np.int64)
-    for i, picture in enumerate(pictures):
-        _require_picture(i, picture)
-        height, width, _ = picture.shape
-        table[:, i] = picture.data.ptr, height, width, picture.strides[0]
-    pointers, heights, widths, pitches = cupy.asarray(table)
-    return Ragged(pointers, heights, widths, pitches, tuple(pictures))
+    rows = [_described(i, picture) for i, picture in enumerate(pictures)]
+    table = np.array(rows, np.int64).reshape(-1, 4).T
+    pointers, heights, widths, pitches = cupy.asarray(np.ascontiguousarray(table))
+    sizes = [row[1:3] for row in rows]
+    return Ragged(pointers, heights, widths, pitches, sizes, tuple(pictures))
 
 
-def _require_picture(i: int, picture: Any) -> None:
-    shape, strides = picture.shape, picture.strides
-    fits = picture.dtype == np.uint8 and len(shape) == 3 and shape[2] == 3 and 0 not in shape
+def _described(i: int, picture: Any) -> tuple[int, int, int, int]:
+    """(address, height, width, pitch)."""
+    about = picture.__cuda_array_interface__
+    shape, kind = about["shape"], about["typestr"]
+    strides = about.get("strides") or (3 * shape[1], 3, 1) if len(shape) == 3 else ()
+    fits = kind == "|u1" and len(shape) == 3 and shape[2] == 3 and 0 not in shape
     if not fits or strides[1:] != (3, 1) or strides[0] < 3 * shape[1]:
         raise InvalidArgument(
-            f"picture {i} is {picture.dtype}{list(shape)} with strides {list(strides)}; expected "
-            "uint8[h, w, 3] with 3 bytes a pixel. Convert it with cupy.ascontiguousarray."
+            f"picture {i} is {kind}{list(shape)} with strides {list(strides)}; expected "
+            "uint8 [h, w, 3] with 3 bytes a pixel. Convert it with cupy.ascontiguousarray."
         )
+    return about["data"][0], shape[0], shape[1], strides[0]

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,30 +56,36 @@ class ExtractionFiles:
     ) -> None:
         """Add one batch; `filenames` belong to `outcomes`."""
         write_array(self._streams["features"], features)
-        good = 0
+        known: list[tuple[str, Outcome]] = []
         for filename, outcome in zip(filenames, outcomes, strict=True):
             if outcome.status is Status.OK:
-                self._add_good(filename, outcome, stats[good])
-                good += 1
+                known.append((filename, outcome))
             else:
                 row = (outcome.index, filename, outcome.status.value, outcome.file_size)
                 self._writers["bad"].writerow(row)
-                self.bad += 1
+        self._add_good(known, stats.tolist())
+        self.rows += len(known)
+        self.bad += len(outcomes) - len(known)
         self.position += len(outcomes)
 
-    def _add_good(self, filename: str, outcome: Outcome, numbers: F64) -> None:
-        self._writers["names"].writerow((self.rows, filename))
+    def _add_good(self, known: list[tuple[str, Outcome]], numbers: list[list[float]]) -> None:
+        named = [(row, name) for row, (name, _) in enumerate(known, self.rows)]
+        self._writers["names"].write_formatted(("%d", "%s"), named)
         if self.columns:
-            known: dict[str, Any] = {
-                "index": self.rows,
-                "filename": filename,
-                "width": outcome.width,
-                "height": outcome.height,
-                "file_size": outcome.file_size,
-            }
-            known.update(zip(self._pixel_columns, numbers, strict=True))
-            self._writers["stats"].writerow([_cell(c, known[c]) for c in self.columns])
-        self.rows += 1
+            kinds, pick = self._stats_format
+            values = [
+                pick((*first, o.width, o.height, o.file_size, *pixels))
+                for first, (_, o), pixels in zip(named, known, numbers, strict=True)
+            ]
+            self._writers["stats"].write_formatted(kinds, values)
+
+    @cached_property
+    def _stats_format(self) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+        """How the cells of a row are printed, and what puts them into the columns' order."""
+        given = ("index", "filename", "width", "height", "file_size", *self._pixel_columns)
+        kinds = {"filename": "%s", **dict.fromkeys(("index", *names.INTEGER_STATS), "%d")}
+        columns = [kinds.get(column, "%.4f") for column in self.columns]
+        return columns, itemgetter(*map(given.index, self.columns))
 
     @property
     def _pixel_columns(self) -> tuple[str, ...]:
@@ -188,11 +196,3 @@ def _targets(kind: str, *, with_stats: bool) -> dict[str, str]:
         "bad": names.BAD_CSV.format(kind=kind),
     }
     return found | ({"stats": names.STATS_CSV.format(kind=kind)} if with_stats else {})
-
-
-def _cell(column: str, value: Any) -> object:
-    if column == "filename":
-        return value
-    if column == "index" or column in names.INTEGER_STATS:
-        return int(value)
-    return f"{value:.4f}"

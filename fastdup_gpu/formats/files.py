@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -42,6 +43,9 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 csv.field_size_limit(1 << 30)
 
 
+_TO_QUOTE = re.compile('[",\r\n]')
+
+
 class CsvWriter:
     """The dialect of every csv here: minimal quoting, LF ends.
 
@@ -50,6 +54,7 @@ class CsvWriter:
     """
 
     def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
         self._minimal = csv.writer(stream, lineterminator="\n")
         self._quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
@@ -62,6 +67,17 @@ class CsvWriter:
         """Write many rows."""
         for row in rows:
             self.writerow(row)
+
+    def write_formatted(self, kinds: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write many rows whose cells are printed by the %-formats `kinds`, '%s' for the name in
+        second place; several times faster where no name needs quotes."""
+        if _TO_QUOTE.search("".join([row[1] for row in rows])):
+            self.writerows(
+                [kind % cell for kind, cell in zip(kinds, row, strict=True)] for row in rows
+            )
+        else:
+            line = ",".join(kinds) + "\n"
+            self._stream.write("".join([line % row for row in rows]))
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

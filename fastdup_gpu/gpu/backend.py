@@ -14,6 +14,7 @@ from fastdup_gpu.gpu import decode as _decode
 from fastdup_gpu.gpu import graph, kmeans, memory, neighbors, probe, stats
 from fastdup_gpu.gpu.decode import Decoder, GpuBatch
 from fastdup_gpu.gpu.embed import GpuModel
+from fastdup_gpu.gpu.fetch import fetched
 from fastdup_gpu.gpu.lanes import in_lanes
 from fastdup_gpu.gpu.ready import Ready
 from fastdup_gpu.protocol import (
@@ -70,7 +71,8 @@ class GpuBackend:
 
     def pixel_stats(self, batch: GpuBatch, *, advanced: bool) -> F64:
         """Statistics f64[n, m] of the good pictures of a batch."""
-        return stats.pixel_stats(batch.stats_pixels, batch.heights, batch.widths, advanced=advanced)
+        numbers: F64 = fetched(_stats(batch, advanced=advanced))[0]
+        return numbers
 
     def extract(
         self,
@@ -120,12 +122,14 @@ class GpuBackend:
     def _extract(
         self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str
     ) -> Extracted:
+        """On CuPy's current stream, which is waited for once, at the end."""
         batch = _decode.decode_ready(ready, plan, self._decoders())
-        features = self.embed(model, batch)
+        features = model.features(batch.model_pixels)
         if wanted == "none":
-            return Extracted(batch.outcomes, features, np.zeros((len(features), 0)))
-        numbers = self.pixel_stats(batch, advanced=wanted == "advanced")
-        return Extracted(batch.outcomes, features, numbers)
+            (copied,) = fetched(features)
+            return Extracted(batch.outcomes, copied, np.zeros((len(copied), 0)))
+        numbers = _stats(batch, advanced=wanted == "advanced")
+        return Extracted(batch.outcomes, *fetched(features, numbers))
 
     def _decoders(self) -> list[Decoder]:
         """Those of this thread, in the order in which they are tried."""
@@ -133,6 +137,10 @@ class GpuBackend:
             self._own.decoders = _decode.open_decoders(self.decoder, self.device, self.batch_size)
         decoders: list[Decoder] = self._own.decoders
         return decoders
+
+
+def _stats(batch: GpuBatch, *, advanced: bool) -> Any:
+    return stats.pixel_stats(batch.stats_pixels, batch.heights, batch.widths, advanced=advanced)
 
 
 def _joined(parts: list[Extracted], dim: int) -> Extracted:

@@ -9,53 +9,61 @@ from typing import Any
 import numpy as np
 
 _LOG = logging.getLogger("fastdup_gpu")
-_THREADS = 4
+THREADS = 4  # of the host, for each pipeline
 # Share of a batch that goes to the JPEG hardware where the GPU has it.
 _HARDWARE = 0.65
 
 
 class DaliDecoder:
-    """A pipeline of one operator; used by one thread at a time. See decode.Decoder."""
+    """A pipeline of one operator; used by one thread at a time. See decode.Decoder.
+
+    `device` None = the CPU, where it can be tried without a GPU.
+    """
 
     name = "dali"
 
-    def __init__(self, device: int | None, batch_size: int) -> None:
-        self._device = device
-        self._batch_size = batch_size
+    def __init__(
+        self,
+        device: int | None,
+        batch_size: int,
+        *,
+        threads: int = THREADS,
+        hardware: float = _HARDWARE,
+    ) -> None:
+        self.most = batch_size
+        self._device, self._threads, self._hardware = device, threads, hardware
         self._pipeline: Any = None
+        self._died = False
 
     def decode(self, data: Sequence[bytes]) -> list[Any]:
-        """u8[h, w, 3] RGB device arrays, upright; all None where the pipeline died of one.
+        """u8[h, w, 3] RGB pictures on the device, upright; all None where the pipeline died of one.
 
-        They are DALI's own memory and hold until the next call.
+        They are DALI's own memory, on CuPy's current stream, and hold until the next call.
         """
-        import cupy
-
-        out: list[Any] = []
-        for start in range(0, len(data), self._batch_size):
-            part = data[start : start + self._batch_size]
-            decoded = self._run([np.frombuffer(one, np.uint8) for one in part])
-            if decoded is None:
-                out += [None] * len(part)
-            elif len(data) > self._batch_size:
-                out += [cupy.array(decoded[i]) for i in range(len(part))]
-            else:
-                out += [cupy.asarray(decoded[i]) for i in range(len(part))]
-        return out
+        decoded = self._run([np.frombuffer(one, np.uint8) for one in data])
+        return [None if decoded is None else decoded[i] for i in range(len(data))]
 
     def _run(self, arrays: list[Any]) -> Any:
+        import cupy
+
         if self._pipeline is None:
-            self._pipeline = build_pipeline(self._device, self._batch_size)
+            self._pipeline = build_pipeline(
+                self._device, self.most, threads=self._threads, hardware=self._hardware
+            )
+        stream = None if self._device is None else cupy.cuda.get_current_stream()
         try:
-            (decoded,) = self._pipeline.run(raw=arrays)
+            (decoded,) = self._pipeline.run(stream, raw=arrays)
         except RuntimeError as error:
             self._pipeline = None
-            _LOG.info("a batch goes to another decoder, as DALI could not decode it: %s", error)
+            # Told loudly once: where every batch dies, the choice of DALI is in vain.
+            level = logging.INFO if self._died else logging.WARNING
+            self._died = True
+            _LOG.log(level, "DALI gives a batch to another decoder, as it died of it: %s", error)
             return None
         return decoded
 
 
-def build_pipeline(device: int | None, batch_size: int) -> Any:
+def build_pipeline(device: int | None, batch_size: int, *, threads: int, hardware: float) -> Any:
     """The pipeline for one GPU; None = the CPU, where it can be tried without one."""
     from nvidia.dali import fn, pipeline_def, types
 
@@ -65,12 +73,12 @@ def build_pipeline(device: int | None, batch_size: int) -> Any:
             raw,
             device="cpu" if device is None else "mixed",
             output_type=types.RGB,
-            hw_decoder_load=_HARDWARE,
+            hw_decoder_load=hardware,
             adjust_orientation=True,
             jpeg_fancy_upsampling=True,
         )
 
-    settings = {"num_threads": _THREADS, "device_id": device, "prefetch_queue_depth": 1}
+    settings = {"num_threads": threads, "device_id": device, "prefetch_queue_depth": 1}
     made = pipeline_def(decoding)(batch_size=batch_size, **settings)
     made.build()
     return made

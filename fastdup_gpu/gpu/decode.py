@@ -39,10 +39,12 @@ class GpuBatch:
 class Decoder(Protocol):
     """Encoded JPEGs to device arrays u8[h, w, 3] RGB, upright; None where one is bad.
 
-    The arrays are made on CuPy's current stream and may be lent until the next call.
+    The arrays have a `__cuda_array_interface__`, are in order of CuPy's current stream, and may
+    be lent until the next call. `most`: how many pictures a call may have.
     """
 
     name: str
+    most: int
 
     def decode(self, data: Sequence[bytes]) -> list[Any]:
         """One entry for each of `data`."""
@@ -70,12 +72,20 @@ def decode(
     encoded: Sequence[Encoded], plan: PixelPlan, decoders: Sequence[Decoder], pool: Executor
 ) -> GpuBatch:
     """Decode one batch; a bad picture costs only itself. `pool` runs what the host does."""
+    import cupy
+
     ready = list(pool.map(make_ready, encoded, [plan] * len(encoded)))
-    return decode_ready(ready, plan, decoders)
+    batch = decode_ready(ready, plan, decoders)
+    cupy.cuda.get_current_stream().synchronize()
+    return batch
 
 
 def decode_ready(ready: Sequence[Ready], plan: PixelPlan, decoders: Sequence[Decoder]) -> GpuBatch:
-    """The device's part: what each decoder in turn gives up goes to the next, last to the host."""
+    """The device's part: what each decoder in turn gives up goes to the next, last to the host.
+
+    Waits for nothing but what was lent. The batch is in order of CuPy's current stream, which
+    the caller waits for before the next call.
+    """
     done = list(ready)
     canvas = _Canvas(len(ready), plan)
     waiting = [i for i, one in enumerate(done) if one.data]
@@ -94,31 +104,40 @@ def _decode_on_device(
 ) -> list[int]:
     """Decode what waits, a few pictures at a time; returns what this decoder could not do."""
     failed: list[int] = []
-    for part in _groups(done, waiting):
+    for part in _groups(done, waiting, decoder.most):
         try:
+            canvas.settle()
             pictures = decoder.decode([done[i].data for i in part])
-            good = [(i, p) for i, p in zip(part, pictures, strict=True) if p is not None]
-            canvas.draw([i for i, _ in good], [p for _, p in good])
+            rows = [i for i, p in zip(part, pictures, strict=True) if p is not None]
+            sizes = canvas.draw(rows, [p for p in pictures if p is not None])
         except Exception as error:  # each library has errors of its own for this
             if not memory.is_out_of_memory(error):
                 raise
             _LOG.info("GPU memory ran out: %d pictures are decoded by the CPU", len(part))
             failed += part
             continue
-        for i, picture in good:
-            height, width = picture.shape[:2]
-            done[i] = Ready(replace(done[i].outcome, width=width, height=height))
-        failed += sorted(set(part) - {i for i, _ in good})
+        for i, size in zip(rows, sizes, strict=True):
+            done[i] = _decoded(done[i], *size)
+        if len(rows) < len(part):
+            failed += sorted(set(part).difference(rows))
     return failed
 
 
-def _groups(done: Sequence[Ready], waiting: Sequence[int]) -> Iterator[list[int]]:
-    """Runs of pictures that fit into this lane's share of memory together, or one that does not."""
+def _decoded(one: Ready, height: int, width: int) -> Ready:
+    """With the size that the decoder found, which EXIF orientation may have turned."""
+    if (one.outcome.height, one.outcome.width) == (height, width):
+        return one
+    return replace(one, outcome=replace(one.outcome, width=width, height=height))
+
+
+def _groups(done: Sequence[Ready], waiting: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Runs of at most `most` pictures that fit into this lane's share of memory together, or one
+    that does not."""
     room = memory.free_bytes() * _SHARE / _BYTES_A_PIXEL
     group: list[int] = []
     taken = 0
     for i in waiting:
-        if group and taken + done[i].pixels > room:
+        if group and (taken + done[i].pixels > room or len(group) == most):
             yield group
             group, taken = [], 0
         group.append(i)
@@ -135,11 +154,23 @@ class _Canvas:
 
         self._shape = plan.model_height, plan.model_width
         self._model = cupy.empty((n, *self._shape, 3), np.uint8)
-        self._stats = cupy.zeros((n, STATS_SIDE, STATS_SIDE, 3), np.uint8)
-        self._sizes = cupy.zeros((2, n), np.int64)
+        self._stats = cupy.empty((n, STATS_SIDE, STATS_SIDE, 3), np.uint8)
+        self._sizes = cupy.empty((2, n), np.int64)
+        self._reads = False
 
-    def draw(self, rows: list[int], pictures: list[Any]) -> None:
-        """Resize device pictures into their rows; lent pictures are done with on return."""
+    def settle(self) -> None:
+        """Wait until lent pictures are done with."""
+        import cupy
+
+        if self._reads:
+            cupy.cuda.get_current_stream().synchronize()
+        self._reads = False
+
+    def draw(self, rows: list[int], pictures: list[Any]) -> Sequence[tuple[int, int]]:
+        """Resize device pictures into their rows, which rise; returns (height, width) of each.
+
+        The pictures are read until `settle`, or until the stream was waited for.
+        """
         import cupy
 
         from fastdup_gpu.kernels.area_resize import area_resize
@@ -147,14 +178,20 @@ class _Canvas:
         from fastdup_gpu.kernels.ragged import ragged
 
         if not rows:
-            return
+            return ()
         batch = ragged(pictures)
-        places = cupy.asarray(rows)
-        self._model[places] = area_resize(batch, *self._shape)
-        self._stats[places], self._sizes[0, places], self._sizes[1, places] = nearest_exact(
-            batch, STATS_SIDE
-        )
-        cupy.cuda.get_current_stream().synchronize()
+        self._reads = True
+        if rows[-1] - rows[0] == len(rows) - 1:
+            part = slice(rows[0], rows[-1] + 1)
+            heights, widths = self._sizes
+            area_resize(batch, *self._shape, out=self._model[part])
+            nearest_exact(batch, STATS_SIDE, (self._stats[part], heights[part], widths[part]))
+        else:
+            places = cupy.asarray(np.array(rows))
+            self._model[places] = area_resize(batch, *self._shape)
+            self._stats[places], *sides = nearest_exact(batch, STATS_SIDE)
+            self._sizes[0, places], self._sizes[1, places] = sides
+        return batch.sizes
 
     def upload(self, rows: list[int], shrunk: list[Any]) -> None:
         """Put pictures that the host has shrunk into their rows."""
@@ -162,7 +199,7 @@ class _Canvas:
 
         if not rows:
             return
-        places = cupy.asarray(rows)
+        places = cupy.asarray(np.array(rows))
         stats = np.zeros((len(rows), STATS_SIDE, STATS_SIDE, 3), np.uint8)
         for square, small in zip(stats, shrunk, strict=True):
             height, width = small.stats.shape[:2]

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdup_gpu.gpu import memory
 from fastdup_gpu.gpu.engines import Engine, Lane, fill, open_engine
+from fastdup_gpu.gpu.fetch import fetched
 from fastdup_gpu.gpu.forms import check_dim
 from fastdup_gpu.protocol import F32, ModelSpec
 
@@ -23,7 +24,9 @@ class GpuModel:
     def __init__(self, spec: ModelSpec, device: int, batch: int) -> None:
         self.spec = spec
         side = (spec.height or 224) * (spec.width or 224)
-        batch = memory.rows_that_fit(side * _BYTES_A_PIXEL, _SHARE, batch)
+        fits = memory.rows_that_fit(side * _BYTES_A_PIXEL, _SHARE, batch)
+        if fits < batch:  # a power of two, so that the cache is not asked for ever another engine
+            batch = 1 << (fits.bit_length() - 1)
         self.engine: Engine = open_engine(spec, device, batch)
         self.runs_on = self.engine.name
         self.dim = check_dim(spec, self.engine.dim)
@@ -31,7 +34,13 @@ class GpuModel:
         self._own = threading.local()
 
     def embed(self, pixels: Any) -> F32:
-        """Features f32[n, dim] in host memory of u8[n, H, W, 3] RGB pixels on the device.
+        """Features f32[n, dim] in host memory of u8[n, H, W, 3] RGB pixels on the device."""
+        (features,) = fetched(self.features(pixels))
+        found: F32 = features
+        return found
+
+    def features(self, pixels: Any) -> Any:
+        """The same on the device, in order of CuPy's current stream.
 
         Every thread has a lane of its own, on the stream that is current at its first call;
         later calls of that thread have to be on the same stream.
@@ -40,12 +49,7 @@ class GpuModel:
 
         if not hasattr(self._own, "lane"):
             self._own.lane = self.engine.lane()
-        features: F32 = cupy.asnumpy(self._features(self._own.lane, pixels))
-        return features
-
-    def _features(self, lane: Lane, pixels: Any) -> Any:
-        import cupy
-
+        lane: Lane = self._own.lane
         out = cupy.empty((len(pixels), self.dim), np.float32)
         for start in range(0, len(pixels), lane.batch):
             part = pixels[start : start + lane.batch]

@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from fastdup_gpu.gpu.ready import Ready, make_ready
+from fastdup_gpu.gpu.ready import Ready, make_all_ready
 from fastdup_gpu.protocol import Encoded, Extracted, PixelPlan
 
 LANES = 3
 # Batches that wait for a lane: enough that none runs dry, few enough to hold little memory.
 _AHEAD = 3
+# Pictures handed to a reading thread at a time: a hand-over costs as much Python as a picture.
+_CHUNK = 16
 
 Work = Callable[[Sequence[Ready]], Extracted]
 
@@ -30,10 +32,10 @@ def in_lanes(
     """
     local = threading.local()
 
-    def one(waiting: Sequence[Future[Ready]]) -> Extracted:
+    def one(waiting: Sequence[Future[list[Ready]]]) -> Extracted:
         import cupy
 
-        ready = [future.result() for future in waiting]
+        ready = [one for future in waiting for one in future.result()]
         if not hasattr(local, "stream"):
             cupy.cuda.Device(device).use()
             local.stream = cupy.cuda.Stream(non_blocking=True)
@@ -47,7 +49,8 @@ def in_lanes(
     ):
         try:
             for encoded in batches:
-                waiting = [readers.submit(make_ready, item, plan) for item in encoded]
+                parts = [encoded[i : i + _CHUNK] for i in range(0, len(encoded), _CHUNK)]
+                waiting = [readers.submit(make_all_ready, part, plan) for part in parts]
                 pending.append(lanes.submit(one, waiting))
                 if len(pending) >= LANES + _AHEAD:
                     yield pending.popleft().result()

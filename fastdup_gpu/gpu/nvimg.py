@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-_THREADS = 4  # host threads that parse headers for the decoder
+THREADS = 4  # of the host, for each decoder: headers, and Huffman codes of what the CPU shares in
+# As libjpeg upsamples colours; nvJPEG otherwise repeats them, which shows at their borders.
+_OPTIONS = ":fancy_upsampling=1"
 
 
 class NvImageDecoder:
     """One nvImageCodec decoder; used by one thread at a time. See decode.Decoder.
 
-    `device` None = the CPU, where it can be tried without a GPU.
+    `device` None = the CPU, where it can be tried without a GPU. `hardware`: the share of a batch
+    that the JPEG hardware takes, where there is some; None = what nvImageCodec thinks right.
     """
 
     name = "nvimgcodec"
+    most = 1 << 16
 
-    def __init__(self, device: int | None) -> None:
+    def __init__(
+        self, device: int | None, *, threads: int = THREADS, hardware: float | None = None
+    ) -> None:
         from nvidia import nvimgcodec as nv
 
-        if device is None:
-            backends = [nv.Backend(nv.BackendKind.CPU_ONLY)]
-            self._decoder = nv.Decoder(
-                device_id=nv.NVIMGCODEC_DEVICE_CPU_ONLY, max_num_cpu_threads=1, backends=backends
-            )
-        else:
-            self._decoder = nv.Decoder(device_id=device, max_num_cpu_threads=_THREADS)
+        number = nv.NVIMGCODEC_DEVICE_CPU_ONLY if device is None else device
+        self._decoder = nv.Decoder(
+            device_id=number,
+            max_num_cpu_threads=threads,
+            backends=_backends(nv, device, hardware),
+            options=_OPTIONS,
+        )
         self._params = nv.DecodeParams(
             apply_exif_orientation=True,
             color_spec=nv.ColorSpec.SRGB,
@@ -33,32 +39,20 @@ class NvImageDecoder:
         )
 
     def decode(self, data: Sequence[bytes]) -> list[Any]:
-        """u8[h, w, 3] RGB device arrays, upright, on CuPy's current stream; None where bad."""
+        """u8[h, w, 3] RGB pictures on the device, upright, on CuPy's current stream; None where
+        one is bad."""
         import cupy
-        from nvidia import nvimgcodec as nv
 
-        streams = [_opened(nv, one) for one in data]
-        good = [s for s in streams if s is not None]
-        stream = cupy.cuda.get_current_stream()
-        found = iter(self._decoder.decode(good, params=self._params, cuda_stream=stream.ptr))
-        images = [None if s is None else next(found) for s in streams]
-        return [_picture(image) for image in images]
+        stream = cupy.cuda.get_current_stream().ptr
+        found: list[Any] = self._decoder.decode(data, params=self._params, cuda_stream=stream)
+        return found
 
 
-def _opened(nv: Any, data: bytes) -> Any:
-    """None where nvImageCodec does not even know the header."""
-    try:
-        return nv.CodeStream(data)
-    except Exception:  # raises errors of many kinds
+def _backends(nv: Any, device: int | None, hardware: float | None) -> list[Any] | None:
+    if device is None:
+        return [nv.Backend(nv.BackendKind.CPU_ONLY)]
+    if hardware is None:
         return None
-
-
-def _picture(image: Any) -> Any:
-    import cupy
-
-    if image is None:
-        return None
-    pixels = cupy.asarray(image)
-    if pixels.dtype != "uint8" or pixels.ndim != 3 or pixels.shape[2] != 3:
-        return None
-    return pixels
+    kinds = nv.BackendKind
+    first = nv.Backend(kinds.HW_GPU_ONLY, hardware, nv.LoadHintPolicy.FIXED)
+    return [first, *map(nv.Backend, (kinds.GPU_ONLY, kinds.HYBRID_CPU_GPU, kinds.CPU_ONLY))]

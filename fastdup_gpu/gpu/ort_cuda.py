@@ -78,6 +78,9 @@ class OrtCudaLane:
         self.input = cupy.zeros(engine.form.shape(self.batch), engine.form.dtype)
         self._output = cupy.zeros((self.batch, engine.dim), engine.output_kind)
         self._session = session
+        self._options = ort.RunOptions()
+        # Work stays in order on the lane's stream; whoever reads the output waits for that.
+        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         self._binding = session.io_binding()
         self._binding.bind_input(
             name=engine.form.name,
@@ -98,13 +101,14 @@ class OrtCudaLane:
 
     def run(self) -> Any:
         """`input` -> [batch, dim] on the device, overwritten by the next run."""
-        self._session.run_with_iobinding(self._binding)
+        self._session.run_with_iobinding(self._binding, self._options)
         return self._output
 
 
 def provider_settings(device: int, stream: int) -> dict[str, str]:
     """Options of the CUDA provider; work goes to the CUDA stream at `stream`, 0 = its own."""
     settings = {"device_id": str(device), "cudnn_conv_algo_search": "HEURISTIC"}
+    settings["arena_extend_strategy"] = "kSameAsRequested"  # the rest is for the RMM pool
     return {**settings, "user_compute_stream": str(stream)} if stream else settings
 
 

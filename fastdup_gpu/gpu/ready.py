@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastdup_gpu.gpu.vet import vet
@@ -43,6 +44,11 @@ def make_ready(item: Encoded, plan: PixelPlan) -> Ready:
         return Ready(Outcome(item.index, Status.TOO_LARGE, 0, 0, size, "not enough memory"))
     outcome = Outcome(item.index, Status.OK, header.width, header.height, size)
     return Ready(outcome, data, header.width * header.height)
+
+
+def make_all_ready(items: Sequence[Encoded], plan: PixelPlan) -> list[Ready]:
+    """make_ready of several pictures: what is handed to a thread at a time."""
+    return [make_ready(item, plan) for item in items]
 
 
 def on_host(index: int, data: bytes, plan: PixelPlan) -> Ready:

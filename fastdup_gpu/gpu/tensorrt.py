@@ -34,12 +34,10 @@ def library(flavour: Flavour) -> Any:
         import tensorrt
 
         return tensorrt
-    try:
-        import tensorrt_rtx
-    except ImportError:
-        import tensorrt_rtx_bindings as tensorrt_rtx
-        import tensorrt_rtx_libs  # noqa: F401  (loads the libraries that the other needs)
-    return tensorrt_rtx
+    import tensorrt_rtx_libs  # noqa: F401, I001  (loads what the other is linked to)
+    import tensorrt_rtx_bindings
+
+    return tensorrt_rtx_bindings
 
 
 def parse(trt: Any, spec: ModelSpec, model: bytes) -> Network:
@@ -57,8 +55,9 @@ def parse(trt: Any, spec: ModelSpec, model: bytes) -> Network:
 
 
 def build(trt: Any, spec: ModelSpec, model: bytes, batch: int, capability: str = "") -> bytes:
-    """A serialised engine for 1 to `batch` pictures, best at `batch`.
+    """A serialised engine for batches of `batch` pictures, or of the only size the file takes.
 
+    A lane always runs whole batches, so nothing is gained by an engine for smaller ones.
     `capability` like 'SM89' builds for GPUs that are not here (TensorRT-RTX only); the GPU of
     this machine otherwise. Raises ModelError.
     """
@@ -70,10 +69,8 @@ def build(trt: Any, spec: ModelSpec, model: bytes, batch: int, capability: str =
         config.set_compute_capability(getattr(trt.ComputeCapability, capability), 0)
     if -1 in tuple(parsed.network.get_input(0).shape):
         profile = parsed.builder.create_optimization_profile()
-        least = parsed.form.batch or 1
-        most = parsed.form.batch or batch
-        low, high = parsed.form.shape(least), parsed.form.shape(most)
-        profile.set_shape(parsed.form.name, low, high, high)
+        shape = parsed.form.shape(parsed.form.batch or batch)
+        profile.set_shape(parsed.form.name, shape, shape, shape)
         config.add_optimization_profile(profile)
     plan = parsed.builder.build_serialized_network(parsed.network, config)
     if plan is None:

@@ -7,16 +7,18 @@ doubtful, goes to the CPU, which also knows what to say of bad files.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from fastdup_gpu.pictures import Refused, check_size
 from fastdup_gpu.protocol import PixelPlan, Status
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended sequential, progressive
-_OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended sequential, progressive
+_OTHER_FRAMES = frozenset((0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
 _SCAN, _ADOBE = 0xDA, 0xEE
-_ALONE = (0x01, *range(0xD0, 0xD8))  # markers without a length
+_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
+_SIZES = struct.Struct(">BHHB")  # bits, height, width, components
 _TAIL = 64  # bytes at the end in which the end marker has to lie
 
 
@@ -53,46 +55,35 @@ def vet(data: bytes, plan: PixelPlan) -> Header | None:
 def read_header(data: bytes) -> Header | None:
     """The frame header before the first scan; None where it is not there or not of our kind."""
     header, adobe_colours = None, -1
-    for marker, body in _segments(data):
-        if marker in _OTHER_FRAMES:
+    place, last = 2, len(data) - 4
+    while place <= last and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF or marker in _ALONE:
+            place += 1 if marker == 0xFF else 2
+            continue
+        length = data[place + 2] << 8 | data[place + 3]
+        if length < 2 or place + 2 + length > len(data):
             return None
-        if marker == _ADOBE and body[:5] == b"Adobe" and len(body) >= 12:
-            adobe_colours = body[11]
         if marker in _FRAMES:
-            header = _frame(body)
-        if marker == _SCAN:
+            header = _frame(data, place + 4, length - 2)
+        elif marker in _OTHER_FRAMES:
+            return None
+        elif marker == _ADOBE and length >= 14 and data[place + 4 : place + 9] == b"Adobe":
+            adobe_colours = data[place + 15]
+        elif marker == _SCAN:
             # Three colours stored as they are: libjpeg reads them as RGB, not every decoder.
             return None if header and header.components == 3 and adobe_colours == 0 else header
+        place += 2 + length
     return None
 
 
-def _segments(data: bytes) -> list[tuple[int, bytes]]:
-    """(marker, body) up to the first scan; fewer where the file breaks off."""
-    found = []
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xFF:
-            place += 1
-            continue
-        if marker in _ALONE:
-            place += 2
-            continue
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        if length < 2 or place + 2 + length > len(data):
-            break
-        found.append((marker, data[place + 4 : place + 2 + length]))
-        if marker == _SCAN:
-            break
-        place += 2 + length
-    return found
-
-
-def _frame(body: bytes) -> Header | None:
-    if len(body) < 6 or body[0] != 8:
+def _frame(data: bytes, start: int, length: int) -> Header | None:
+    """From the body of a frame's segment, `length` bytes from `start`."""
+    if length < 6 or data[start] != 8:
         return None
-    height, width = (int.from_bytes(body[i : i + 2], "big") for i in (1, 3))
-    components = body[5]
+    _, height, width, components = _SIZES.unpack_from(data, start)
     if not height or not width or components not in (1, 3):
+        return None
+    if components == 3 and data[start + 6 : start + length : 3] == b"RGB":
         return None
     return Header(width, height, components)

@@ -43,6 +43,7 @@ HELD = {
         "session": "onnxruntime.InferenceSession",
         "self._session": "onnxruntime.InferenceSession",
         "self._binding": "onnxruntime.IOBinding",
+        "self._options": "onnxruntime.RunOptions",
     },
     "half": {"self._onnx": "onnx"},
     "decode": {},

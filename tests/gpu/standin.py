@@ -24,8 +24,16 @@ class Array(np.ndarray):
     def data(self) -> Any:
         return SimpleNamespace(ptr=self.ctypes.data)
 
-    def get(self) -> np.ndarray:
-        return host(self)
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        about = self.__array_interface__
+        return {**about, "strides": self.strides, "version": 3}
+
+    def get(self, out: np.ndarray | None = None, blocking: bool = True) -> np.ndarray:
+        if out is None:
+            return host(self)
+        out[...] = self
+        return out
 
 
 def host(value: Any) -> np.ndarray:
@@ -85,6 +93,12 @@ class Cupy(ModuleType):
         found = getattr(np, name)
         plain = isinstance(found, type | ModuleType) or not callable(found)
         return found if plain else on_device(found)
+
+
+def cupyx() -> ModuleType:
+    module = ModuleType("cupyx")
+    module.empty_pinned = np.empty  # type: ignore[attr-defined]
+    return module
 
 
 def nearest(queries: Any, rows: Any, metric: str, k: int) -> tuple[Any, Any]:
@@ -264,12 +278,10 @@ class NvImage(ModuleType):
 
     ColorSpec = SimpleNamespace(SRGB=1)
     SampleFormat = SimpleNamespace(I_RGB=1)
+    BackendKind = SimpleNamespace(CPU_ONLY=1, GPU_ONLY=2, HYBRID_CPU_GPU=3, HW_GPU_ONLY=4)
 
     def DecodeParams(self, **given: Any) -> Any:
         return SimpleNamespace(**given)
-
-    def CodeStream(self, data: bytes) -> bytes:
-        return data
 
     def Decoder(self, **_: Any) -> Any:
         return SimpleNamespace(decode=self._decode)
@@ -291,6 +303,7 @@ def modules(free: int = 1 << 30) -> dict[str, ModuleType]:
     nvidia.nvimgcodec = NvImage("nvidia.nvimgcodec")  # type: ignore[attr-defined]
     found = {
         "cupy": Cupy(free),
+        "cupyx": cupyx(),
         "pylibcugraph": pylibcugraph(),
         "nvidia": nvidia,
         "nvidia.nvimgcodec": nvidia.nvimgcodec,

@@ -7,16 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import standin
 from making import photo
 from mixed_pictures import JPEG, encoded, mixed, with_orientation
 
 from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
 from fastdup_gpu.gpu import decode, vet
 from fastdup_gpu.gpu.nvimg import NvImageDecoder
+from fastdup_gpu.gpu.ready import make_ready
 from fastdup_gpu.pictures import Refused
 from fastdup_gpu.protocol import Encoded, PixelPlan, Status
 
 PLAN = PixelPlan(32, 32, max_pixels=200_000)
+
+
+def rgb_by_name(data: bytes) -> bytes:
+    """Its three colours named R, G and B, which libjpeg then takes as they are."""
+    made = bytearray(data)
+    for i, name in enumerate(b"RGB"):
+        made[data.index(b"\xff\xc0") + 10 + 3 * i] = name
+    return bytes(made)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +52,14 @@ def test_whole_jpegs_go_to_the_gpu(data, size):
         encoded(photo(1).convert("CMYK")),
         JPEG[:-200],
         JPEG[: len(JPEG) // 2] + b"\xff\xd9",  # cut, but with an end marker: the scan is there
+        rgb_by_name(JPEG),
         b"\xff\xd8\xff\xd9",
         b"\xff\xd8" + b"\xff\xff" * 50,
         b"\xff\xd8\xff\xe0\xff\xff" + b"x" * 40 + b"\xff\xd9",
         JPEG.replace(b"\xff\xc0", b"\xff\xc9", 1),
         b"junk" * 30,
     ],
-    ids="png webp cmyk no-end cut bare fill too-long arithmetic junk".split(),
+    ids="png webp cmyk no-end cut rgb bare fill too-long arithmetic junk".split(),
 )
 def test_everything_else_goes_to_the_cpu(data, request):
     if "cut" in request.node.callspec.id:
@@ -88,6 +99,7 @@ class Fussy:
     """Gives up pictures of some widths, and counts what it is asked for."""
 
     name = "fussy"
+    most = 100
 
     def __init__(self, *widths: int) -> None:
         self._inner = NvImageDecoder(0)
@@ -102,6 +114,7 @@ class Fussy:
 
 class Broken:
     name = "broken"
+    most = 100
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -154,6 +167,26 @@ def test_pictures_are_decoded_as_many_at_a_time_as_memory_holds(standins):
     decoder = Fussy()
     run([decoder], items=[Encoded(i, lambda: JPEG) for i in range(7)])
     assert decoder.calls == [2, 2, 2, 1]
+
+
+def test_pictures_are_decoded_as_many_at_a_time_as_the_decoder_takes(standins):
+    decoder = Fussy(90)
+    decoder.most = 2
+    same_as_cpu(run([decoder, Fussy()]))
+    assert decoder.calls == [2, 2, 1]
+
+
+def test_lent_pictures_are_waited_for_before_the_next_call(standins, monkeypatch):
+    log = []
+    waits = type("Waits", (standin.Stream,), {"synchronize": lambda self: log.append("wait")})
+    monkeypatch.setattr(standins.cuda, "get_current_stream", waits)
+    decoder = Fussy()
+    decoder.most = 2
+    honest = decoder.decode
+    decoder.decode = lambda data: log.append(len(data)) or honest(data)
+    ready = [make_ready(Encoded(i, lambda: JPEG), PLAN) for i in range(3)]
+    decode.decode_ready(ready, PLAN, [decoder])
+    assert log == [2, "wait", 1], "and whoever takes the batch waits for the rest"
 
 
 def test_a_picture_larger_than_the_share_is_decoded_by_itself(standins):

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import standin
 from conformance.test_neighbors import brute, clustered
 from making import photo
+from mixed_pictures import mixed
 from PIL import Image
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.protocol import SearchPlan
+from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
+from fastdup_gpu.gpu import decode, memory
+from fastdup_gpu.gpu.ready import make_ready
+from fastdup_gpu.kernels import load
+from fastdup_gpu.protocol import Encoded, PixelPlan, SearchPlan
 
 
 @pytest.fixture(autouse=True)
@@ -57,13 +63,47 @@ def test_dali_decodes_upright_and_outlives_a_bad_picture():
     close_to(decoder.decode([jpeg(3)])[0], 3)
 
 
-def test_dali_takes_more_pictures_than_a_batch():
+def test_a_batch_with_bad_files_goes_through_dali_and_nvimagecodec_as_on_the_cpu():
+    """The whole way: what kills DALI is decoded by nvImageCodec, what that refuses by the CPU."""
     pytest.importorskip("nvidia.dali", reason="DALI is not installed")
     from fastdup_gpu.gpu.dali import DaliDecoder
+    from fastdup_gpu.gpu.nvimg import NvImageDecoder
 
-    found = DaliDecoder(None, 2).decode([jpeg(i) for i in range(5)])
-    for i, picture in enumerate(found):
-        close_to(picture, i)
+    plan = PixelPlan(32, 32)
+    dali = DaliDecoder(None, 4)
+    names = ["dali", "nvimgcodec"]
+    given: dict[str, list[int]] = {name: [] for name in names}
+    decoders = [Counting(dali, given["dali"]), Counting(NvImageDecoder(None), given["nvimgcodec"])]
+    without_tables = jpeg(1).replace(b"\xff\xdb", b"\xff\xfe")  # nothing vetting looks at
+    bad = [*mixed(), Encoded(20, lambda: without_tables)]
+    for items in (bad, [Encoded(i, partial(jpeg, i)) for i in range(5)]):
+        ready = [make_ready(item, plan) for item in items]
+        outcomes = _outcomes(ready, decoders)
+        expected = cpu_decode(items, plan).outcomes
+        assert [(o.index, o.status, o.width, o.height) for o in outcomes] == [
+            (o.index, o.status, o.width, o.height) for o in expected
+        ]
+    assert given == {"dali": [4, 2, 4, 1], "nvimgcodec": [2]}
+
+
+class Counting:
+    """A decoder of the host whose pictures the kernels' wrappers can describe."""
+
+    def __init__(self, inner, sizes: list[int]) -> None:
+        self.name, self.most, self._inner, self._sizes = inner.name, 4, inner, sizes
+
+    def decode(self, data):
+        self._sizes.append(len(data))
+        return [
+            None if p is None else standin.device(np.array(p)) for p in self._inner.decode(data)
+        ]
+
+
+def _outcomes(ready, decoders):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "kernel", lambda name, entry="": lambda *args: None)
+        patch.setattr(memory, "free_bytes", lambda: 1 << 30)
+        return decode.decode_ready(ready, PixelPlan(32, 32), decoders).outcomes
 
 
 def test_nvimagecodec_gives_none_for_a_bad_picture_alone():
@@ -85,8 +125,9 @@ def test_nvimagecodec_gives_three_colours_for_grey():
     out = io.BytesIO()
     photo(5).convert("L").save(out, "JPEG", quality=92)
     (found,) = NvImageDecoder(None).decode([out.getvalue()])
-    assert found.shape == (90, 120, 3)
-    assert (found[..., 0] == found[..., 2]).all()
+    pixels = np.asarray(found)
+    assert pixels.shape == (90, 120, 3)
+    assert (pixels[..., 0] == pixels[..., 2]).all()
 
 
 @pytest.mark.parametrize(("metric", "space"), [("cosine", "ip"), ("euclidean", "l2")])

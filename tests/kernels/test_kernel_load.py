@@ -76,8 +76,8 @@ class DeviceArray:
     """What `ragged` looks at in a CuPy array."""
 
     def __init__(self, host):
-        self.shape, self.strides, self.dtype = host.shape, host.strides, host.dtype
-        self.data = SimpleNamespace(ptr=host.ctypes.data)
+        about = host.__array_interface__
+        self.__cuda_array_interface__ = {**about, "strides": host.strides, "stream": 1}
 
 
 def test_ragged_describes_padded_rows(monkeypatch):
@@ -88,6 +88,15 @@ def test_ragged_describes_padded_rows(monkeypatch):
     assert made.heights.tolist() == [5, 5] and made.widths.tolist() == [9, 16]
     assert made.pitches.tolist() == [48, 48] and made.pointers[0] == wide.ctypes.data
     assert made.owners == tuple(parts) and len(made) == 2
+    assert made.sizes == [(5, 9), (5, 16)]
+
+
+def test_ragged_takes_what_names_no_strides(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", np)
+    host = np.zeros((5, 7, 3), np.uint8)
+    about = {"shape": host.shape, "typestr": "|u1", "data": (host.ctypes.data, False)}
+    made = ragged([SimpleNamespace(__cuda_array_interface__=about)])
+    assert made.pitches.tolist() == [21] and made.pointers[0] == host.ctypes.data
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""Results from the device to the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def fetched(*arrays: Any) -> list[Any]:
+    """Host copies of device arrays, in pinned memory; CuPy's current stream is waited for once.
+
+    The memory goes back to CuPy's pool of pinned memory when a copy is dropped.
+    """
+    import cupy
+    import cupyx
+
+    found = [
+        cupyx.empty_pinned(a.shape, a.dtype) if a.size else np.empty(a.shape, a.dtype)
+        for a in arrays
+    ]
+    for array, host in zip(arrays, found, strict=True):
+        if array.size:
+            array.get(out=host, blocking=False)
+    cupy.cuda.get_current_stream().synchronize()
+    return found
