@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -18,6 +19,24 @@ def describe() -> dict[str, str]:
         "python": platform.python_version(),
         "commit": _commit(),
     }
+
+
+_PACKAGES = (
+    "cupy-cuda13x cupy-cuda12x cuvs-cu13 cuvs-cu12 pylibcugraph-cu13 pylibcugraph-cu12 rmm-cu13 "
+    "nvidia-dali-cuda130 nvidia-nvimgcodec-cu13 nvidia-nvjpeg nvidia-nvjitlink tensorrt "
+    "tensorrt_rtx_cu13_libs onnxruntime-gpu onnxruntime numpy"
+).split()
+
+
+def packages() -> str:
+    """The GPU's packages that are installed, with their versions."""
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return "; ".join(found)
 
 
 def _cpu_name() -> str:

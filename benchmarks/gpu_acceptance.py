@@ -1,7 +1,7 @@
 """`python -m benchmarks.gpu_acceptance`: does the GPU backend work here, and how fast?
 
     python -m benchmarks.gpu_acceptance [--out FOLDER] [--budget 460] [--stages a,b]
-    python -m benchmarks.gpu_acceptance --compute cpu --small      (a rehearsal without a GPU)
+    python -m benchmarks.gpu_acceptance --rehearse       (tiny sizes on the CPU, without a GPU)
 
 Every stage is a process of its own, so that one that fails or hangs costs only itself. After each
 the rows are written: gpu.csv (appended to) and gpu.json (this run's) in --out. docs/gpu-status.md
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,23 +19,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import environment, gpu_kernels, gpu_stages
-from benchmarks.gpu_stages import ROOT, Found, Setting
+from benchmarks import environment, gpu_kernels, gpu_stages, gpu_tuning
+from benchmarks.gpu_stages import ROOT, Found, Setting, child_env
 from benchmarks.run import write_rows
 
 COLUMNS = (
     "stage", "what", "size", "seconds", "rate", "unit", "note",
     "compute", "gpu", "driver", "packages", "date", "cpu", "cores", "python", "commit",
 )  # fmt: skip
-STAGES = {**gpu_stages.STAGES, "kernels": gpu_kernels.kernels}
+STAGES = {**gpu_stages.STAGES, "kernels": gpu_kernels.kernels, "tuning": gpu_tuning.tuning}
 RESULTS = Path(__file__).parent / "results"
 # Seconds that a stage may take at most; what the budget still holds counts too.
-LIMITS = {"conformance": 150, "neighbors": 120, "whole_run": 120}
+LIMITS = {"conformance": 150, "embedding": 90, "neighbors": 120, "whole_run": 120}
 _LIMIT = 75
-_PACKAGES = (
-    "cupy-cuda13x cupy-cuda12x cuvs-cu13 cuvs-cu12 pylibcugraph-cu13 pylibcugraph-cu12 "
-    "nvidia-dali-cuda130 nvidia-nvimgcodec-cu13 tensorrt tensorrt_rtx_cu13_libs onnxruntime-gpu"
-).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,12 @@ class Machine:
     def of(cls, compute: str) -> Machine:
         """This machine."""
         gpu, driver = _gpu() if compute == "gpu" else ("", "")
-        about = {"compute": compute, "gpu": gpu, "driver": driver, "packages": _packages()}
+        about = {
+            "compute": compute,
+            "gpu": gpu,
+            "driver": driver,
+            "packages": environment.packages(),
+        }
         return cls({**about, **environment.describe()})
 
 
@@ -80,10 +80,15 @@ def run_stage(stage: str, args: argparse.Namespace, scratch: Path, seconds: floa
     command = [sys.executable, "-m", "benchmarks.gpu_acceptance", "--one", stage]
     command += ["--compute", args.compute, "--pictures", str(args.pictures)]
     command += ["--scratch", str(scratch), *(["--small"] if args.small else [])]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=seconds, check=False
+            command,
+            cwd=ROOT,
+            env=child_env(),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         printed = (error.stdout or b"").decode(errors="replace")
@@ -122,23 +127,12 @@ def _gpu() -> tuple[str, str]:
     return name, driver
 
 
-def _packages() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = []
-    for package in _PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return "; ".join(found)
-
-
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--compute", choices=["gpu", "cpu"], default="gpu")
     parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--rehearse", action="store_true", help="--compute cpu --small")
     parser.add_argument("--pictures", type=int, default=0, help="JPEGs of the whole run")
     parser.add_argument("--budget", type=float, default=460, help="seconds for everything")
     parser.add_argument("--stages", default=",".join(STAGES))
@@ -146,6 +140,8 @@ def main() -> None:
     parser.add_argument("--scratch", default="")
     parser.add_argument("--one", choices=list(STAGES), help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.rehearse:
+        args.compute, args.small = "cpu", True
     args.pictures = args.pictures or (40 if args.small else 100_000)
     if args.one:
         run_one(args)

@@ -32,7 +32,8 @@ def encoded(number: int) -> bytes:
     y, x = (int(rng.integers(0, field.shape[i] - side)) for i, side in ((0, height), (1, width)))
     crop = field[y : y + height, x : x + width]
     turned = crop[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
-    toned = turned * rng.uniform(0.6, 1.2, 3) + rng.uniform(-20, 20, 3)
+    gain, shift = rng.uniform(0.6, 1.2, 3), rng.uniform(-20, 20, 3)
+    toned = turned * gain.astype(np.float32) + shift.astype(np.float32)
     pixels = np.clip(toned, 0, 255).astype(np.uint8)
     data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=90)
     return data
@@ -48,7 +49,7 @@ def _field(number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         rows = np.arange(1600) * cells // 1600
         columns = np.arange(2000) * cells // 2000
         total += (coarse[rows][:, columns] * 160 / cells**0.4).astype(np.float32)
-    total += rng.normal(0, 2.5, total.shape).astype(np.float32)
+    total += rng.normal(0, 1.5, total.shape).astype(np.float32)
     return np.clip(total + 128, 0, 255)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan, SearchP
 
 ROOT = Path(__file__).parent.parent
 DIM, K, THREADS = 576, 2, 16
+PLAN = PixelPlan(160, 160)
 Found = dict[str, object]
 
 
@@ -59,23 +60,23 @@ def conformance(setting: Setting) -> Iterator[Found]:
 
 def decoding(setting: Setting) -> Iterator[Found]:
     """Both decoders, from bytes in memory to both small sizes."""
-    batches = _batches(setting, setting.size(20_000, 64))
+    batches = in_batches(setting, setting.size(20_000, 64))
     for name in ("nvimgcodec", "dali") if setting.compute == "gpu" else ("cpu",):
-        backend = _backend(setting, decoder=name)
-        spent = _timed(partial(_decode_all, backend, batches))
+        backend = opened(setting, decoder=name)
+        spent = timed(partial(_decode_all, backend, batches))
         yield row(f"decode by {name}", sum(map(len, batches)), spent, "images/s")
 
 
 def embedding(setting: Setting) -> Iterator[Found]:
     """Every engine that can be opened, on pictures that are decoded already."""
     on_gpu = ("tensorrt", "tensorrt_rtx", "onnxruntime")
-    backend = _backend(setting)
-    batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
+    backend = opened(setting)
+    batch = backend.decode(in_batches(setting, backend.batch_size)[0], PLAN)
     times = setting.size(100, 2)
     for engine in on_gpu if setting.compute == "gpu" else ("auto",):
         try:
-            model = backend.open_model(replace(_spec(backend), engine=engine))
-            spent = _timed(partial(_repeat, times, partial(backend.embed, model, batch)))
+            model = backend.open_model(packaged_spec(backend.name, engine))
+            spent = timed(partial(_repeat, times, partial(backend.embed, model, batch)))
         except Exception as error:  # the reason is what this row is for
             yield row(f"embed by {engine}", 0, 0, "", f"not usable: {error}")
             continue
@@ -84,32 +85,32 @@ def embedding(setting: Setting) -> Iterator[Found]:
 
 def statistics(setting: Setting) -> Iterator[Found]:
     """Basic and advanced statistics of decoded pictures."""
-    backend = _backend(setting)
-    batch = backend.decode(_batches(setting, backend.batch_size)[0], _plan())
+    backend = opened(setting)
+    batch = backend.decode(in_batches(setting, backend.batch_size)[0], PLAN)
     times = setting.size(200, 2)
     for advanced in (False, True):
         work = partial(backend.pixel_stats, batch, advanced=advanced)
-        spent = _timed(partial(_repeat, times, work))
+        spent = timed(partial(_repeat, times, work))
         name = "advanced" if advanced else "basic"
         yield row(f"{name} statistics", times * len(batch.outcomes), spent, "images/s")
 
 
 def extraction(setting: Setting) -> Iterator[Found]:
     """Decode, embed and statistics together, overlapped, from bytes in memory."""
-    backend = _backend(setting)
-    model = backend.open_model(_spec(backend))
-    batches = _batches(setting, setting.size(20_000, 64))
+    backend = opened(setting)
+    model = backend.open_model(packaged_spec(backend.name, "auto"))
+    batches = in_batches(setting, setting.size(20_000, 64))
 
     def work() -> int:
-        results = backend.extract(iter(batches), _plan(), model, wanted="basic", threads=THREADS)
+        results = backend.extract(iter(batches), PLAN, model, wanted="basic", threads=THREADS)
         return sum(len(r.features) for r in results)
 
-    yield row("extract", sum(map(len, batches)), _timed(work), "images/s")
+    yield row("extract", sum(map(len, batches)), timed(work), "images/s")
 
 
 def neighbors(setting: Setting) -> Iterator[Found]:
     """Exact search of every row against all, and the approximate indices."""
-    backend = _backend(setting)
+    backend = opened(setting)
     for n in (100_000, 1_000_000) if not setting.small else (3_000,):
         features = unit_vectors(n, DIM)
         begin = time.perf_counter()
@@ -126,17 +127,17 @@ def neighbors(setting: Setting) -> Iterator[Found]:
 
 def graphs(setting: Setting) -> Iterator[Found]:
     """Components, pagerank and k-means."""
-    backend = _backend(setting)
+    backend = opened(setting)
     n = setting.size(1_000_000, 2_000)
     rng = np.random.default_rng(0)
     sources, targets = rng.integers(0, n, (2, 3 * n))
-    spent = _timed(lambda: backend.components(n, sources, targets))
+    spent = timed(lambda: backend.components(n, sources, targets))
     yield row(f"components of {n} vertices", 3 * n, spent, "edges/s")
     weights = rng.random(3 * n)
-    spent = _timed(lambda: backend.pagerank(n, sources, targets, weights))
+    spent = timed(lambda: backend.pagerank(n, sources, targets, weights))
     yield row(f"pagerank of {n} vertices", 3 * n, spent, "edges/s")
     features, clusters = _clustered(setting.size(200_000, 2_000)), setting.size(1_000, 20)
-    spent = _timed(
+    spent = timed(
         lambda: backend.kmeans(features, clusters=clusters, iterations=20, nearest=1, seed=0)
     )
     yield row(f"k-means to {clusters} clusters", len(features), spent, "rows/s")
@@ -154,14 +155,21 @@ def whole_run(setting: Setting) -> Iterator[Found]:
     command = [sys.executable, str(ROOT / "benchmarks" / "one_run.py"), "fastdup_gpu"]
     begin = time.perf_counter()
     done = subprocess.run(
-        [*command, json.dumps(arguments)], cwd=ROOT, env=_env(), capture_output=True, check=False
+        [*command, json.dumps(arguments)],
+        cwd=ROOT,
+        env=child_env(),
+        capture_output=True,
+        check=False,
     )
     spent = time.perf_counter() - begin
     if done.returncode:
         raise RuntimeError(f"run() failed: {done.stderr[-1500:].decode(errors='replace')}")
-    yield row("whole run", setting.pictures, spent, "images/s", "with the start of Python")
     config = json.loads((work_dir / "config.json").read_text(encoding="utf-8"))
-    for stage, seconds in config["found"]["seconds"].items():
+    stages = config["found"]["seconds"]
+    inside = sum(map(float, stages.values()))
+    yield row("whole run", setting.pictures, spent, "images/s", "with the start of Python")
+    yield row("whole run, its stages alone", setting.pictures, inside, "images/s")
+    for stage, seconds in stages.items():
         yield row(f"of the run: {stage}", setting.pictures, float(seconds), "images/s")
 
 
@@ -201,7 +209,7 @@ def _approximate(backend: Backend, features: Any, mode: str) -> Found:
 
 def _decode_all(backend: Backend, batches: list[list[Encoded]]) -> None:
     for part in batches:
-        backend.decode(part, _plan())
+        backend.decode(part, PLAN)
 
 
 def _repeat(times: int, work: Callable[[], object]) -> None:
@@ -209,7 +217,7 @@ def _repeat(times: int, work: Callable[[], object]) -> None:
         work()
 
 
-def _timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
     """Seconds of the second call: the first compiles, allocates and warms up."""
     work()
     begin = time.perf_counter()
@@ -217,7 +225,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def _backend(setting: Setting, **choices: str) -> Backend:
+def opened(setting: Setting, **choices: str) -> Backend:
     if setting.compute != "gpu":
         return open_backend(setting.compute)
     from fastdup_gpu.gpu.backend import GpuBackend
@@ -225,17 +233,19 @@ def _backend(setting: Setting, **choices: str) -> Backend:
     return GpuBackend(**choices)  # type: ignore[arg-type, return-value]
 
 
-def _spec(backend: Backend) -> ModelSpec:
+def packaged_spec(compute: str, engine: str) -> ModelSpec:
+    """The model that run() takes."""
     return choose_model(
-        DEFAULT_PATH, DIM, high_accuracy=False, precision="auto", backend=backend.name
+        DEFAULT_PATH,
+        DIM,
+        high_accuracy=False,
+        precision="auto",
+        backend=compute,
+        engine=engine,
     )
 
 
-def _plan() -> PixelPlan:
-    return PixelPlan(160, 160)
-
-
-def _batches(setting: Setting, count: int) -> list[list[Encoded]]:
+def in_batches(setting: Setting, count: int) -> list[list[Encoded]]:
     """Encoded pictures in memory, in batches of 128; some stand several times."""
     data = [encoded(i) for i in range(min(count, setting.size(512, 32)))]
     items = [Encoded(i, partial(data.__getitem__, i % len(data))) for i in range(count)]
@@ -251,5 +261,7 @@ def _clustered(n: int) -> Any:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def _env() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+def child_env() -> dict[str, str]:
+    """For a Python of this checkout; what stands in PYTHONPATH already is still found."""
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}

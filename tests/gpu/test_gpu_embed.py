@@ -206,7 +206,7 @@ def test_batches_are_taken_as_they_go(backend):
 
 def test_a_batch_that_runs_out_of_memory_is_done_in_halves(backend, monkeypatch):
     model = backend.open_model(ORT_SPEC)
-    honest = GpuModel.embed
+    honest = GpuModel.features
     sizes = []
 
     def limited(self, given):
@@ -215,7 +215,7 @@ def test_a_batch_that_runs_out_of_memory_is_done_in_halves(backend, monkeypatch)
             raise MemoryError("std::bad_alloc: out_of_memory")
         return honest(self, given)
 
-    monkeypatch.setattr(GpuModel, "embed", limited)
+    monkeypatch.setattr(GpuModel, "features", limited)
     good = [mixed()[0]] * 7
     (done,) = backend.extract([good], PixelPlan(160, 160), model, wanted="basic", threads=2)
     assert done.features.shape == (7, 576) and len(done.outcomes) == 7 == len(done.stats)

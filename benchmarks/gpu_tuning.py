@@ -1,0 +1,78 @@
+"""A stage of the GPU acceptance run: what the settings of decoders and engines are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from benchmarks.gpu_stages import (
+    PLAN,
+    Found,
+    Setting,
+    in_batches,
+    opened,
+    packaged_spec,
+    row,
+    timed,
+)
+
+_DECODER_SETTINGS = [
+    (name, threads, share)
+    for name in ("nvimgcodec", "dali")
+    for threads, share in ((4, 1.0), (4, 0.8), (4, 0.6), (8, 0.8), (16, 0.6), (4, 0.0))
+]
+
+
+def tuning(setting: Setting) -> Iterator[Found]:
+    """What the decoders' settings and the size of a batch are worth, each by itself."""
+    if setting.compute != "gpu":
+        return
+    batches = in_batches(setting, 2048)
+    data = [[item.load() for item in batch] for batch in batches]
+    for name, threads, share in _DECODER_SETTINGS:
+        what = f"{name} alone, {threads} threads, hardware {share}"
+        try:
+            spent = timed(partial(_repeat_each, _decoder(name, threads, share).decode, data))
+        except Exception as error:  # the reason is what this row is for
+            yield row(what, 0, 0, "", f"not usable: {error}")
+            continue
+        yield row(what, sum(map(len, data)), spent, "images/s")
+    yield from _batch_sizes(opened(setting).decode(batches[0], PLAN))
+
+
+def _decoder(name: str, threads: int, share: float) -> Any:
+    if name == "dali":
+        from fastdup_gpu.gpu.dali import DaliDecoder
+
+        return DaliDecoder(0, 128, threads=threads, hardware=share)
+    from fastdup_gpu.gpu.nvimg import NvImageDecoder
+
+    return NvImageDecoder(0, threads=threads, hardware=share)
+
+
+def _repeat_each(work: Callable[[Any], object], batches: Any) -> None:
+    for batch in batches:
+        work(batch)
+    import cupy
+
+    cupy.cuda.Device().synchronize()
+
+
+def _batch_sizes(batch: Any) -> Iterator[Found]:
+    """Embedding on the device alone, nothing copied back."""
+    import cupy
+
+    from fastdup_gpu.gpu.embed import GpuModel
+
+    for size in (64, 128, 256, 512, 1024):
+        model = GpuModel(packaged_spec("gpu", "auto"), 0, size)
+        pixels = cupy.concatenate([batch.model_pixels] * 8)[:size]
+
+        def work(model: Any = model, pixels: Any = pixels) -> None:
+            for _ in range(20):
+                model.features(pixels)
+            cupy.cuda.Device().synchronize()
+
+        what = f"{model.runs_on} alone, batches of {size}"
+        yield row(what, 20 * len(pixels), timed(work), "images/s")
