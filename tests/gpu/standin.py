@@ -280,6 +280,11 @@ class NvImage(ModuleType):
     SampleFormat = SimpleNamespace(I_RGB=1)
     BackendKind = SimpleNamespace(CPU_ONLY=1, GPU_ONLY=2, HYBRID_CPU_GPU=3, HW_GPU_ONLY=4)
 
+    LoadHintPolicy = SimpleNamespace(FIXED=2)
+
+    def Backend(self, kind: int, *_: Any) -> int:
+        return kind
+
     def DecodeParams(self, **given: Any) -> Any:
         return SimpleNamespace(**given)
 

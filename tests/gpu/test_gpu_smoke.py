@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import sys
 
+import numpy as np
 import pytest
+import standin
 
 from benchmarks import gpu_checks, gpu_smoke
-from fastdup_gpu.kernels import load
+from fastdup_gpu.gpu import stats
 
 pytest.importorskip("cv2")
 
@@ -30,7 +32,7 @@ def test_kernels(little, monkeypatch):
     lines = found("kernels")
     assert {"compile area_resize s", "compile braycurtis_topk s"} <= lines.keys()
     assert lines["statistics differ by"] < 0.05
-    monkeypatch.setattr(load, "kernel", lambda name, entry="": lambda *args: None)
+    monkeypatch.setattr(stats, "pixel_stats", lambda *_, **__: standin.device(np.zeros((2, 18))))
     with pytest.raises(AssertionError):
         found("kernels")
 
