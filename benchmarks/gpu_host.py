@@ -80,7 +80,12 @@ class _Cupy(ModuleType):
         stream.__exit__ = lambda self, *_: None  # type: ignore[attr-defined]
         self.cuda = SimpleNamespace(
             runtime=SimpleNamespace(
-                memGetInfo=lambda: (1 << 36, 1 << 36), getDevice=lambda: 0, getDeviceCount=lambda: 1
+                memGetInfo=lambda: (1 << 36, 1 << 36),
+                getDevice=lambda: 0,
+                getDeviceCount=lambda: 1,
+                deviceGetDefaultMemPool=lambda device: 0,
+                memPoolSetAttribute=lambda pool, attribute, value: None,
+                cudaMemPoolAttrReleaseThreshold=4,
             ),
             Stream=lambda **_: stream(),
             Device=lambda number: SimpleNamespace(use=lambda: None),

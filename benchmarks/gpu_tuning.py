@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -38,7 +39,24 @@ def tuning(setting: Setting) -> Iterator[Found]:
             yield row(what, 0, 0, "", f"not usable: {error}")
             continue
         yield row(what, sum(map(len, data)), spent, "images/s")
+    yield from _lanes(opened(setting), batches * 3)
     yield from _batch_sizes(opened(setting).decode(batches[0], PLAN))
+
+
+def _lanes(backend: Any, batches: Any) -> Iterator[Found]:
+    """Batches in flight, and the host's threads."""
+    from fastdup_gpu.gpu import lanes
+
+    model = backend.open_model(packaged_spec("gpu", "auto"))
+    for count, threads in ((1, 8), (2, 8), (3, 8), (3, 16), (4, 8), (6, 8)):
+        lanes.LANES = count
+
+        def work(threads: int = threads) -> None:
+            results = backend.extract(iter(batches), PLAN, model, wanted="basic", threads=threads)
+            deque(results, maxlen=0)
+
+        what = f"extract by {count} lanes, {threads} threads"
+        yield row(what, sum(map(len, batches)), timed(work), "images/s")
 
 
 def _decoder(name: str, threads: int, share: float) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 THREADS = 4  # of the host, for each decoder: headers, and Huffman codes of what the CPU shares in
+_KEPT = 4 << 30  # bytes
 # As libjpeg upsamples colours; nvJPEG otherwise repeats them, which shows at their borders.
 _OPTIONS = ":fancy_upsampling=1"
 
@@ -25,6 +26,8 @@ class NvImageDecoder:
     ) -> None:
         from nvidia import nvimgcodec as nv
 
+        if device is not None:
+            _keep_memory(device)
         number = nv.NVIMGCODEC_DEVICE_CPU_ONLY if device is None else device
         self._decoder = nv.Decoder(
             device_id=number,
@@ -46,6 +49,16 @@ class NvImageDecoder:
         stream = cupy.cuda.get_current_stream().ptr
         found: list[Any] = self._decoder.decode(data, params=self._params, cuda_stream=stream)
         return found
+
+
+def _keep_memory(device: int) -> None:
+    """Let CUDA's own pool, which nvImageCodec's pictures come from, keep what a batch took:
+    otherwise each wait for a stream gives it back to the driver."""
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    pool = runtime.deviceGetDefaultMemPool(device)
+    runtime.memPoolSetAttribute(pool, runtime.cudaMemPoolAttrReleaseThreshold, _KEPT)
 
 
 def _backends(nv: Any, device: int | None, hardware: float | None) -> list[Any] | None:

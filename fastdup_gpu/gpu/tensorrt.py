@@ -93,12 +93,21 @@ class TensorRtEngine:
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         output = self._trt.TensorIOMode.OUTPUT
         self.output = next(n for n in names if self._engine.get_tensor_mode(n) == output)
-        self.dim = _size(self._engine.get_tensor_shape(self.output)[1:])
+        self.dim = _size(self._output_shape()[1:])
 
     def lane(self) -> TensorRtLane:
         """Buffers and a context of their own, on CuPy's current stream."""
         kind = _kind(self._trt, self._engine.get_tensor_dtype(self.output))
         return TensorRtLane(self, self._engine.create_execution_context(), kind)
+
+    def _output_shape(self) -> Sequence[int]:
+        """Of a whole batch, also where the file leaves it open."""
+        shape: Sequence[int] = self._engine.get_tensor_shape(self.output)
+        if -1 in tuple(shape)[1:]:
+            context = self._engine.create_execution_context()
+            context.set_input_shape(self.form.name, self.form.shape(self.batch))
+            shape = context.get_tensor_shape(self.output)
+        return shape
 
     def _open(self, spec: ModelSpec, model: bytes, key: EngineKey) -> Any:
         def make() -> bytes:
@@ -149,14 +158,19 @@ class TensorRtLane:
             raise ModelError("TensorRT could not run the model; its log says why")
 
     def _captured(self) -> Any:
-        """The run as a CUDA graph; None on the null stream, which cannot be captured."""
+        """The run as a CUDA graph, which spares a hundred launches; None where that cannot be had:
+        on the null stream, or where the library does on the way what a capture forbids."""
         if not self._stream.ptr:
             return None
-        self._stream.begin_capture()
         try:
-            self._execute()
-        finally:
-            graph = self._stream.end_capture()
+            self._stream.begin_capture()
+            try:
+                self._execute()
+            finally:
+                graph = self._stream.end_capture()
+        except Exception as error:  # TensorRT's and CUDA's
+            _LOG.info("the model runs without a CUDA graph: %s", error)
+            return None
         return graph
 
 

@@ -78,6 +78,9 @@ class Cupy(ModuleType):
             memGetInfo=lambda: (self.free, 2 << 30),
             getDevice=lambda: 0,
             getDeviceCount=lambda: 1,
+            deviceGetDefaultMemPool=lambda device: 0,
+            memPoolSetAttribute=lambda pool, attribute, value: None,
+            cudaMemPoolAttrReleaseThreshold=4,
             getDeviceProperties=lambda _: {"name": b"stand-in", "major": 9, "minor": 0},
         )
         self.cuda = SimpleNamespace(

@@ -127,6 +127,20 @@ def test_a_lane_replays_a_graph_except_on_the_null_stream(
     assert context.addresses["x"] == lane.input.data.ptr
 
 
+def test_a_lane_that_cannot_be_captured_runs_without_a_graph(standins, monkeypatch, caplog):
+    log = []
+    stream = CapturingStream(log)
+    stream.end_capture = lambda: (_ for _ in ()).throw(RuntimeError("capture was invalidated"))
+    monkeypatch.setattr(standins.cuda, "get_current_stream", lambda: stream)
+    form = SimpleNamespace(name="x", dtype=np.float32, shape=lambda n: (n, 3, 4, 4))
+    engine = SimpleNamespace(batch=5, form=form, dim=7, output="y")
+    with caplog.at_level("INFO", "fastdup_gpu"):
+        lane = tensorrt.TensorRtLane(engine, Context(log), "float32")
+    lane.run()
+    assert log == ["execute", "begin", "execute", "execute"]
+    assert "without a CUDA graph: capture was invalidated" in caplog.text
+
+
 @pytest.mark.parametrize("good_at", [1, 2, 99])
 def test_an_engine_that_cannot_be_opened_is_built_once_more(monkeypatch, tmp_path, good_at):
     """A stored engine of an older driver fails to open although its bytes are whole."""
