@@ -63,7 +63,8 @@ _HEAD = """# What of the GPU backend has been measured
 
 Made by `python -m benchmarks.gpu_status` from the rows that `python -m benchmarks.gpu_acceptance`
 writes on a machine with a GPU (`benchmarks/results/gpu.csv`); not written by hand. *Not measured*
-means just that: the code is there, and no GPU has run it.
+means just that: the code is there, and no GPU has run it. `python -m benchmarks.gpu_smoke` comes
+first there: in about a minute it tells which of the libraries load, decode, embed and search.
 """
 _WITHOUT = """
 ## What is checked without a GPU
@@ -73,9 +74,14 @@ _WITHOUT = """
 - The backend's own logic runs with numpy in the place of CuPy and small stand-ins for the
   libraries, over the conformance tests (`tests/gpu`).
 - Where the packages are installed, every call of one is held against its own signatures
-  (`tests/gpu/test_gpu_signatures.py`), TensorRT-RTX builds engines of the packaged models for SM80,
-  SM86, SM89 and SM120, DALI and nvImageCodec decode on the CPU, and cuVS searches HNSW files on the
-  host.
+  (`tests/gpu/test_gpu_signatures.py`), DALI and nvImageCodec decode on the CPU, bad files among the
+  good, and cuVS searches HNSW files on the host (`tests/gpu/test_gpu_real_libraries.py`).
+- TensorRT-RTX builds engines of the packaged models for SM80, SM86, SM89 and SM120
+  (`tests/gpu/test_gpu_tensorrt.py`; `.ci/run` installs its two wheels where they can be had).
+- What the host costs for each picture while everything on the device is free:
+  `python -m benchmarks.gpu_host`. It bounds images/s, as one thread at a time runs Python.
+- The acceptance run itself, at tiny sizes on the CPU: `python -m benchmarks.gpu_acceptance
+  --rehearse`; the checks of the smoke run, on stand-ins (`tests/gpu/test_gpu_smoke.py`).
 """
 
 

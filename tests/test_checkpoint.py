@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
+from fastdup_gpu.formats.files import CsvWriter
 from fastdup_gpu.protocol import Outcome, Status
 
 BATCH, BATCHES, EVERY = 5, 7, 2
@@ -126,6 +128,16 @@ def test_the_files(whole):
     numbers = [f"{v:.4f}" for v in (blur, *rest)]
     expected = ["0", NAMES[0], "30", "40", str(int(unique)), *numbers, "0", f"{contrast:.4f}"]
     assert first == expected
+
+
+@pytest.mark.parametrize("odd", ["", "a,b", 'a"b', "a\nb", "a\rb", " a", "\udcff", "a;b'", "100%d"])
+def test_rows_printed_together_are_those_of_the_writer(odd):
+    rows = [(7, "x", 3.0, 0.123456), (8, odd, -1.0, float("nan")), (9, "é/y", 1e9, 2.00005)]
+    together, singly = StringIO(), StringIO()
+    CsvWriter(together).write_formatted(("%d", "%s", "%d", "%.4f"), rows)
+    for number, name, whole, part in rows:
+        CsvWriter(singly).writerow([number, name, int(whole), f"{part:.4f}"])
+    assert together.getvalue() == singly.getvalue()
 
 
 def test_killed_at_every_step(snapshots, whole):

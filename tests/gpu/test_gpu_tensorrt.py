@@ -31,10 +31,13 @@ def rtx():
     return tensorrt.library("tensorrt_rtx")
 
 
+@pytest.mark.parametrize("table", [DEFAULT, HIGH_ACCURACY], ids=["default", "high_accuracy"])
 @pytest.mark.parametrize("capability", ["SM80", "SM86", "SM89", "SM120"])
-def test_an_engine_of_our_model_is_built(rtx, capability):
-    plan = tensorrt.build(rtx, SPEC, MODEL, 16, capability)
-    assert len(plan) > len(MODEL) / 2, "it holds the weights"
+def test_an_engine_of_our_models_is_built(rtx, capability, table):
+    spec = spec_of(table["fp16"])
+    model = spec.path.read_bytes()
+    plan = tensorrt.build(rtx, spec, model, 16, capability)
+    assert len(plan) > len(model) / 2, "it holds the weights"
 
 
 @pytest.mark.parametrize("table", [DEFAULT, HIGH_ACCURACY], ids=["default", "high_accuracy"])
