@@ -165,7 +165,7 @@ def approximate_search() -> Iterator[Found]:
 
     rows = unit_vectors(ROWS, 64)
     for mode in ("cagra", "ivf", "ivfpq", "nndescent"):
-        index = neighbors.build_index(rows, SearchPlan(mode=mode))  # type: ignore[arg-type]
+        index = neighbors.build_index(rows, SearchPlan(mode=mode))
         yield {mode: f"recall {index.search(rows, 5, exclude_self=True).recall:.4f}"}
         with tempfile.TemporaryDirectory() as folder:
             yield {f"{mode} saved": list(index.save(Path(folder) / "nnf.index"))}

@@ -52,11 +52,16 @@ def _described(i: int, picture: Any) -> tuple[int, int, int, int]:
     """(address, height, width, pitch)."""
     about = picture.__cuda_array_interface__
     shape, kind = about["shape"], about["typestr"]
-    strides = about.get("strides") or (3 * shape[1], 3, 1) if len(shape) == 3 else ()
+    strides: Sequence[int] = about.get("strides") or _packed(shape)
     fits = kind == "|u1" and len(shape) == 3 and shape[2] == 3 and 0 not in shape
-    if not fits or strides[1:] != (3, 1) or strides[0] < 3 * shape[1]:
+    if not fits or strides[0] < 3 * shape[1] or tuple(strides[1:]) != (3, 1):
         raise InvalidArgument(
             f"picture {i} is {kind}{list(shape)} with strides {list(strides)}; expected "
             "uint8 [h, w, 3] with 3 bytes a pixel. Convert it with cupy.ascontiguousarray."
         )
     return about["data"][0], shape[0], shape[1], strides[0]
+
+
+def _packed(shape: Sequence[int]) -> Sequence[int]:
+    """The strides of an array without gaps, which the interface may leave out."""
+    return (3 * shape[1], 3, 1) if len(shape) == 3 else ()

@@ -27,13 +27,14 @@ _SHARE = 0.15  # of the free memory, for the decoded pictures of one lane
 class GpuBatch:
     """Device arrays of the pictures that are OK, in the order of `outcomes`: `model_pixels`
     u8[n, H, W, 3] RGB; `stats_pixels` u8[n, 224, 224, 3] RGB, of which `heights` x `widths`
-    (i64[n]) count."""
+    (i64[n]) count. `lent`: what the decoders made, kept until the stream was waited for."""
 
     outcomes: Sequence[Outcome]
     model_pixels: Any
     stats_pixels: Any
     heights: Any
     widths: Any
+    lent: list[Any]
 
 
 class Decoder(Protocol):
@@ -77,6 +78,7 @@ def decode(
     ready = list(pool.map(make_ready, encoded, [plan] * len(encoded)))
     batch = decode_ready(ready, plan, decoders)
     cupy.cuda.get_current_stream().synchronize()
+    batch.lent.clear()
     return batch
 
 
@@ -156,20 +158,20 @@ class _Canvas:
         self._model = cupy.empty((n, *self._shape, 3), np.uint8)
         self._stats = cupy.empty((n, STATS_SIDE, STATS_SIDE, 3), np.uint8)
         self._sizes = cupy.empty((2, n), np.int64)
-        self._reads = False
+        self._lent: list[Any] = []
 
     def settle(self) -> None:
-        """Wait until lent pictures are done with."""
+        """Wait until lent pictures are done with, and let go of them."""
         import cupy
 
-        if self._reads:
+        if self._lent:
             cupy.cuda.get_current_stream().synchronize()
-        self._reads = False
+        self._lent.clear()
 
     def draw(self, rows: list[int], pictures: list[Any]) -> Sequence[tuple[int, int]]:
         """Resize device pictures into their rows, which rise; returns (height, width) of each.
 
-        The pictures are read until `settle`, or until the stream was waited for.
+        The pictures are read, and so kept, until `settle`, or until the stream was waited for.
         """
         import cupy
 
@@ -180,7 +182,7 @@ class _Canvas:
         if not rows:
             return ()
         batch = ragged(pictures)
-        self._reads = True
+        self._lent.append(batch)
         if rows[-1] - rows[0] == len(rows) - 1:
             part = slice(rows[0], rows[-1] + 1)
             heights, widths = self._sizes
@@ -218,4 +220,4 @@ class _Canvas:
             places = cupy.asarray(np.array(kept, np.int64))
             model, stats, sizes = model[places], stats[places], sizes[:, places]
         heights, widths = (cupy.ascontiguousarray(side) for side in sizes)
-        return GpuBatch(outcomes, model, stats, heights, widths)
+        return GpuBatch(outcomes, model, stats, heights, widths, self._lent)

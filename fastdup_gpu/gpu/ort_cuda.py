@@ -79,8 +79,10 @@ class OrtCudaLane:
         self._output = cupy.zeros((self.batch, engine.dim), engine.output_kind)
         self._session = session
         self._options = ort.RunOptions()
-        # Work stays in order on the lane's stream; whoever reads the output waits for that.
-        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self._stream = cupy.cuda.get_current_stream()
+        if self._stream.ptr:
+            # Work stays in order on the lane's stream; whoever reads the output waits for that.
+            self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         self._binding = session.io_binding()
         self._binding.bind_input(
             name=engine.form.name,
@@ -101,6 +103,8 @@ class OrtCudaLane:
 
     def run(self) -> Any:
         """`input` -> [batch, dim] on the device, overwritten by the next run."""
+        if not self._stream.ptr:  # then onnxruntime has a stream of its own, which waits for none
+            self._stream.synchronize()
         self._session.run_with_iobinding(self._binding, self._options)
         return self._output
 

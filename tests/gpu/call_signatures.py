@@ -44,6 +44,7 @@ HELD = {
         "self._session": "onnxruntime.InferenceSession",
         "self._binding": "onnxruntime.IOBinding",
         "self._options": "onnxruntime.RunOptions",
+        "self._stream": "cupy.cuda.Stream",
     },
     "half": {"self._onnx": "onnx"},
     "decode": {},

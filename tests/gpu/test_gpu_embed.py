@@ -15,7 +15,7 @@ from mixed_pictures import mixed
 from fastdup_gpu._errors import BackendUnavailable, InvalidArgument, MissingDependency, ModelError
 from fastdup_gpu.fallback_cpu.backend import CpuBackend
 from fastdup_gpu.fallback_cpu.embed import OnnxModel
-from fastdup_gpu.gpu import engines
+from fastdup_gpu.gpu import engines, ort_cuda
 from fastdup_gpu.gpu.embed import GpuModel
 from fastdup_gpu.models.manifest import DEFAULT, FOLDER
 from fastdup_gpu.protocol import ModelSpec, PixelPlan
@@ -54,6 +54,27 @@ def test_features_are_those_of_the_cpu_whatever_the_batch(n):
     assert found.shape == (n, 576) and found.dtype == np.float32
     assert cosines(found, OnnxModel(ORT_SPEC).embed(pixels(n))).min() >= 0.999
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("on_a_stream", [True, False])
+def test_the_input_is_there_before_the_model_runs(standins, monkeypatch, on_a_stream):
+    """On a stream of the lane's all is in order; onnxruntime's own stream waits for nobody."""
+    waits, options = [], []
+    stream = standin.Stream()
+    stream.ptr = 7 if on_a_stream else 0
+    stream.synchronize = lambda: waits.append(stream)
+    monkeypatch.setattr(standins.cuda, "get_current_stream", lambda: stream)
+    monkeypatch.setattr(
+        ort_cuda.ort.RunOptions,
+        "add_run_config_entry",
+        lambda self, key, value: options.append(key),
+        raising=False,
+    )
+    model = GpuModel(replace(INT8_SPEC, engine="onnxruntime"), 0, batch=2)
+    waits.clear()
+    model.features(standin.device(pixels(1)))
+    assert len(waits) == (0 if on_a_stream else 1)
+    assert options == ["disable_synchronize_execution_providers"] * on_a_stream
 
 
 def test_pixels_last_and_whole_numbers_are_fed_as_the_file_wants_them():
