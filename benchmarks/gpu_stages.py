@@ -45,13 +45,15 @@ class Setting:
 
 def conformance(setting: Setting) -> Iterator[Found]:
     """The tests that are marked for the GPU; those of the graph alone in a CPU rehearsal."""
-    on_gpu = ["-m", "gpu", "tests"]
+    on_gpu = ["-m", "gpu", "tests/conformance"]  # other folders need packages for development
     chosen = on_gpu if setting.compute == "gpu" else ["tests/conformance/test_graph.py"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
     begin = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begin
     counts = {k: int(n) for n, k in re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout)}
+    if not counts.get("passed"):
+        raise RuntimeError(f"no test passed: {(done.stdout + done.stderr)[-1500:]}")
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
     note = ", ".join(f"{n} {k}" for k, n in counts.items())
     yield row("tests passed", counts.get("passed", 0), seconds, "tests/s", note)
