@@ -6,6 +6,7 @@ import importlib.util
 import io
 import os
 import platform
+import re
 import subprocess
 import tempfile
 import time
@@ -23,12 +24,7 @@ from benchmarks.gpu_stages import PLAN, packaged_spec
 from fastdup_gpu.protocol import Encoded, SearchPlan
 
 Found = dict[str, Any]
-_KERNELS = {
-    **{name: name for name in ("area_resize", "nearest_exact", "pixel_stats")},
-    "pixel_stats_advanced": "pixel_stats_advanced",
-    "threshold_edges": "count_edges",
-    "braycurtis_topk": "merge_topk",
-}
+_ENTRY = re.compile(r"__global__ void (?:__launch_bounds__\(\w+\)\s*)?(\w+)\(")
 # How much is done: rows of a search, pictures of an extraction, batches whose speed is measured.
 ROWS, PICTURES, BATCHES = 20_000, 256, 4
 _BATCH = 128
@@ -55,10 +51,11 @@ def kernels() -> Iterator[Found]:
     cupy = _cupy()
     from fastdup_gpu.kernels import load
 
-    for name, entry in _KERNELS.items():
+    for path in sorted(Path(load.__file__).parent.glob("*.cu")):
         begin = time.perf_counter()
-        load.kernel(name, entry)
-        yield {f"compile {name} s": round(time.perf_counter() - begin, 2)}
+        for entry in _ENTRY.findall(path.read_text(encoding="utf-8")):
+            load.kernel(path.stem, entry)
+        yield {f"compile {path.stem} s": round(time.perf_counter() - begin, 2)}
     from fastdup_gpu.fallback_cpu.stats import pixel_stats as cpu_stats
     from fastdup_gpu.gpu import stats
 
