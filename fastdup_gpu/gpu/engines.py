@@ -86,12 +86,13 @@ def _open_checked(spec: ModelSpec, name: Name, device: int, batch: int) -> Engin
     model = spec.path.read_bytes()
     if spec.precision == "int8":
         return _open(spec, name, model, "file", device, batch)
+    # First of all, as it imports the library: without that the rest would be in vain.
+    key = _key(spec, name, "fp16 against fp32", device, batch)
     try:
         smaller = half.to_half(model)
     except MissingDependency as error:
         _LOG.info("the model runs in fp32: %s", error)
         return _open(spec, name, model, "fp32", device, batch)
-    key = _key(spec, name, "fp16 against fp32", device, batch)
 
     def judge() -> dict[str, Any]:
         both = [

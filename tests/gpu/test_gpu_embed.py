@@ -99,6 +99,17 @@ def test_auto_takes_the_first_that_runs_and_says_so(caplog, monkeypatch):
     assert "the model runs on onnxruntime" in lines[0] and "tensorrt" in lines[0]
 
 
+def test_an_engine_that_is_not_installed_costs_nothing(monkeypatch):
+    """Which of them is there is asked before the model is rewritten, at every start."""
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx_libs", None)
+    rewritten = []
+    honest = engines.half.to_half
+    monkeypatch.setattr(engines.half, "to_half", lambda m: rewritten.append(1) or honest(m))
+    assert GpuModel(SPEC, 0, batch=2).runs_on == "onnxruntime"
+    assert len(rewritten) == 1
+
+
 @pytest.mark.parametrize("engine", ["tensorrt", "tensorrt_rtx"])
 def test_an_explicit_engine_never_gives_way(engine, monkeypatch):
     for name in ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_libs"):
