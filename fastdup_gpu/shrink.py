@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdup_gpu.area import resize_area
 from fastdup_gpu.pictures import Refused, read_picture
 from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan
 
@@ -70,8 +71,7 @@ def shrink(data: bytes, plan: PixelPlan) -> Shrunk:
 
 def _both(pixels: U8, plan: PixelPlan) -> Shrunk:
     height, width = pixels.shape[:2]
-    shape = (plan.model_width, plan.model_height)
-    area = cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA)
+    area = resize_area(pixels, plan.model_height, plan.model_width)
     model = cv2.cvtColor(area, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     return Shrunk(model, nearest_224(pixels), width, height)
 

@@ -1,0 +1,49 @@
+"""Antialiased area resize: each pixel is the mean of the rectangle that it covers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdup_gpu.protocol import F32, U8
+
+# Pixels from which summing rows first is faster than OpenCV's way over uneven rectangles:
+# measured in half its time at 2 million, in a fifth at 12 million.
+_LARGE = 1_500_000
+
+
+def resize_area(pixels: U8, height: int, width: int) -> U8:
+    """u8[height, width, 3] of u8[h, w, 3]; rounded once, half to even."""
+    h, w = pixels.shape[:2]
+    grows, is_even = h < height or w < width, h % height == w % width == 0
+    if h * w < _LARGE or grows or is_even:
+        return _bytes(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
+    sums = _row_sums(pixels.reshape(h, -1), height).reshape(height, w, 3)
+    means = cv2.resize(sums, (width, height), interpolation=cv2.INTER_AREA) * np.float32(height / h)
+    return _bytes(np.rint(means))
+
+
+def _row_sums(rows: U8, height: int) -> F32:
+    """f32[height, m]: what each of `height` even shares of the rows u8[h, m] adds up to.
+
+    A share is whole rows, plus the part it has of the row at its end, less the part that it has
+    not of the row at its start.
+    """
+    edges = np.arange(height + 1) * len(rows)
+    first, part = edges // height, (edges % height / height).astype(np.float32)
+    sums = np.empty((height, rows.shape[1]), np.float32)
+    for i, (begin, end) in enumerate(pairwise(first)):
+        whole = rows[begin:end]
+        cv2.reduce(whole, 0, cv2.REDUCE_SUM, dst=sums[i : i + 1], dtype=cv2.CV_32F)
+    cut = rows[first[1:-1]] * part[1:-1, None]
+    sums[:-1] += cut
+    sums[1:] -= cut
+    return sums
+
+
+def _bytes(pixels: NDArray[Any]) -> U8:
+    return pixels.astype(np.uint8, copy=False)
