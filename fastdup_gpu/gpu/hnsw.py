@@ -15,6 +15,7 @@ from fastdup_gpu.gpu.coarse import resources
 from fastdup_gpu.indexing.approximate import Table, points
 from fastdup_gpu.indexing.files import saved, stored
 from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts
+from fastdup_gpu.indexing.hnsw_file import check_graph
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 
@@ -88,7 +89,7 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table | None = None
     file = path.with_name(path.name + SUFFIX)
     params = hnsw.IndexParams(hierarchy="cpu", metric=cuvs_metric(plan))
     try:
-        _check_rows(file, len(features))
+        check_graph(file, *features.shape)
         handle = resources()
         d, metric = features.shape[1], cuvs_metric(plan)
         with stored(file) as name:
@@ -105,14 +106,6 @@ def _repeats(ids: I64) -> NDArray[np.bool_]:
     ordered = np.sort(ids, axis=1)
     twice: NDArray[np.bool_] = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
     return twice
-
-
-def _check_rows(file: Path, n: int) -> None:
-    """hnswlib's header: offset, capacity and number of rows, 8 bytes each."""
-    with file.open("rb") as stream:
-        head = np.frombuffer(stream.read(24), np.uint64)
-    if len(head) < 3 or int(head[2]) != n:
-        raise ValueError(f"it does not hold {n} rows")
 
 
 def _write(graph: Any, path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastdup_gpu.protocol import I64
 
-_HEADER = np.dtype(
+HEADER = np.dtype(
     [
         ("first", "<u8"),
         ("capacity", "<u8"),
@@ -32,14 +32,15 @@ _HEADER = np.dtype(
     ]
 )
 _MOST_LINKS = 4096
+_BLOCK = 65_536  # rows looked at together: millions have links of gigabytes
 
 
 def check_graph(file: Path, n: int, d: int) -> None:
     """Raise ValueError where a file is no whole graph over f32[n, d]; OSError as open() does."""
     data = np.memmap(file, np.uint8, "r") if file.stat().st_size else np.empty(0, np.uint8)
-    _require(len(data) >= _HEADER.itemsize, "it is cut off")
-    header = data[: _HEADER.itemsize].view(_HEADER)[0]
-    found = {name: header[name].item() for name in _HEADER.names or ()}
+    _require(len(data) >= HEADER.itemsize, "it is cut off")
+    header = data[: HEADER.itemsize].view(HEADER)[0]
+    found = {name: header[name].item() for name in HEADER.names or ()}
     _require(found["rows"] == n, f"it holds {found['rows']} rows, the features {n}")
     lowest = found["lowest_links"]
     _require(0 < found["links"] <= lowest <= _MOST_LINKS, "its header is damaged")
@@ -50,16 +51,18 @@ def check_graph(file: Path, n: int, d: int) -> None:
     _require(told == asked, f"it is not over rows of {d} numbers, or damaged")
     if not n:
         return
-    end = _HEADER.itemsize + n * found["row_size"]
+    end = HEADER.itemsize + n * found["row_size"]
     _require(len(data) >= end, "it is cut off")
-    _check_lowest(data[_HEADER.itemsize : end].reshape(n, -1), lowest, label_at)
+    _check_lowest(data[HEADER.itemsize : end].reshape(n, -1), lowest, label_at)
     levels = _check_higher(data[end:], n, found["links"])
     entry, top = found["entry"], found["top"]
     _require(entry < n and levels[entry] == top == levels.max(), "it has no way in")
 
 
 def _check_lowest(rows: NDArray[np.uint8], links: int, label_at: int) -> None:
-    _check_links(np.ascontiguousarray(rows[:, : 4 + 4 * links]).view("<u4"), len(rows))
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK, : 4 + 4 * links]
+        _check_links(np.ascontiguousarray(part).view("<u4"), len(rows))
     labels = np.ascontiguousarray(rows[:, label_at:]).view("<u8")[:, 0]
     _require(np.array_equal(np.sort(labels), np.arange(len(rows))), "its labels are damaged")
 

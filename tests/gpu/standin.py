@@ -16,6 +16,8 @@ from PIL import Image, ImageOps
 from scipy.sparse import coo_array, csgraph
 from scipy.spatial.distance import cdist
 
+from fastdup_gpu.indexing import hnsw_file
+
 
 class Array(np.ndarray):
     """A numpy array with what cupy arrays have beside."""
@@ -174,14 +176,11 @@ class Approximate(ModuleType):
     def save(
         self, filename: str, index: Index, include_dataset: bool = True, resources: Any = None
     ) -> None:
-        """A header like hnswlib's, then the rows."""
-        head = np.array([0, len(index.rows), len(index.rows)], np.uint64).tobytes()
         with Path(filename).open("wb") as out:
-            out.write(head)
             np.savez(out, rows=index.rows, metric=index.metric, lists=index.lists)
 
     def _read(self, filename: str) -> Index:
-        stored = np.load(io.BytesIO(Path(filename).read_bytes()[24:]))
+        stored = np.load(io.BytesIO(Path(filename).read_bytes()))
         return Index(stored["rows"], str(stored["metric"]), int(stored["lists"]))
 
 
@@ -203,10 +202,29 @@ class Hnsw(Approximate):
     def from_cagra(self, params: Any, index: Index, resources: Any) -> Index:
         return Index(index.rows, params.metric)
 
+    def save(self, filename: str, index: Index, resources: Any = None) -> None:
+        """A file of hnswlib's, whose graph has no links."""
+        n, d = index.rows.shape
+        table = np.zeros(n, _row(d))
+        table["numbers"], table["label"] = index.rows, np.arange(n)
+        sizes = n, table.itemsize, table.itemsize - 8, 8, 0, 0, 1, 1, 1, 1.0, 1
+        head = np.array([(0, n, *sizes)], hnsw_file.HEADER)
+        levels = np.zeros(n, "<u4")
+        Path(filename).write_bytes(head.tobytes() + table.tobytes() + levels.tobytes())
+
     def load(
         self, params: Any, filename: str, dim: int, dtype: Any, metric: str, resources: Any
     ) -> Index:
-        return self._read(filename)
+        data = Path(filename).read_bytes()
+        n = np.frombuffer(data, hnsw_file.HEADER, 1)["rows"].item()
+        return Index(
+            np.frombuffer(data, _row(dim), n, hnsw_file.HEADER.itemsize)["numbers"], metric
+        )
+
+
+def _row(d: int) -> np.dtype:
+    """Of the lowest level: a number of links, room for one, a row's values, its label."""
+    return np.dtype([("links", "<u4", 2), ("numbers", "<f4", d), ("label", "<u8")])
 
 
 class NnDescent(Approximate):
