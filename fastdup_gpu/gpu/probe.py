@@ -16,7 +16,7 @@ from fastdup_gpu._errors import BackendUnavailable
 # (what it does, the package's names without and with the CUDA suffix, smallest version)
 PACKAGES = (
     ("arrays and our kernels", ("cupy-cuda13x", "cupy-cuda12x", "cupy"), "14.0.1"),
-    ("neighbours and k-means", ("cuvs-cu13", "cuvs-cu12"), "26.8"),
+    ("neighbours", ("cuvs-cu13", "cuvs-cu12"), "26.8"),
     ("components and pagerank", ("pylibcugraph-cu13", "pylibcugraph-cu12"), "26.8"),
     ("memory pool", ("rmm-cu13", "rmm-cu12"), "26.8"),
     ("decoding", ("nvidia-nvimgcodec-cu13", "nvidia-nvimgcodec-cu12"), "0.9"),
