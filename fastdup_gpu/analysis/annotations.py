@@ -91,7 +91,7 @@ def as_boxes(given: Any, name: str) -> list[Corners]:
             boxes = [boxes]
         corners = [tuple(int(side) for side in box) for box in boxes]
         return [(x1, y1, x2, y2) for x1, y1, x2, y2 in corners]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgument(
             f"the boxes of {name!r} are {given!r}; expected a list of x1, y1, x2, y2"
         ) from error
@@ -172,7 +172,7 @@ def _boxes_from_csv(given: Path) -> dict[str, list[Corners]]:
     for row in filter(None, rows):
         try:
             x, y, width, height = (int(float(row[i])) for i in at[1:])
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise InvalidArgument(f"{path}: {row} is no box: {error}") from error
         boxes[row[at[0]]].append((x, y, x + width, y + height))
     return dict(boxes)
