@@ -94,8 +94,12 @@ def _child(name: str, folder: Path, seconds: float, engine: str, seed: int) -> i
     (folder / "progress.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "fuzz", name, "--child", str(seconds), "--out", str(folder)]
     command += ["--engine", engine, "--seed", str(seed)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with (folder / "log").open("ab") as log:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with (
+        tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as scratch,
+        (folder / "log").open("ab") as log,
+    ):
+        env = {**os.environ, "TMPDIR": scratch, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         try:
             limit = 900 + _WALL * seconds
             done = subprocess.run(

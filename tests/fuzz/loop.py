@@ -41,7 +41,7 @@ class Loop:
     def __init__(self, target: Target, folder: Path, seconds: float) -> None:
         self.target, self.folder, self.seconds = target, folder, seconds
         self.progress = Progress(found=sorted(p.stem for p in folder.glob("*.txt")))
-        self._root = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_memory_disk()))
+        self._root = Path(tempfile.mkdtemp())
         self._current = folder / "current"
         self._written = 0.0
         self._begin = time.process_time()
@@ -153,7 +153,3 @@ def _signature(error: BaseException) -> str:
     ours = [f for f in frames if "fastdup_gpu" in f.filename or "fallback_cpu" in f.filename]
     place = (ours or frames)[-1]
     return f"{type(error).__name__}-{Path(place.filename).stem}-{place.lineno}"
-
-
-def _memory_disk() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None

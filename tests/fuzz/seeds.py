@@ -12,12 +12,15 @@ from making import photo, photos, run
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
+_folder = tempfile.TemporaryDirectory(prefix="fuzz-run-")  # removed at the end of the process
+
+
 @lru_cache(1)
 def finished() -> Path:
     """The work_dir of a small run, with a table of components."""
     import fastdup_gpu
 
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-run-"))
+    folder = Path(_folder.name)
     files = photos(folder / "pictures", 6)
     photo(2).save(folder / "pictures" / "again.jpg", quality=85)
     (folder / "pictures" / "bad.jpg").write_bytes(files[0].read_bytes()[:700])
