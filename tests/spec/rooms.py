@@ -67,9 +67,9 @@ ROOMS = {
     "_registry": room("_errors protocol"),
     "pipeline": room(
         "_config _errors _registry _progress _provenance _summary "
-        "protocol formats sources models stages detection",
-        "numpy",
+        "comparing protocol formats sources models stages detection"
     ),
+    "comparing": room("_config _errors _progress _summary protocol formats stages", "numpy"),
     "clustering": room("pipeline _config _errors _params _registry formats stages"),
     "framing": room("_config _errors _params _registry _words formats models sources"),
     "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
