@@ -19,12 +19,35 @@ _LARGE = 1_500_000
 def resize_area(pixels: U8, height: int, width: int) -> U8:
     """u8[height, width, 3] of u8[h, w, 3]; rounded once, half to even."""
     h, w = pixels.shape[:2]
-    grows, is_even = h < height or w < width, h % height == w % width == 0
-    if h * w < _LARGE or grows or is_even:
+    if h < height or w < width:
+        return _bytes(np.rint(_with_growing_axes(pixels.astype(np.float32), height, width)))
+    if h * w < _LARGE or h % height == w % width == 0:
         return _bytes(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
     sums = _row_sums(pixels.reshape(h, -1), height).reshape(height, w, 3)
     means = cv2.resize(sums, (width, height), interpolation=cv2.INTER_AREA) * np.float32(height / h)
     return _bytes(np.rint(means))
+
+
+def _with_growing_axes(pixels: F32, height: int, width: int) -> F32:
+    """Axis by axis: where one grows, OpenCV's INTER_AREA no longer averages over the other."""
+    h, w = pixels.shape[:2]
+    smaller = (min(w, width), min(h, height))
+    if smaller != (w, h):
+        pixels = _floats(cv2.resize(pixels, smaller, interpolation=cv2.INTER_AREA))
+    if h < height:
+        pixels = _grown(pixels, height)
+    return pixels if w >= width else _grown(pixels.swapaxes(0, 1), width).swapaxes(0, 1)
+
+
+def _grown(pixels: F32, height: int) -> F32:
+    """f32[height, ...] of f32[h, ...]: a cell covers parts of one or two rows."""
+    begin = np.arange(height) * len(pixels)
+    first = begin // height
+    second = np.minimum(first + 1, len(pixels) - 1)
+    beyond = np.maximum(begin + len(pixels) - (first + 1) * height, 0) / len(pixels)
+    share = beyond.astype(np.float32)[:, None, None]
+    grown: F32 = pixels[first] * (1 - share) + pixels[second] * share
+    return grown
 
 
 def _row_sums(rows: U8, height: int) -> F32:
@@ -47,3 +70,7 @@ def _row_sums(rows: U8, height: int) -> F32:
 
 def _bytes(pixels: NDArray[Any]) -> U8:
     return pixels.astype(np.uint8, copy=False)
+
+
+def _floats(pixels: NDArray[Any]) -> F32:
+    return pixels.astype(np.float32, copy=False)

@@ -62,11 +62,13 @@ def shrink(data: bytes, plan: PixelPlan) -> Shrunk:
     try:
         pixels = read_picture(data, replace(plan, max_pixels=min(plan.max_pixels, _LARGE)))
     except Refused as refused:
-        if not _LARGE < refused.pixels <= plan.max_pixels:
+        if refused.pixels <= _LARGE:
             raise
-        with _room.take(refused.pixels):
-            return _both(read_picture(data, plan), plan)
-    return _both(pixels, plan)
+        claimed = refused.pixels if refused.pixels <= plan.max_pixels else 0
+    else:
+        return _both(pixels, plan)
+    with _room.take(claimed):
+        return _both(read_picture(data, plan), plan)
 
 
 def _both(pixels: U8, plan: PixelPlan) -> Shrunk:

@@ -15,16 +15,6 @@ __device__ inline Taps overlap(i64 to_index, i64 from, i64 to) {
   return {first, last - first + 1, (first + 1) * to - begin, to, end - last * to};
 }
 
-// OpenCV's rule where a side grows: two neighbours, the second weighted by the fraction of the
-// output cell that lies beyond the first. On a growing axis this equals overlap(), but for the
-// first cell: OpenCV rounds its position in double, and may fall one short of a whole number.
-__device__ inline Taps two_taps(i64 to_index, i64 from, i64 to) {
-  const i64 first = (i64)floor(to_index * (1.0 / ((double)to / from)));
-  const i64 beyond = (to_index + 1) * from - (first + 1) * to;
-  const i64 second = beyond <= 0 ? 0 : beyond % from;
-  return {first, second ? 2 : 1, from - second, 0, second};
-}
-
 __device__ inline i64 weight(const Taps& taps, i64 k) {
   return k == 0 ? taps.head : (k + 1 == taps.count ? taps.tail : taps.inner);
 }
@@ -39,9 +29,8 @@ extern "C" __global__ void area_resize(const u8* const* pictures, const i64* hei
   const i64 picture = index / (out_width * out_height);
   const i64 height = heights[picture], width = widths[picture], pitch = pitches[picture];
 
-  const bool shrinks = height >= out_height && width >= out_width;
-  const Taps rows = shrinks ? overlap(y_out, height, out_height) : two_taps(y_out, height, out_height);
-  const Taps columns = shrinks ? overlap(x_out, width, out_width) : two_taps(x_out, width, out_width);
+  const Taps rows = overlap(y_out, height, out_height);
+  const Taps columns = overlap(x_out, width, out_width);
 
   i64 sum[3] = {0, 0, 0};
   for (i64 j = 0; j < rows.count; ++j) {

@@ -109,6 +109,11 @@ def test_what_follows_the_end_of_a_jpeg_does_not_matter(seen):
     np.testing.assert_array_equal(whole, longer)
 
 
+def test_a_bomb_is_told_the_limit(backend):
+    data, _ = BAD["PNG bomb"]
+    assert str(PLAN.max_pixels) in outcome(backend, data).detail
+
+
 def test_ten_pixels_are_enough(backend):
     found = outcome(backend, encode(smooth(10, 10)))
     assert (found.status, found.width, found.height) == (Status.OK, 10, 10)
