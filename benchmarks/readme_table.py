@@ -21,22 +21,36 @@ TITLES = {
 def table() -> str:
     """Markdown: a speed row per case and package, ratios to the peer, then quality."""
     lines = [
-        "| | | images/s | seconds | peak MB | recall | times the peer |",
-        "|---|---|---|---|---|---|---|",
+        "| | | images/s | seconds | peak MB | recall | times the peer | on |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     rows = _read(RESULTS / "cpu.csv")
+    machines = list(dict.fromkeys(_machine(row) for row in rows))
     for row in rows:
-        peer = next((r for r in rows if r["case"] == row["case"] and r["who"] == "peer"), None)
-        ratio = float(peer["seconds_p50"]) / float(row["seconds_p50"]) if peer else None
-        told = f"{ratio:.1f}" if ratio and row is not peer else "-"
         lines.append(
             f"| {TITLES[row['case']]} | {row['who']} | {float(row['images_per_second']):,.0f} "
-            f"| {float(row['seconds_p50']):,.1f} | {row['peak_mb']} "
-            f"| {row['recall'] or '-'} | {told} |"
+            f"| {float(row['seconds_p50']):,.1f} | {row['peak_mb']} | {row['recall'] or '-'} "
+            f"| {_times_the_peer(row, rows)} | {_letter(machines.index(_machine(row)))} |"
         )
-    about = rows[0]
-    lines += ["", f"{about['cores']} cores, {about['cpu']}, {about['date']}, medians.", ""]
-    return "\n".join([*lines, *_quality(), ""])
+    told = (f"{_letter(i)}: {machine}." for i, machine in enumerate(machines))
+    return "\n".join([*lines, "", f"Medians. {' '.join(told)}", "", *_quality(), ""])
+
+
+def _machine(row: dict[str, str]) -> str:
+    return f"{row['cores']} cores, {row['cpu']}, {row['date']}"
+
+
+def _letter(index: int) -> str:
+    return chr(ord("A") + index)
+
+
+def _times_the_peer(row: dict[str, str], rows: list[dict[str, str]]) -> str:
+    """Against the peer's row of the same case on the same machine and day."""
+    for other in rows:
+        alike = other["case"] == row["case"] and _machine(other) == _machine(row)
+        if alike and other["who"] == "peer" != row["who"]:
+            return f"{float(other['seconds_p50']) / float(row['seconds_p50']):.1f}"
+    return "-"
 
 
 def _quality() -> list[str]:
