@@ -26,12 +26,12 @@ def table() -> str:
     ]
     rows = _read(RESULTS / "cpu.csv")
     machines = list(dict.fromkeys(_machine(row) for row in rows))
-    for row in rows:
-        lines.append(
-            f"| {TITLES[row['case']]} | {row['who']} | {float(row['images_per_second']):,.0f} "
-            f"| {float(row['seconds_p50']):,.1f} | {row['peak_mb']} | {row['recall'] or '-'} "
-            f"| {_times_the_peer(row, rows)} | {_letter(machines.index(_machine(row)))} |"
-        )
+    lines += [
+        f"| {TITLES[row['case']]} | {row['who']} | {float(row['images_per_second']):,.0f} "
+        f"| {float(row['seconds_p50']):,.1f} | {row['peak_mb']} | {row['recall'] or '-'} "
+        f"| {_times_the_peer(row, rows)} | {_letter(machines.index(_machine(row)))} |"
+        for row in rows
+    ]
     told = (f"{_letter(i)}: {machine}." for i, machine in enumerate(machines))
     return "\n".join([*lines, "", f"Medians. {' '.join(told)}", "", *_quality(), ""])
 

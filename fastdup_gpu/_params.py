@@ -17,6 +17,8 @@ Precision = Literal["auto", "int8", "fp16"]
 PRECISIONS = ("auto", "int8", "fp16")
 Decoder = Literal["auto", "nvimgcodec", "dali"]
 DECODERS = ("auto", "nvimgcodec", "dali")
+VideoDecoder = Literal["cpu", "cuda"]
+VIDEO_DECODERS = ("cpu", "cuda")
 Engine = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"]
 ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 # The words of bounding_box that ask for a detector, each with the key that names its file.
@@ -30,8 +32,9 @@ class Tuning:
     """The keys of turi_param, with their defaults.
 
     `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
-    Additions of this library: `keyframes_only` (of videos), `model_precision`, `engine`, `seed`,
-    for the GPU `decoder` and `device` (its number among the visible ones), and for
+    Additions of this library: `keyframes_only` and `video_decoder` (of videos),
+    `model_precision`, `engine`, `seed`, for the GPU `decoder` and `device` (its number among the
+    visible ones), and for
     bounding_box='face' or 'yolov5s' what DetectorPlan says. `augmentation_horiz`, `_vert`: the
     margin on each side of a box that such a detector finds, in widths and heights of the box.
     """
@@ -49,6 +52,7 @@ class Tuning:
     augmentation_horiz: float = 0.2
     augmentation_vert: float = 0.2
     keyframes_only: bool = True
+    video_decoder: VideoDecoder = "cpu"
     nnmodel: int = 0
     global_log_error_level: int = 0
     model_precision: Precision = "auto"
@@ -61,6 +65,11 @@ class Tuning:
     detector_confidence: float | None = None
     detector_iou: float | None = None
     detector_size: int = 0
+
+    @property
+    def cuda_video_device(self) -> int | None:
+        """The GPU that decodes videos, None = the CPU."""
+        return self.device if self.video_decoder == "cuda" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +258,12 @@ def _decoder(key: str, value: str) -> Decoder:
     return cast(Decoder, value)
 
 
+def _video_decoder(key: str, value: str) -> VideoDecoder:
+    if value not in VIDEO_DECODERS:
+        raise choose(key, value, VIDEO_DECODERS)
+    return cast(VideoDecoder, value)
+
+
 _TURI_READERS: dict[str, Callable[[str, str], object]] = {
     "str": lambda _, value: value,
     "float": _real,
@@ -258,6 +273,7 @@ _TURI_READERS: dict[str, Callable[[str, str], object]] = {
     "Precision": _precision,
     "Engine": _engine,
     "Decoder": _decoder,
+    "VideoDecoder": _video_decoder,
 }
 
 

@@ -30,6 +30,7 @@ def extract_video_frames(
         videos,
         config.work_dir,
         keyframes_only=keyframes,
+        cuda_device=config.tuning.cuda_video_device,
         resize_to=resize_to,
         first=first,
         last=last,

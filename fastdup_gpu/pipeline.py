@@ -92,6 +92,7 @@ class _Run:
                 threads=config.threads,
                 kind=kind,
                 keyframes_only=config.tuning.keyframes_only,
+                cuda_device=config.tuning.cuda_video_device,
                 resume=config.resume,
                 sync_s3_to_local=config.tuning.sync_s3_to_local,
                 delete_tar=config.tuning.delete_tar,

@@ -29,6 +29,7 @@ DOCUMENTED = {
     "augmentation_horiz": ("0.5", 0.5),
     "augmentation_vert": ("0", 0.0),
     "keyframes_only": ("0", False),
+    "video_decoder": ("cuda", "cuda"),
     "nnmodel": ("1", 1),
     "global_log_error_level": ("2", 2),
     "model_precision": ("int8", "int8"),

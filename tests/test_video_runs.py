@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx_models
 import pytest
+import tolerances
 from making import photo, photos, rows, run
 from PIL import Image
 from video_files import RATE, video
@@ -16,6 +17,7 @@ from video_files import RATE, video
 import fastdup_gpu as fastdup
 from fastdup_gpu._errors import InvalidArgument, MissingDependency
 from fastdup_gpu.sources import open_source
+from fastdup_gpu.sources.video import extract_frames
 
 
 def scene(blocks: bool = False, count: int = 8) -> list[np.ndarray]:
@@ -174,6 +176,31 @@ def test_without_pyav(clips, tmp_path, monkeypatch, caplog):
     assert run(path, tmp_path) == 1
     assert fastdup.extract_video_frames(path, tmp_path) == 1
     assert caplog.text.count("pip install 'fastdup-gpu[video]'") == 2
+
+
+def _has_gpu() -> bool:
+    return Path("/dev/nvidiactl").exists()
+
+
+@pytest.mark.skipif(_has_gpu(), reason="there is an NVIDIA GPU")
+def test_decoding_by_a_gpu_that_is_not_there_is_refused(clips, tmp_path, caplog):
+    assert run(clips / "in", tmp_path / "out", turi_param="video_decoder=cuda") == 1
+    assert "video_decoder=cuda needs an NVIDIA driver and GPU 0" in caplog.text
+    assert not (tmp_path / "out" / "tmp" / "one.mp4").exists()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not _has_gpu(), reason="needs an NVIDIA GPU")
+def test_a_gpu_decodes_the_same_frames(tmp_path):
+    path = video(tmp_path / "one.mp4", pictures=scene(), gop=4)
+    ours, theirs = (
+        extract_frames([str(path)], tmp_path / name, keyframes_only=False, cuda_device=device)
+        for name, device in (("gpu", 0), ("cpu", None))
+    )
+    assert len(ours.names) == len(theirs.names) > 0
+    for left, right in zip(ours.names, theirs.names, strict=True):
+        pixels = [np.asarray(Image.open(name), float) for name in (left, right)]
+        assert np.abs(pixels[0] - pixels[1]).mean() <= tolerances.DECODE_MEAN
 
 
 def test_extract_video_frames(clips, tmp_path, capsys):

@@ -41,6 +41,7 @@ def open_source(
     threads: int = 0,
     kind: str = TRAIN,
     keyframes_only: bool = True,
+    cuda_device: int | None = None,
     resume: bool = False,
     sync_s3_to_local: bool = False,
     delete_tar: bool = False,
@@ -62,7 +63,8 @@ def open_source(
 
     `tar_only` takes the archives of the input and leaves its pictures; without it an input that
     holds both is refused. Videos are taken where there are no archives, and no pictures or
-    `tar_only`: `extract_frames` tells what becomes of them, `keyframes_only` and `resume`.
+    `tar_only`: `extract_frames` tells what becomes of them, `keyframes_only`, `cuda_device`
+    and `resume`.
     `bounding_box` is cut out of every picture, but for 'face' and 'yolov5s', which
     `stages.detect` sees to. Crops go to `work_dir/crops`, with `threads` threads (0 = one a
     core), those of another `kind` than 'atrain' to a folder of that name below it.
@@ -94,6 +96,7 @@ def open_source(
             cloud.local_files(found.videos, work_dir),
             work_dir,
             keyframes_only=keyframes_only,
+            cuda_device=cuda_device,
             threads=threads,
             resume=resume,
             kind=kind,

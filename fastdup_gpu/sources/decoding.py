@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from fastdup_gpu.sources import hardware
 from fastdup_gpu.sources.containers import missing_bytes
 
 if TYPE_CHECKING:
@@ -46,14 +47,23 @@ class Reader:
     """A video, opened. Raises VideoError where it has no frames to give.
 
     `file` of `size` bytes is read and not closed. With `keyframes_only` the first frame and each
-    keyframe are decoded. `threads` of the decoder.
+    keyframe are decoded. `threads` of the decoder. `cuda_device`: the GPU that decodes, never the
+    CPU in its place; its frames come back to the host.
     """
 
-    def __init__(self, file: BinaryIO, size: int, *, keyframes_only: bool, threads: int) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        size: int,
+        *,
+        keyframes_only: bool,
+        threads: int,
+        cuda_device: int | None = None,
+    ) -> None:
         self._keyframes_only = keyframes_only
         self._missing, self._size = missing_bytes(file, size), size
         self._file = _Steady(file)
-        self._container = self._open()
+        self._container = self._open(cuda_device)
         try:
             self._stream = self._choose(threads)
         except Exception:
@@ -106,12 +116,13 @@ class Reader:
         start = (self._container.start_time or 0) / 1_000_000
         return float(time * self._stream.time_base) - start
 
-    def _open(self) -> Any:
+    def _open(self, cuda_device: int | None) -> Any:
         import av
 
         options = {"format_whitelist": CONTAINERS, "max_pixels": str(MAX_PIXELS)}
+        more = {} if cuda_device is None else {"hwaccel": hardware.accelerator(cuda_device)}
         try:
-            return av.open(self._file, metadata_errors="replace", options=options)
+            return av.open(self._file, metadata_errors="replace", options=options, **more)
         except av.error.FFmpegError as error:
             if self._file.error:
                 raise self._file.error from error

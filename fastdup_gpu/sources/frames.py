@@ -46,22 +46,26 @@ class Cut:
     error_number: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """What all videos share: frames taken, width and height written (None = their own), and the
+    GPU that decodes (None = the CPU)."""
+
+    keyframes_only: bool
+    resize_to: tuple[int, int] | None
+    cuda_device: int | None
+
+
 def frame_path(folder: Path, number: int) -> Path:
     """The file of frame `number`, from 1."""
     return folder / f"output_{number:06d}.jpg"
 
 
-def cut_all(
-    jobs: Sequence[Job],
-    keyframes_only: bool,
-    resize_to: tuple[int, int] | None,
-    threads: int,
-    resume: bool,
-) -> list[Cut]:
+def cut_all(jobs: Sequence[Job], how: How, threads: int, resume: bool) -> list[Cut]:
     """Cut each video, at most `threads` at a time; raises OSError where a frame cannot be
     written, never for a video."""
     together = max(1, min(threads, len(jobs)))
-    cutter = _Cutter(keyframes_only, resize_to, max(1, threads // together), resume)
+    cutter = _Cutter(how, max(1, threads // together), resume)
     with ThreadPoolExecutor(threads) as cutter.writers, ThreadPoolExecutor(together) as pool:
         try:
             return list(pool.map(cutter.cut, jobs))
@@ -76,11 +80,8 @@ class _Cutter:
 
     writers: ThreadPoolExecutor
 
-    def __init__(
-        self, keyframes_only: bool, resize_to: tuple[int, int] | None, threads: int, resume: bool
-    ) -> None:
-        self.keyframes_only = keyframes_only
-        self.resize_to = resize_to
+    def __init__(self, how: How, threads: int, resume: bool) -> None:
+        self.how = how
         self.threads = threads
         self.resume = resume
         self.stopped = threading.Event()
@@ -104,8 +105,9 @@ class _Cutter:
             "video": job.video,
             "size": status.st_size,
             "mtime_ns": status.st_mtime_ns,
-            "keyframes_only": self.keyframes_only,
-            "resize_to": list(self.resize_to) if self.resize_to else None,
+            "keyframes_only": self.how.keyframes_only,
+            "resize_to": list(self.how.resize_to) if self.how.resize_to else None,
+            "decoder": "cpu" if self.how.cuda_device is None else "cuda",
         }
         if self.resume and (done := _recorded(job.folder, wanted)):
             return done
@@ -117,7 +119,13 @@ class _Cutter:
 
     def _decode(self, file: BinaryIO, size: int, folder: Path) -> Cut:
         try:
-            reader = Reader(file, size, keyframes_only=self.keyframes_only, threads=self.threads)
+            reader = Reader(
+                file,
+                size,
+                keyframes_only=self.how.keyframes_only,
+                threads=self.threads,
+                cuda_device=self.how.cuda_device,
+            )
         except VideoError as error:
             return Cut([], str(error), errno.EIO)
         except OSError as error:
@@ -141,7 +149,7 @@ class _Cutter:
                 raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED), str(folder))
             times.append(time)
             path = frame_path(folder, len(times))
-            waiting.append(self.writers.submit(_save, image, path, self.resize_to))
+            waiting.append(self.writers.submit(_save, image, path, self.how.resize_to))
             if len(waiting) > self.threads:
                 waiting.popleft().result()
         for written in waiting:

@@ -19,9 +19,10 @@ from pathlib import Path
 from fastdup_gpu._errors import MissingDependency, WorkDirError
 from fastdup_gpu.formats.files import write_csv
 from fastdup_gpu.formats.names import TMP_DIR, TRAIN
+from fastdup_gpu.sources import hardware
 from fastdup_gpu.sources.base import Crop
 from fastdup_gpu.sources.folder import read_file
-from fastdup_gpu.sources.frames import Cut, Job, cut_all, frame_path
+from fastdup_gpu.sources.frames import Cut, How, Job, cut_all, frame_path
 
 FRAMES_CSV = "{kind}_frames.csv"
 FRAMES_COLUMNS = ("index", "filename", "video", "frame", "seconds")
@@ -84,6 +85,7 @@ def extract_frames(
     work_dir: Path,
     *,
     keyframes_only: bool = True,
+    cuda_device: int | None = None,
     resize_to: tuple[int, int] | None = None,
     first: int = 0,
     last: int | None = None,
@@ -99,10 +101,16 @@ def extract_frames(
     video that was done before, and has not changed, is not decoded again. Frames of another
     `kind` than 'atrain' go to a folder of that name in `tmp`. A video named twice counts once.
 
-    Raises MissingDependency without PyAV, WorkDirError where frames cannot be written.
+    `cuda_device`: the GPU that decodes; a video whose codec it does not know is one that cannot be
+    read. None = the CPU.
+
+    Raises MissingDependency without PyAV, BackendUnavailable without that GPU, WorkDirError where
+    frames cannot be written.
     """
     videos = list(dict.fromkeys(paths))
     _require_pyav(videos)
+    if cuda_device is not None:
+        hardware.check(cuda_device)
     if len(videos) < len(paths):
         _log.warning(
             "%d of %d videos are named before and count once", len(paths) - len(videos), len(paths)
@@ -112,7 +120,8 @@ def extract_frames(
     jobs = jobs[first:last]
     _log.info("extracting frames of %d video(s) to %s", len(jobs), tmp)
     try:
-        cuts = cut_all(jobs, keyframes_only, resize_to, threads or os.cpu_count() or 1, resume)
+        how = How(keyframes_only, resize_to, cuda_device)
+        cuts = cut_all(jobs, how, threads or os.cpu_count() or 1, resume)
         source = FrameSource(jobs, cuts)
         write_csv(work_dir / FRAMES_CSV.format(kind=kind), FRAMES_COLUMNS, map(_row, source.frames))
     except OSError as error:

@@ -178,7 +178,8 @@ BEHAVIOUR = (
         "added turi_param keys",
         "-",
         "model_precision=auto|int8|fp16, engine=auto|onnxruntime|openvino|tensorrt|tensorrt_rtx, "
-        "seed, keyframes_only; for the GPU decoder=auto|nvimgcodec|dali and device=<number>",
+        "seed, keyframes_only, video_decoder=cpu|cuda; for the GPU decoder=auto|nvimgcodec|dali "
+        "and device=<number>",
         "a choice that changes results can be forced and is recorded in config.json",
     ),
     Behaviour(

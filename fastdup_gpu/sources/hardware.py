@@ -1,0 +1,35 @@
+"""Videos decoded by an NVIDIA GPU (NVDEC), through the FFmpeg that PyAV brings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastdup_gpu._errors import BackendUnavailable, MissingDependency
+
+_ASKED = "turi_param video_decoder=cuda"
+
+
+def accelerator(device: int) -> Any:
+    """PyAV's HWAccel for the visible GPU `device`; one video takes one."""
+    try:
+        from av.codec.hwaccel import HWAccel
+    except ImportError as error:
+        raise MissingDependency(
+            f"{_ASKED} needs PyAV 14 or newer ({error}): pip install 'av>=14'"
+        ) from error
+    return HWAccel(device_type="cuda", device=str(device), allow_software_fallback=False)
+
+
+def check(device: int) -> None:
+    """Raise BackendUnavailable where that GPU cannot be opened, before any video is."""
+    from av import Codec
+    from av.error import FFmpegError
+
+    made = accelerator(device)
+    try:
+        made.create(Codec("h264", "r"))
+    except (FFmpegError, NotImplementedError) as error:
+        raise BackendUnavailable(
+            f"{_ASKED} needs an NVIDIA driver and GPU {device}, which cannot be opened ({error}); "
+            "leave the key out to decode on the CPU"
+        ) from error
