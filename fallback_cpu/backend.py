@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from fastdup_gpu._ordered import in_order
 from fastdup_gpu.fallback_cpu import decode as _decode
 from fastdup_gpu.fallback_cpu import graph, kmeans, neighbors, stats
 from fastdup_gpu.fallback_cpu.decode import CpuBatch
@@ -80,18 +80,10 @@ class CpuBackend:
             numbers = self.pixel_stats(batch, advanced=wanted == "advanced")
             return Extracted(batch.outcomes, features, numbers)
 
-        pending: deque[Future[Extracted]] = deque()
         with ThreadPoolExecutor(threads + _SPARE, thread_name_prefix="extract") as pool:
-            try:
-                for encoded in batches:
-                    pending.append(pool.submit(work, encoded))
-                    if len(pending) >= threads * _AHEAD:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
+            yield from in_order(
+                lambda encoded: pool.submit(work, encoded), batches, threads * _AHEAD
+            )
 
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
         """An index over f32[n, d]."""

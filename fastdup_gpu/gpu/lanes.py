@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from fastdup_gpu._ordered import in_order
 from fastdup_gpu.gpu.ready import Ready, make_all_ready
 from fastdup_gpu.protocol import Encoded, Extracted, PixelPlan
 
@@ -42,21 +42,16 @@ def in_lanes(
         with local.stream:
             return work(ready)
 
-    pending: deque[Future[Extracted]] = deque()
     with (
         ThreadPoolExecutor(threads, thread_name_prefix="read") as readers,
         ThreadPoolExecutor(LANES, thread_name_prefix="lane") as lanes,
     ):
+
+        def submit(encoded: Sequence[Encoded]) -> Future[Extracted]:
+            parts = [encoded[i : i + _CHUNK] for i in range(0, len(encoded), _CHUNK)]
+            return lanes.submit(one, [readers.submit(make_all_ready, part, plan) for part in parts])
+
         try:
-            for encoded in batches:
-                parts = [encoded[i : i + _CHUNK] for i in range(0, len(encoded), _CHUNK)]
-                waiting = [readers.submit(make_all_ready, part, plan) for part in parts]
-                pending.append(lanes.submit(one, waiting))
-                if len(pending) >= LANES + _AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            yield from in_order(submit, batches, LANES + _AHEAD)
         finally:
             readers.shutdown(wait=False, cancel_futures=True)
-            for future in pending:
-                future.cancel()

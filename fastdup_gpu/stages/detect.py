@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastdup_gpu._errors import InputError
+from fastdup_gpu._ordered import in_order
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.sources import crops
 from fastdup_gpu.sources.base import Box, Crop, Source
@@ -115,19 +115,13 @@ def _search_all(
     source: Source, detector: Detector, plan: DetectPlan, pictures: Iterable[int]
 ) -> Iterator[_Cut]:
     """Each picture on one thread, results in order."""
-    pending: deque[Future[_Cut]] = deque()
     with ThreadPoolExecutor(plan.threads, thread_name_prefix="detect") as pool:
-        try:
-            for picture in pictures:
-                data = crops.fetch(source, picture) if source.sequential else None
-                pending.append(pool.submit(_search, source, detector, plan, picture, data))
-                if len(pending) >= plan.threads * _AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+
+        def submit(picture: int) -> Future[_Cut]:
+            data = crops.fetch(source, picture) if source.sequential else None
+            return pool.submit(_search, source, detector, plan, picture, data)
+
+        yield from in_order(submit, pictures, plan.threads * _AHEAD)
 
 
 def _search(

@@ -58,6 +58,7 @@ ROOMS = {
     "_accel": room(),
     "_errors": room("", "numpy"),
     "_atomic": room("_errors"),
+    "_ordered": room(),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
     "_config": room("_errors _options _params protocol formats.names models"),
@@ -74,7 +75,7 @@ ROOMS = {
     "framing": room("_config _errors _params _registry _words formats models sources"),
     "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
     "stages": room(
-        "_atomic _config _errors _progress protocol formats sources models detection",
+        "_atomic _config _errors _ordered _progress protocol formats sources models detection",
         "numpy pandas",
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
@@ -99,12 +100,12 @@ ROOMS = {
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _atomic _errors pictures shrink indexing kmeans graphs "
+        "protocol _atomic _errors _ordered pictures shrink indexing kmeans graphs "
         "formats.names formats.files",
         f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _atomic _errors pictures shrink indexing kmeans graphs "
+        "protocol _atomic _errors _ordered pictures shrink indexing kmeans graphs "
         "formats.names formats.files kernels",
         f"numpy onnxruntime onnx {CUDA}",
     ),
