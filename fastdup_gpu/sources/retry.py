@@ -56,16 +56,19 @@ class Line:
     async def tried(self, request: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
         """What `request` gives, tried again after every Transient.
 
-        Where all tries failed, the reason of the last is raised if the server answered anything
-        meanwhile or answers the probe; if it does not, this waits for its return and tries again.
+        Where all tries failed, the server is asked for the probe, and waited for if it does not
+        answer. A request that fails so in two rounds, after each of which the server answered at
+        once, raises the reason of its last failure: the first round may have met an outage that
+        was over at its end.
         """
+        answered = 0
         for _ in range(_ROUNDS):
-            answers = self._answers
             try:
                 return await self._tries(request, backoff)
             except Transient as error:
                 reason = error.reason
-            if answers != self._answers or not await self._outage(backoff):
+            answered += not await self._outage(backoff)
+            if answered > 1:
                 break
         raise reason
 
