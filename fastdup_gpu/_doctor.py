@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from fastdup_gpu import _provenance
+from fastdup_gpu._cpu import has_fast_int8
 from fastdup_gpu.gpu import probe
-from fastdup_gpu.models.manifest import has_fast_int8
 
 _CPU_MODULES = {
     "onnxruntime": "runs the model",
@@ -18,7 +18,10 @@ _CPU_MODULES = {
     "threadpoolctl": "keeps matrix products to num_threads",
 }
 _OPTIONAL_MODULES = {
-    "openvino": ("runs the built-in models faster than onnxruntime", "fastdup-gpu[openvino]"),
+    "openvino": (
+        "runs the built-in models faster than onnxruntime on CPUs with VNNI or AMX",
+        "fastdup-gpu[openvino]",
+    ),
     "hnswlib": ("HNSW index for large sets (else IVF or exact search)", "fastdup-gpu[hnsw]"),
     "pillow_heif": ("HEIC and HEIF pictures", "fastdup-gpu[heif]"),
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from fastdup_gpu._cpu import has_fast_int8
 from fastdup_gpu._errors import ModelError
 from fastdup_gpu.protocol import ModelSpec
 
@@ -105,14 +105,3 @@ def _own_model(path: Path, d: int) -> ModelSpec:
         if entry.sha256 == digest:
             return _spec(entry, path, d)
     return ModelSpec(path=path, dim=d, sha256=digest)
-
-
-def has_fast_int8() -> bool:
-    """Whether this CPU has AVX2, or Arm's 8-bit dot product."""
-    if platform.machine().lower() in ("arm64", "aarch64") and platform.system() == "Darwin":
-        return True
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return False
-    return not {"avx2", "asimddp"}.isdisjoint(flags.split())

@@ -45,7 +45,7 @@ ROOMS = {
         "__init__ _commands _config _demo _doctor _errors _options _progress _run_help pipeline "
         "galleries"
     ),
-    "_doctor": room("__init__ _provenance gpu.probe models"),
+    "_doctor": room("__init__ _cpu _provenance gpu.probe"),
     "_demo": room("", "numpy PIL"),
     "_api_analysis": room("analysis _options", "numpy pandas"),
     "_api_galleries": room("galleries analysis _api _options", "pandas"),
@@ -58,6 +58,7 @@ ROOMS = {
     "_accel": room(),
     "_errors": room("", "numpy"),
     "_atomic": room("_errors"),
+    "_cpu": room(),
     "_ordered": room(),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
@@ -84,7 +85,7 @@ ROOMS = {
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
-    "models": room("_errors protocol formats.names", "numpy"),
+    "models": room("_cpu _errors protocol formats.names", "numpy"),
     "galleries": room(
         "_errors _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
@@ -100,7 +101,7 @@ ROOMS = {
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _atomic _errors _ordered pictures shrink indexing kmeans graphs "
+        "protocol _atomic _cpu _errors _ordered pictures shrink indexing kmeans graphs "
         "formats.names formats.files",
         f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
