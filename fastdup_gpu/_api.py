@@ -73,7 +73,14 @@ def run(
     compute: 'cpu', 'gpu' (an error without a usable one) or 'auto'.
     verbose: log progress.
     num_threads: -1 = all cores. num_images: stop after so many, 0 = all.
-    turi_param: comma-separated key=value, such as 'ccthreshold=0.96,run_advanced_stats=1'.
+    turi_param: comma-separated key=value, with these defaults: ccthreshold=0.96 (similarity that
+        joins a component), run_cc=1, run_pagerank=1, run_stats=1, run_advanced_stats=0,
+        min_file_size=0 (bytes); of inputs tar_only=0, sync_s3_to_local=0, delete_tar=0,
+        delete_img=0 (docs/remote.md), keyframes_only=1, video_decoder=cpu (or cuda); of detectors
+        face_model, yolo_model, augmentation_horiz=0.2, augmentation_vert=0.2 and more
+        (docs/detection.md); model_precision=auto (int8, fp16), engine=auto (onnxruntime, openvino;
+        on the GPU tensorrt, tensorrt_rtx), seed=0; of the GPU decoder=auto (nvimgcodec, dali) and
+        device=0, its number.
     distance: 'cosine' or 'euclidean'; with nnf_mode='Flat' also 'l1', 'linf', 'canberra',
         'braycurtis', 'jensenshannon'.
     threshold: smallest similarity, 0 to 1, of a pair in similarity.csv.
