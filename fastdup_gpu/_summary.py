@@ -101,12 +101,19 @@ class Summary:
             f"{count(self.exact_duplicates, 'image has', 'images have')} an exact duplicate",
             f"{count(self.near_duplicates, 'more has', 'more have')} a near duplicate "
             f"(similarity {self.threshold:g} or more)",
-            f"{count(self.components, 'component holds', 'components hold')} "
-            f"{count(self.in_components, 'image')}, the largest {self.largest_component:,} "
-            f"(loosest link {self.loosest_link:.3f})",
+            self._components(),
             f"{count(self.outliers, 'image is an outlier', 'images are outliers')}",
             f"neighbours by {self.index} index, {how}",
         ]
+
+    def _components(self) -> str:
+        if not self.components:
+            return "no components"
+        return (
+            f"{count(self.components, 'component holds', 'components hold')} "
+            f"{count(self.in_components, 'image')}, the largest {self.largest_component:,} "
+            f"(loosest link {self.loosest_link:.3f})"
+        )
 
 
 def _ends(edges: Edges) -> I64:

@@ -11,6 +11,7 @@ from making import contents, features, header, photos, rows, run
 
 import fastdup_gpu
 from fastdup_gpu import _options
+from fastdup_gpu._summary import Summary
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +193,8 @@ def test_an_explicit_gpu_never_falls_back(session):
 
 def test_it_shows_what_it_was_made_of():
     assert repr(fastdup_gpu.Session("out", d=9)) == "Session('out', d=9)"
+
+
+def test_a_summary_without_components_says_so():
+    lines = Summary("results", "cpu", index="flat").lines()
+    assert "no components" in lines

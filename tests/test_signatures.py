@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from spec import make_compatibility, make_signatures
-from spec.differences import BEHAVIOUR, DECLARED_DIFFERENCES, PENDING
+from spec.differences import BEHAVIOUR, DECLARED_DIFFERENCES
 
 import fastdup_gpu
 from fastdup_gpu import _api
@@ -45,7 +45,7 @@ def exact(arguments: list[tuple[str, object]]) -> list[tuple[str, type, object]]
     return [(name, type(default), default) for name, default in arguments]
 
 
-@pytest.mark.parametrize("name", [name for name in BY_NAME if name not in PENDING])
+@pytest.mark.parametrize("name", BY_NAME)
 def test_signature_is_that_of_the_reference(name):
     parameters = inspect.signature(getattr(fastdup_gpu, name)).parameters.values()
     kwargs = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
@@ -56,17 +56,9 @@ def test_signature_is_that_of_the_reference(name):
     assert bool(kwargs) == bool(BY_NAME[name]["kwargs"])
 
 
-@pytest.mark.parametrize("name", PENDING)
-def test_pending_function_is_absent(name):
-    assert name in BY_NAME
-    assert not hasattr(fastdup_gpu, name), f"{name} exists: take it out of PENDING"
-    assert name not in fastdup_gpu.__all__
-
-
 @pytest.mark.parametrize("difference", DECLARED_DIFFERENCES, ids=str)
 def test_declared_difference_is_one(difference):
     before = dict(original(BY_NAME[difference.function]))
-    assert difference.function not in PENDING
     assert difference.added == (difference.argument not in before)
     assert before.get(difference.argument, REQUIRED) != difference.default
     assert difference.reason

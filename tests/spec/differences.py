@@ -1,14 +1,11 @@
-"""What is still to come, and what differs from fastdup on purpose.
+"""What differs from fastdup on purpose; docs/compatibility.md is made of it.
 
-PENDING may only shrink: a name in it must not exist yet. `docs/compatibility.md` is made from
-these tables by make_compatibility.py.
+cd tests && python -m spec.make_compatibility
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-PENDING: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ from .differences import (
     ADDITIONS,
     BEHAVIOUR,
     DECLARED_DIFFERENCES,
-    PENDING,
     ArgumentDifference,
-    Behaviour,
 )
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "compatibility.md"
@@ -28,30 +26,22 @@ Made by tests/spec/make_compatibility.py from the tables beside it; change those
 
 `same`: the arguments, their order and defaults, and what is done with them are those of the
 reference. `differs`: the arguments are the same except where the last column names one, and
-what is done differs in the topics listed, which are explained below. `not yet`: the function
-does not exist in this release."""
+what is done differs in the topics listed, which are explained below."""
 
 
 def render() -> str:
     """The document as it should stand on disk."""
     names = [f["name"] for f in json.loads(SNAPSHOT.read_text(encoding="utf-8"))]
-    present = [b for b in BEHAVIOUR if not set(b.functions) <= set(PENDING)]
-    planned = [b for b in BEHAVIOUR if set(b.functions) <= set(PENDING)]
     parts = [INTRODUCTION, "## Functions", _table(_functions(names))]
     parts += ["## Additions", _table([("name", "what for"), *_additions()])]
     parts += ["## Arguments", _table(_arguments())]
-    parts += ["## Behaviour", _table(_behaviour(present))]
-    if planned:
-        parts += ["## Decided for functions still to come", _table(_behaviour(planned))]
+    parts += ["## Behaviour", _table(_behaviour())]
     return "\n\n".join(parts) + "\n"
 
 
 def _functions(names: list[str]) -> Iterable[tuple[str, ...]]:
     yield "function", "state", "what differs"
     for name in names:
-        if name in PENDING:
-            yield f"`{name}`", "not yet", ""
-            continue
         what = [f"argument `{d.argument}`" for d in DECLARED_DIFFERENCES if d.function == name]
         what += [b.topic for b in BEHAVIOUR if name in b.functions]
         yield f"`{name}`", "differs" if what else "same", " · ".join(what)
@@ -72,9 +62,9 @@ def _change(difference: ArgumentDifference) -> str:
     return f"{kind} `{difference.default!r}`"
 
 
-def _behaviour(rows: list[Behaviour]) -> Iterable[tuple[str, ...]]:
+def _behaviour() -> Iterable[tuple[str, ...]]:
     yield "topic", "functions", "fastdup", "here", "why"
-    for b in rows:
+    for b in BEHAVIOUR:
         yield b.topic, ", ".join(f"`{f}`" for f in b.functions), b.theirs, b.ours, b.why
 
 
