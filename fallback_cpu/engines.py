@@ -80,7 +80,9 @@ class OrtEngine:
         options.log_severity_level = 3
         try:
             providers = ["CPUExecutionProvider"]
-            self._session = ort.InferenceSession(str(path), options, providers=providers)
+            self._session = ort.InferenceSession(
+                str(path), options, providers=providers, enable_fallback=0
+            )
             inputs = [(i.name, i.type, list(i.shape)) for i in self._session.get_inputs()]
         except Exception as error:  # onnxruntime raises errors of many kinds, also for bad names
             raise ModelError(f"{path} cannot be opened as an ONNX model: {error}") from error

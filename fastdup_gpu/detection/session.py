@@ -55,7 +55,7 @@ class Session:
         shape = [s if isinstance(s, int) and s > 0 else 0 for s in inputs[0].shape]
         self._channels_last = shape[3] == 3 and shape[1] != 3
         self._batch = shape[0] or 1
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata = self._metadata()
         self.names = _class_names(metadata.get("names", ""))
         height, width = shape[1:3] if self._channels_last else shape[2:]
         if size and (height or size, width or size) != (size, size):
@@ -65,6 +65,14 @@ class Session:
             )
         free = (size, size) if size else _side(metadata.get("imgsz", ""))
         self.height, self.width = height or free[0], width or free[1]
+
+    def _metadata(self) -> dict[str, str]:
+        """What exporters wrote beside the graph; nothing where it is no text."""
+        try:
+            found: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError:
+            return {}
+        return found
 
     def try_out(self) -> list[F32]:
         """All outputs for an empty picture."""
@@ -104,7 +112,9 @@ def _open(path: Path, cuda_device: int | None) -> Any:
     if cuda_device is not None and _CUDA in ort.get_available_providers():
         providers.insert(0, (_CUDA, {"device_id": str(cuda_device)}))
     try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
+        session = ort.InferenceSession(
+            str(path), options, providers=providers, enable_fallback=0
+        )
     except Exception as error:  # onnxruntime raises errors of many kinds
         raise ModelError(f"{str(path)!r} cannot be opened as an ONNX model: {error}") from error
     if cuda_device is not None and session.get_providers()[0] != _CUDA:
@@ -138,5 +148,5 @@ def _side(text: str) -> tuple[int, int]:
 def _literal(text: str) -> object:
     try:
         return ast.literal_eval(text) if 0 < len(text) <= _LONGEST else None
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None

@@ -21,6 +21,8 @@ Decode = Callable[[Sequence[F32], float], Candidates]
 # Columns of one face without a list of names: 5 landmarks as x, y (10) or x, y, visible (15).
 _LANDMARKS_LAST, _LANDMARKS_FIRST = 15, 10
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))
+# A row whose class is nan or larger is no box.
+_MOST_CLASSES = 1 << 20
 
 
 def with_objectness(outputs: Sequence[F32], confidence: float, *, classes: slice) -> Candidates:
@@ -42,7 +44,8 @@ def without_objectness(
 
 def suppressed(outputs: Sequence[F32], confidence: float) -> Candidates:
     """Rows of x1, y1, x2, y2, score, class: [n, 6]."""
-    rows: F64 = outputs[0][outputs[0][:, 4] >= confidence].astype(np.float64)
+    known = np.abs(outputs[0][:, 5]) < _MOST_CLASSES
+    rows: F64 = outputs[0][known & (outputs[0][:, 4] >= confidence)].astype(np.float64)
     return Candidates(rows[:, :4], rows[:, 4], np.rint(rows[:, 5]).astype(np.int64))
 
 

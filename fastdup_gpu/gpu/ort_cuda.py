@@ -50,7 +50,9 @@ class OrtCudaEngine:
         options.log_severity_level = 3
         try:
             provider = (PROVIDER, provider_settings(self._device, stream))
-            session = ort.InferenceSession(self._model, options, providers=[provider])
+            session = ort.InferenceSession(
+                self._model, options, providers=[provider], enable_fallback=0
+            )
         except Exception as error:  # onnxruntime raises errors of many kinds
             raise ModelError(
                 f"{self._spec.path} cannot be opened as an ONNX model: {error}"

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from fastdup_gpu import InputError
 from fastdup_gpu._params import parse_nnf_mode, parse_nnf_param, parse_turi
 from fastdup_gpu.analysis import annotations, coco, decisions, evaluate, journal
 from fastdup_gpu.formats.results import read_filenames
 from fastdup_gpu.sources import lists, webdataset
 from fastdup_gpu.sources.base import Found
 from fastdup_gpu.sources.boxes import parse_bounding_box
+from fastdup_gpu.sources.copies import Copies
+from fastdup_gpu.sources.endpoints import parse, server_of
 from fuzz import seeds
 from fuzz.target import Target
 
@@ -72,6 +75,31 @@ def _truth(path: Path) -> None:
     evaluate.read_truth(path, ["a/1.jpg", "a/2.jpg", "b/1.jpg"], transitive=True)
 
 
+def _mc(data: bytes, folder: Path) -> None:
+    """The settings of mc; nothing of them may stand in a message."""
+    (folder / "config.json").write_bytes(data)
+    with mock.patch.dict(os.environ, {"MC_CONFIG_DIR": str(folder)}):
+        try:
+            server_of(parse("minio://local/bucket"))
+        except InputError as error:
+            assert "hush" not in str(error)
+            raise
+
+
+def _url(data: bytes, folder: Path) -> None:
+    """A key of any kind has its copy within the folder of copies."""
+    copies = Copies(folder / "out")
+    path = copies.path("s3://bucket/" + data.decode("utf-8", "surrogateescape"))
+    assert os.path.normpath(path).startswith(str(copies.folder) + os.sep)
+
+
+def _copies(data: bytes, folder: Path) -> None:
+    copies = Copies(folder)
+    copies.folder.mkdir()
+    (copies.folder / "copies.jsonl").write_bytes(data)
+    copies.etag("s3://bucket/a.jpg")
+
+
 def _member(kind: str) -> Target:
     def call(data: bytes, _: Path) -> None:
         text = data.decode("utf-8", "replace").strip()
@@ -91,6 +119,11 @@ _BOX_ROWS = b"filename,col_x,row_y,width,height\na.jpg,1,2,30,40\nb.jpg,1.5,2,3e
 _PAIRS = b"from,to,verdict\na/1.jpg,a/2.jpg,duplicate\n"
 _GROUPS = b"file,group\na/1.jpg,7\na/2.jpg,7\n"
 _PARTS = b"path: .\ntrain: images\nval: [images, other]\nnc: 1\nnames: [a]\n"
+
+
+_ALIAS = {"url": "https://h:9000", "accessKey": "k", "secretKey": "hush", "api": "S3v4"}
+_MC = json.dumps({"version": "10", "aliases": {"local": _ALIAS}}).encode()
+_COPIED = b'["s3/bucket/a.jpg", 3, "e"]\n\n["s3/bucket/b.jpg", 4, "f"]\n'
 
 
 def _decision_seeds() -> list[bytes]:
@@ -120,5 +153,8 @@ def targets() -> list[Target]:
             _read(coco.import_from_coco),
             _JSON,
         ),
+        Target("mc.json", lambda: [_MC], _mc, (b'"hosts"', b'"url"', b"http://", *_JSON)),
+        Target("s3.key", lambda: [b"a/b.jpg", b"..", b"/x", b"a.tar/b.jpg"], _url, (b"/", b"..")),
+        Target("copies.jsonl", lambda: [_COPIED], _copies, _JSON),
         *map(_member, webdataset.KINDS),
     ]
