@@ -112,9 +112,7 @@ def _open(path: Path, cuda_device: int | None) -> Any:
     if cuda_device is not None and _CUDA in ort.get_available_providers():
         providers.insert(0, (_CUDA, {"device_id": str(cuda_device)}))
     try:
-        session = ort.InferenceSession(
-            str(path), options, providers=providers, enable_fallback=0
-        )
+        session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime raises errors of many kinds
         raise ModelError(f"{str(path)!r} cannot be opened as an ONNX model: {error}") from error
     if cuda_device is not None and session.get_providers()[0] != _CUDA:

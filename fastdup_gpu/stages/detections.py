@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu.formats.files import TEXT, replacing
+from fastdup_gpu.formats.files import TEXT, parse_json, replacing
 from fastdup_gpu.sources.base import Box
 
 # Pictures between two times that the record is brought to the disk itself.
@@ -58,7 +59,7 @@ class Record:
                     return
                 for line in stream:
                     yield _parse(line)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return
 
     def begin(self, kept: list[Searched]) -> None:
@@ -92,6 +93,17 @@ def _line(searched: Searched) -> str:
 
 
 def _parse(line: str) -> Searched:
-    found: dict[str, Any] = json.loads(line)
-    boxes = [Cutout(**{**cutout, "box": Box(**cutout["box"])}) for cutout in found["boxes"]]
-    return Searched(found["picture"], boxes, found["why"])
+    found: dict[str, Any] = parse_json(line)
+    boxes = [_cutout(**cutout) for cutout in found["boxes"]]
+    return Searched(operator.index(found["picture"]), boxes, _text(found["why"]))
+
+
+def _cutout(box: dict[str, int], label: str, score: float | None, why: str) -> Cutout:
+    sides = {name: operator.index(pixels) for name, pixels in box.items()}
+    return Cutout(Box(**sides), _text(label), None if score is None else float(score), _text(why))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where a text is expected")
+    return value

@@ -75,6 +75,19 @@ def _output_seeds() -> list[bytes]:
     return [bytes([i]) + struct.pack("<11f", *numbers) for i in range(len(_SHAPES))]
 
 
+def _record(data: bytes, folder: Path) -> None:
+    """What a killed search left; the first line is the run's own."""
+    from fastdup_gpu.stages.detections import Record
+
+    path = folder / "detections.jsonl"
+    path.write_bytes(b'{"fingerprint": "same"}\n' + data)
+    record = Record(path, "same", resume=True)
+    kept = list(record.stored())
+    record.begin(kept)
+    record.close()
+    assert repr([*Record(path, "same", resume=True).stored()]) == repr(kept)
+
+
 def _names(read: Callable[[str], object]) -> Callable[[bytes, Path], None]:
     def call(data: bytes, _: Path) -> None:
         read(data.decode("utf-8", "replace"))
@@ -89,7 +102,11 @@ def targets() -> list[Target]:
     floats = (struct.pack("<f", float("inf")), struct.pack("<f", -0.0), b"\xff\xff\x7f\x7f")
     literals = (b"{0:", b"'a'", b"[640,", b"(", b"-1", b"1e999", b"[" * 300, b"0x")
     words = (b"AveragePool", b"Concat", b"axis", b"names", b"imgsz")
+    searched = b'{"picture": 0, "boxes": [%s], "why": ""}\n'
+    box = b'{"box": {"col_x": 1, "row_y": 2, "width": 3, "height": 4}, "label": "a", "score": 0.5,'
+    record = searched % (box + b' "why": ""}') + searched % b""
     return [
+        Target("detections.jsonl", lambda: [record], _record, literals),
         Target("detector.onnx", _files, _file, words, needs="onnx", weight=4),
         Target("detector.outputs", _output_seeds, _outputs, floats),
         Target(
