@@ -146,7 +146,7 @@ def null_backend() -> Any:
     sys.modules["nvidia.nvimgcodec"] = nvidia.nvimgcodec
     load.kernel = lambda name, entry="": lambda *args: None
     load.require = lambda *args: None
-    probe.require = lambda: None
+    probe.require = lambda **_: None
     memory._POOLS[0] = SimpleNamespace(
         allocation_counts=SimpleNamespace(peak_bytes=0, current_bytes=0)
     )

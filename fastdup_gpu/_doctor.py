@@ -36,7 +36,13 @@ def examine() -> dict[str, Any]:
         "cpu": {name: _installed(name) for name in _CPU_MODULES},
         "optional": {name: _installed(name) for name in _OPTIONAL_MODULES},
         "gpu": [
-            {"ok": f.ok, "name": f.name, "found": f.found, "hint": "" if f.ok else f.hint}
+            {
+                "ok": f.ok,
+                "needed": f.needed,
+                "name": f.name,
+                "found": f.found,
+                "hint": "" if f.ok else f.hint,
+            }
             for f in probe.check()
         ],
     }
@@ -48,14 +54,16 @@ def lines(found: dict[str, Any]) -> list[str]:
     for name, role in _CPU_MODULES.items():
         out.append(_line(found["cpu"][name], name, role, "pip install 'fastdup-gpu[cpu]'"))
     for name, (role, extra) in _OPTIONAL_MODULES.items():
-        mark = "ok" if found["optional"][name] else "--"
-        hint = "" if found["optional"][name] else f"; optional: pip install '{extra}'"
-        out.append(f"  [{mark}] {name}: {role}{hint}")
+        hint = f"pip install '{extra}'"
+        out.append(_line(found["optional"][name], name, role, hint, needed=False))
     out.append(f"  model precision here: {'int8' if found['fast_int8'] else 'fp16'}")
     out.append(f"  => {'usable' if all(found['cpu'].values()) else 'not usable'}")
     out.append("GPU backend")
-    out += [_line(f["ok"], f["name"], f["found"], f["hint"]) for f in found["gpu"]]
-    out.append(f"  => {'usable' if all(f['ok'] for f in found['gpu']) else 'not usable'}")
+    out += [
+        _line(f["ok"], f["name"], f["found"], f["hint"], needed=f["needed"]) for f in found["gpu"]
+    ]
+    usable = all(f["ok"] or not f["needed"] for f in found["gpu"])
+    out.append(f"  => {'usable' if usable else 'not usable'}")
     return out
 
 
@@ -63,5 +71,11 @@ def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _line(ok: bool, name: str, found: str, hint: str) -> str:
-    return f"  [{'ok' if ok else 'NO'}] {name}: {found}" + ("" if ok else f" -> {hint}")
+def _line(ok: bool, name: str, found: str, hint: str, *, needed: bool = True) -> str:
+    if ok:
+        return f"  [ok] {name}: {found}"
+    return (
+        f"  [NO] {name}: {found} -> {hint}"
+        if needed
+        else f"  [--] {name}: {found}; optional: {hint}"
+    )

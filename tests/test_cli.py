@@ -71,7 +71,7 @@ def test_missing_input_is_exit_1_and_named(tmp_path):
 def test_gpu_without_a_gpu_is_an_error_that_names_what_is_missing(pictures, tmp_path):
     from fastdup_gpu.gpu import probe
 
-    missing = [f for f in probe.check() if not f.ok]
+    missing = [f for f in probe.check() if not f.ok and f.needed]
     if not missing:
         pytest.skip("this machine has a usable GPU stack")
     done = call("run", pictures, tmp_path / "o", "--compute", "gpu")
@@ -88,7 +88,7 @@ def test_doctor_says_what_is_usable():
     assert "NVIDIA driver" in done.stdout
     found = json.loads(call("doctor", "--json").stdout)
     assert all(found["cpu"].values())
-    assert {"ok", "name", "found", "hint"} == set(found["gpu"][0])
+    assert {"ok", "needed", "name", "found", "hint"} == set(found["gpu"][0])
 
 
 def test_demo_shows_every_kind_of_finding(tmp_path):

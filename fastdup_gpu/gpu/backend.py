@@ -50,7 +50,7 @@ class GpuBackend:
         device: int = 0,
         decoder: _decode.Name = "nvimgcodec",
     ) -> None:
-        probe.require()
+        probe.require(decoder=decoder)
         self.device = memory.open_device(device)
         self.decoder = decoder
         self._own = threading.local()

@@ -9,7 +9,7 @@ import ctypes
 import importlib.metadata
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastdup_gpu._errors import BackendUnavailable
 
@@ -20,20 +20,23 @@ PACKAGES = (
     ("components and pagerank", ("pylibcugraph-cu13", "pylibcugraph-cu12"), "26.8"),
     ("memory pool", ("rmm-cu13", "rmm-cu12"), "26.8"),
     ("decoding", ("nvidia-nvimgcodec-cu13", "nvidia-nvimgcodec-cu12"), "0.9"),
-    ("decoding", ("nvidia-dali-cuda130", "nvidia-dali-cuda120"), "2.4"),
 )
+# Only for decoder='dali'.
+_DALI = ("decoding by DALI", ("nvidia-dali-cuda130", "nvidia-dali-cuda120"), "2.4")
 _DRIVERS = {"win32": ("nvcuda.dll",)}
 _MIN_CAPABILITY = (8, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the answer: `ok`, what was looked for, what was found, what to do."""
+    """One line of the answer: `ok`, what was looked for, what was found, what to do; `needed` is
+    False for what runs can do without."""
 
     ok: bool
     name: str
     found: str
     hint: str = ""
+    needed: bool = True
 
 
 def check() -> list[Finding]:
@@ -42,12 +45,12 @@ def check() -> list[Finding]:
     offered = re.search(r"CUDA (\d+)", driver[0].found)
     most = int(offered[1]) if offered else 0
     packages = [_check_package(role, names, least, most) for role, names, least in PACKAGES]
-    return [*driver, *packages]
+    return [*driver, *packages, replace(_check_package(*_DALI, most), needed=False)]
 
 
-def require() -> None:
+def require(*, decoder: str) -> None:
     """Raise BackendUnavailable naming everything that is missing, and how to get it."""
-    missing = [f for f in check() if not f.ok]
+    missing = [f for f in check() if not f.ok and (f.needed or decoder == "dali")]
     if missing:
         listed = "; ".join(f"{f.name}: {f.found}. {f.hint}" for f in missing)
         raise BackendUnavailable(
