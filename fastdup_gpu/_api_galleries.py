@@ -41,7 +41,8 @@ def create_duplicates_gallery(
 ) -> int:
     """Write duplicates.html: pairs of similar pictures side by side, each pair once.
 
-    similarity_file: work_dir, similarity csv, or a DataFrame `from`, `to`, `distance`.
+    similarity_file: work_dir, similarity csv, a DataFrame `from`, `to`, `distance`, or the
+        similarity_hierarchical_<ccthreshold>.csv of create_components_gallery().
     save_path: folder for the page. num_images: pairs listed; 0 = all.
     descending: the most similar first. threshold: smallest similarity of a pair.
     lazy_load: small pictures go to files beside the page, not into it.
@@ -156,6 +157,10 @@ def create_components_gallery(
     threshold: smallest mean similarity of a group. min_items: smallest size.
     metric, descending: order by the mean of a statistic in place of the size; largest first.
     max_width: of a picture, in CSS pixels.
+    lazy_load: also writes similarity_hierarchical_<ccthreshold>.csv beside the page: each two
+        groups that an edge of similarity.csv connects, by their most similar pictures, with
+        columns `from`, `to`, `distance`, `component_from`, `component_to`. Give it to
+        create_duplicates_gallery() to look through similar groups.
     kwargs: save_artifacts, nrows; split_sentence_to_label_list=True makes each word a label;
         limit_labels_printed: labels named for each group (default max_items, else 5).
     The other arguments, the return value and the errors are those of create_duplicates_gallery().

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.components import find_top_components
+from fastdup_gpu.analysis.hierarchy import write_hierarchy
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album, shown
@@ -31,10 +32,13 @@ CLUSTER_INTRO = (
 def create_components_gallery(work_dir: Any, kwargs: dict[str, Any], **given: Any) -> None:
     """Write components.html; see the public function for the arguments."""
     options = make_options(given, kwargs, COMPONENT_EXTRAS)
-    album = Album(options, results.work_dir_of(work_dir, options.work_dir))
+    folder = results.work_dir_of(work_dir, options.work_dir)
+    album = Album(options, folder)
     table = select_groups(work_dir, options)
     view = components_view(album, table)
     _publish("components", "Components", album, view, table)
+    if options.lazy_load and options.group_by == "visual" and folder is not None:
+        write_hierarchy(table, folder, options.save_path)
 
 
 def create_kmeans_clusters_gallery(work_dir: Any, kwargs: dict[str, Any], **given: Any) -> None:

@@ -391,9 +391,11 @@ BEHAVIOUR = (
     Behaviour(
         ("create_duplicates_gallery", "create_components_gallery"),
         "hierarchical gallery",
-        "similarity_hierarchical_<ccthreshold>.csv compares components with each other",
-        "not written; find_top_components(min_similarity=...) splits components instead",
-        "how the file comes about is not documented",
+        "similarity_hierarchical_<ccthreshold>.csv compares components with each other; how it "
+        "comes about is not documented",
+        "create_components_gallery(lazy_load=True) writes it beside its page: a row for each two "
+        "groups that an edge connects, by their most similar pictures, and the two component ids",
+        "two groups are as similar as their nearest members, which a page can show",
     ),
     Behaviour(
         ("find_top_components", "create_components_gallery"),
