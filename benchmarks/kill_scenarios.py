@@ -98,6 +98,26 @@ def _boxes(folder: Path) -> None:
         csv.writer(stream, lineterminator="\n").writerows([header, *rows])
 
 
+def _detector(folder: Path) -> None:
+    """Photos, and a detector that finds the same three boxes in each, as UltraFace gives them."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    _photos(folder / "photos", 24)
+    boxes = np.array([[0.1, 0.1, 0.4, 0.5], [0.5, 0.2, 0.9, 0.6], [0.2, 0.6, 0.5, 0.9]])
+    scores = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
+    nodes, outputs = [helper.make_node("ReduceSum", ["input"], ["all"], keepdims=0)], []
+    nodes.append(helper.make_node("Sub", ["all", "all"], ["none"]))
+    fixed = []
+    for name, values in (("scores", scores), ("boxes", boxes)):
+        fixed.append(numpy_helper.from_array(values[None].astype(np.float32), f"fixed_{name}"))
+        nodes.append(helper.make_node("Add", [f"fixed_{name}", "none"], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, None]))
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 48, 64])
+    graph = helper.make_graph(nodes, "fixed", [given], outputs, fixed)
+    opset = [helper.make_opsetid("", 13)]
+    save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "face.onnx")
+
+
 def _videos(folder: Path) -> None:
     import av
 
@@ -202,6 +222,15 @@ def _gallery(resume: bool) -> None:
     )
 
 
+def _exports(resume: bool) -> None:
+    files = sorted(str(p) for p in (INPUT.resolve() / "photos").iterdir())
+    labels = [str(i % 3) for i in range(len(files))]
+    for export in (fastdup_gpu.export_to_labelImg, fastdup_gpu.export_to_coco):
+        _done(export(files, labels, "out"))
+    _done(fastdup_gpu.export_to_cvat(files, labels, "out"))
+    _done(fastdup_gpu.export_to_tensorboard_projector(str(INPUT / "out"), "out", sample_size=20))
+
+
 def _copy_run() -> None:
     shutil.copytree(INPUT / "photos", "photos")
     shutil.copytree(INPUT / "out", "run")
@@ -250,6 +279,15 @@ SCENARIOS = {
         Scenario("joined features, ivf index, graph", _vectors, _act_in_lists),
         Scenario("k-means", _photos, _cluster),
         Scenario("crops of boxes", _boxes, _act(str(INPUT / "boxes.csv"))),
+        Scenario(
+            "crops of a detector",
+            _detector,
+            _act(
+                str(INPUT / "photos"),
+                bounding_box="face",
+                turi_param=f"face_model={INPUT / 'face.onnx'}",
+            ),
+        ),
         Scenario("frames of videos", _videos, _act(str(INPUT), turi_param="keyframes_only=0")),
         Scenario("tars as a webdataset", _tars, _webdataset),
         Scenario("S3, copied", _objects, _objects_of("photos", "sync_s3_to_local=1"), remote=True),
@@ -263,6 +301,7 @@ SCENARIOS = {
             "S3, tars, delete_tar", _objects, _objects_of("tars", "delete_tar=1"), remote=True
         ),
         Scenario("gallery", _finished_run, _gallery),
+        Scenario("exports", _finished_run, _exports),
         Scenario(
             "deletion",
             _finished_run,

@@ -49,16 +49,23 @@ def export_to_cvat(
     ):
         for picture in read_all(asked):
             frame = _Frame(len(frames), picture)
-            archive.writestr(f"data/{frame.file}", picture.data)
+            archive.writestr(_member(f"data/{frame.file}"), picture.data)
             frames.append(frame)
         manifest, index = _manifest(frames)
-        archive.writestr("data/manifest.jsonl", manifest)
-        archive.writestr("data/index.json", _json(index))
-        archive.writestr("task.json", _json(_task(frames, class_names(asked))))
-        archive.writestr("annotations.json", _json([_annotations(frames)]))
+        archive.writestr(_member("data/manifest.jsonl"), manifest)
+        archive.writestr(_member("data/index.json"), _json(index))
+        archive.writestr(_member("task.json"), _json(_task(frames, class_names(asked))))
+        archive.writestr(_member("annotations.json"), _json([_annotations(frames)]))
     rows = ((f.number, f.file, f.name, ";".join(f.labels)) for f in frames)
     write_csv(folder / NAMES_CSV, ("frame", "cvat_name", "filename", "label"), rows)
     return [frame.position for frame in frames]
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """A file of the zip without the time of day: the same pictures give the same bytes."""
+    member = zipfile.ZipInfo(name)
+    member.external_attr = 0o644 << 16
+    return member
 
 
 class _Frame:

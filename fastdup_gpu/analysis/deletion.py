@@ -73,6 +73,11 @@ def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[
 
 
 def _above(groups: Iterable[Group], min_distance: float) -> list[Group]:
+    if not -1 <= min_distance <= 1:
+        raise InvalidArgument(
+            f"min_distance={min_distance!r}: expected a similarity from 0 to 1; groups whose mean "
+            "similarity is larger are taken"
+        )
     return [group for group in groups if group.distance > min_distance]
 
 

@@ -214,6 +214,8 @@ def test_wrong_arguments(run, tmp_path):
     table = fastdup.find_top_components(run)
     with pytest.raises(fastdup.InvalidArgument, match="how='some'"):
         fastdup.delete_components(table, how="some")
+    with pytest.raises(fastdup.InvalidArgument, match="min_distance=5"):
+        fastdup.delete_components(table, min_distance=5)
     with pytest.raises(fastdup.InvalidArgument, match="find_top_components"):
         fastdup.delete_components(pd.DataFrame({"a": [1]}))
     with pytest.raises(fastdup.InvalidArgument, match="get_label_func"):

@@ -54,6 +54,12 @@ def test_cvat_backup_has_the_published_layout(files, tmp_path):
     assert task["data"]["sorting_method"] == "lexicographical"
 
 
+def test_cvat_backup_holds_no_time_of_day(files, tmp_path):
+    fastdup.export_to_cvat(files, LABELS, tmp_path / "out")
+    with zipfile.ZipFile(tmp_path / "out" / "fastdup_label.zip") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
 def test_cvat_manifest_matches_the_pictures_in_the_order_of_their_names(files, tmp_path):
     fastdup.export_to_cvat(files, LABELS, tmp_path / "out")
     archive = opened(tmp_path / "out")
