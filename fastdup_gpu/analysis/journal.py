@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import filecmp
 import json
 import os
 import shutil
@@ -192,7 +193,7 @@ def _take_back(move: Move) -> str | None:
     """None where the file is back, '' where it never went, else why it stays."""
     _partial(move.target).unlink(missing_ok=True)  # cut off within a move to another disk
     here, there = os.path.lexists(move.source), os.path.lexists(move.target)
-    if here and there and os.path.samestat(os.lstat(move.source), os.lstat(move.target)):
+    if here and there and _are_one(move.source, move.target):
         Path(move.target).unlink()  # cut off between the two steps of a move
         return ""
     if not there:
@@ -203,6 +204,17 @@ def _take_back(move: Move) -> str | None:
     except OSError as error:
         return reason(error)
     return None
+
+
+def _are_one(source: str, target: str) -> bool:
+    """Whether two names are of one file, or of a file and its whole copy on another disk."""
+    if os.path.samestat(os.lstat(source), os.lstat(target)):
+        return True
+    if Path(source).is_symlink() or Path(target).is_symlink():
+        return False
+    with contextlib.suppress(OSError):
+        return filecmp.cmp(source, target, shallow=False)
+    return False
 
 
 def _remove_empty_folders(folder: Path) -> None:

@@ -116,6 +116,24 @@ def test_undo_leaves_a_new_file_alone(tmp_path):
     assert Path(planned[0].target).read_bytes() == b"0" * 1000
 
 
+def test_killed_after_the_copy_to_another_disk(tmp_path, monkeypatch):
+    planned = moves(tmp_path, ["a", "b"])
+    before = tree(tmp_path / "data")
+
+    def copies(source: str, target: str) -> None:
+        Path(target).write_bytes(Path(source).read_bytes())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(journal, "move_without_overwriting", copies)
+    with pytest.raises(KeyboardInterrupt):
+        move_all(planned, tmp_path / "away" / "undo.jsonl")
+    monkeypatch.undo()
+    back = undo(tmp_path / "away" / "undo.jsonl")
+    assert (back.done, back.refused) == ([], [])
+    assert tree(tmp_path / "data") == before
+    assert not (tmp_path / "away" / "x").exists()
+
+
 def test_undo_twice_and_lost_files(tmp_path):
     planned = moves(tmp_path, ["a", "b"])
     move_all(planned, tmp_path / "undo.jsonl")
