@@ -104,9 +104,21 @@ class CpuBackend:
         return graph.pagerank(n, sources, targets, weights)
 
     def kmeans(
-        self, features: F32, *, clusters: int, iterations: int, nearest: int, seed: int
+        self,
+        features: F32,
+        *,
+        clusters: int,
+        iterations: int,
+        nearest: int,
+        seed: int,
+        threads: int = 0,
     ) -> Clusters:
         """k-means++ and Lloyd iterations."""
         return kmeans.kmeans(
-            features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
+            features,
+            clusters=clusters,
+            iterations=iterations,
+            nearest=nearest,
+            seed=seed,
+            threads=threads,
         )

@@ -7,24 +7,30 @@ from functools import partial
 import numpy as np
 
 from fastdup_gpu import kmeans as _kmeans
+from fastdup_gpu.fallback_cpu.blas import at_most
 from fastdup_gpu.fallback_cpu.exact import FlatIndex
-from fastdup_gpu.fallback_cpu.workers import blocks
+from fastdup_gpu.fallback_cpu.workers import blocks, count
 from fastdup_gpu.indexing.rows import clean, squared, usable
 from fastdup_gpu.protocol import F32, F64, I64, Clusters, SearchPlan
 
 _BLOCK = 4096
 
 
-def kmeans(features: F32, *, clusters: int, iterations: int, nearest: int, seed: int) -> Clusters:
-    """k-means of f32[n, d]; the same input and seed give the same result.
+def kmeans(
+    features: F32, *, clusters: int, iterations: int, nearest: int, seed: int, threads: int
+) -> Clusters:
+    """k-means of f32[n, d]; the same input and seed give the same result. Products take at most
+    `threads` threads, 0 = one for each core.
 
     Unusable rows (see indexing/rows.py) move no centroid and are at distance inf. `ids` and
     `distances` are padded with -1 and nan where `nearest` exceeds `clusters`.
     """
     _kmeans.check(features, clusters, iterations, nearest)
-    start = _kmeans.seeds(features, clusters, seed, _gaps_of, np)
-    centroids = lloyd(features, start, iterations)
-    found = FlatIndex(centroids, SearchPlan("euclidean")).search(features, nearest)
+    with at_most(count(threads)):
+        start = _kmeans.seeds(features, clusters, seed, _gaps_of, np)
+        centroids = lloyd(features, start, iterations)
+    plan = SearchPlan("euclidean", threads=threads)
+    found = FlatIndex(centroids, plan).search(features, nearest)
     return Clusters(centroids, found.ids, np.square(found.scores))
 
 

@@ -63,4 +63,5 @@ def _cluster(config: RunConfig, features_in: Path, clusters: int, iterations: in
         clusters=clusters,
         iterations=iterations,
         nearest=min(config.k, clusters),
+        threads=config.search.threads,
     )

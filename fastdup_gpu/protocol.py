@@ -265,7 +265,15 @@ class Backend(Protocol):
         ...
 
     def kmeans(
-        self, features: F32, *, clusters: int, iterations: int, nearest: int, seed: int
+        self,
+        features: F32,
+        *,
+        clusters: int,
+        iterations: int,
+        nearest: int,
+        seed: int,
+        threads: int = 0,
     ) -> Clusters:
-        """k-means++ and Lloyd iterations on f32[n, d], squared L2."""
+        """k-means++ and Lloyd iterations on f32[n, d], squared L2; `threads` of the host, 0 = one
+        for each core."""
         ...

@@ -1,4 +1,4 @@
-"""num_threads bounds the matrix products of a search, which take all cores of themselves."""
+"""num_threads bounds matrix products, which take all cores of themselves: search and k-means."""
 
 from __future__ import annotations
 
@@ -50,3 +50,14 @@ def test_a_limit_from_outside_is_not_raised(seen):
     with threadpool_limits(limits=1, user_api="blas"):
         CpuBackend().build_index(rows, SearchPlan(threads=8)).search(rows, 2)
         assert {max(limits) for limits in seen} == {1}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_kmeans_takes_no_more_threads_than_asked_for(seen, threads):
+    rows = np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)
+    with threadpool_limits(limits=3, user_api="blas"):
+        if blas_threads() != {3}:
+            pytest.skip("no BLAS whose threads can be set")
+        options = {"clusters": 5, "iterations": 3, "nearest": 1, "seed": 0}
+        CpuBackend().kmeans(rows, **options, threads=threads)
+        assert seen and {max(limits) for limits in seen} == {threads}

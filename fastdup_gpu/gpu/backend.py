@@ -112,7 +112,14 @@ class GpuBackend:
         return graph.pagerank(n, sources, targets, weights)
 
     def kmeans(
-        self, features: F32, *, clusters: int, iterations: int, nearest: int, seed: int
+        self,
+        features: F32,
+        *,
+        clusters: int,
+        iterations: int,
+        nearest: int,
+        seed: int,
+        threads: int = 0,
     ) -> Clusters:
         """k-means++ and Lloyd iterations."""
         return kmeans.kmeans(

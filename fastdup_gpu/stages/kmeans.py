@@ -20,10 +20,16 @@ def cluster(
     iterations: int,
     nearest: int,
     seed: int = 0,
+    threads: int = 0,
 ) -> Clusters:
     """Cluster f32[n, d] and write both files; `nearest` centroids an image, nearest first."""
     found = backend.kmeans(
-        features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
+        features,
+        clusters=clusters,
+        iterations=iterations,
+        nearest=nearest,
+        seed=seed,
+        threads=threads,
     )
     with replacing(folder / names.KMEANS_CENTROIDS) as stream:
         CsvWriter(stream).writerows(
