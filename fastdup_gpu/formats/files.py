@@ -43,6 +43,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 csv.field_size_limit(1 << 30)
 
 
+_ROWS = 16_384  # formatted at a time
 _TO_QUOTE = re.compile('[",\r\n]')
 
 
@@ -69,9 +70,10 @@ class CsvWriter:
             self.writerow(row)
 
     def write_formatted(self, kinds: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write many rows whose cells are printed by the %-formats `kinds`, '%s' for the name in
-        second place; several times faster where no name needs quotes."""
-        if _TO_QUOTE.search("".join([row[1] for row in rows])):
+        """Write many rows whose cells are printed by the %-formats `kinds`, '%s' for names;
+        several times faster where no name needs quotes."""
+        names = [place for place, kind in enumerate(kinds) if kind == "%s"]
+        if any(_TO_QUOTE.search("".join([row[i] for row in rows])) for i in names):
             self.writerows(
                 [kind % cell for kind, cell in zip(kinds, row, strict=True)] for row in rows
             )
@@ -86,6 +88,19 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer = CsvWriter(stream)
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+def write_columns(
+    path: Path, header: Sequence[str], kinds: Sequence[str], columns: Sequence[Any]
+) -> None:
+    """Write a whole csv of arrays or lists of one length, printed by the %-formats `kinds`."""
+    with replacing(path) as stream:
+        writer = CsvWriter(stream)
+        writer.writerow(header)
+        for start in range(0, len(columns[0]), _ROWS):
+            parts = (column[start : start + _ROWS] for column in columns)
+            cells = (part if isinstance(part, list) else part.tolist() for part in parts)
+            writer.write_formatted(kinds, list(zip(*cells, strict=True)))
 
 
 def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:

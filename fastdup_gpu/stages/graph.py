@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import write_csv
+from fastdup_gpu.formats.files import write_columns
 from fastdup_gpu.protocol import F64, I64, Backend
 from fastdup_gpu.stages.neighbors import Edges
+
+_KINDS = ("%d", "%d", "%d", "%.6f", "%.6f", "%.6f", "%.9g")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,19 @@ def find_components(backend: Backend, n: int, edges: Edges, ccthreshold: float) 
 
 def write_components(folder: Path, found: Components, pagerank: F64 | None) -> None:
     """connected_components.csv (one row an image) and component_info.csv (two images and more)."""
-    columns = names.COMPONENTS_COLUMNS if pagerank is not None else names.COMPONENTS_COLUMNS[:-1]
-    write_csv(folder / names.COMPONENTS, columns, _image_rows(found, pagerank))
-    info = ((c, *_numbers(found, c)) for c in np.flatnonzero(found.counts).tolist())
-    write_csv(folder / names.COMPONENT_INFO, names.COMPONENT_INFO_COLUMNS, info)
+    columns = [np.arange(len(found.labels)), *_numbers(found, found.labels)]
+    kinds, header = _KINDS, names.COMPONENTS_COLUMNS
+    if pagerank is None:
+        kinds, header = kinds[:-1], header[:-1]
+    else:
+        columns.append(pagerank)
+    write_columns(folder / names.COMPONENTS, header, kinds, columns)
+    groups = np.flatnonzero(found.counts)
+    info = names.COMPONENT_INFO_COLUMNS
+    write_columns(folder / names.COMPONENT_INFO, info, _KINDS[1:-1], _numbers(found, groups))
 
 
-def _image_rows(found: Components, pagerank: F64 | None) -> Iterator[tuple[object, ...]]:
-    for row, component in enumerate(found.labels.tolist()):
-        base = (row, component, *_numbers(found, component))
-        yield base if pagerank is None else (*base, f"{pagerank[row]:.9g}")
-
-
-def _numbers(found: Components, component: int) -> tuple[object, ...]:
-    values = (found.mean[component], found.low[component], found.high[component])
-    return (int(found.counts[component]), *(f"{v:.6f}" for v in values))
+def _numbers(found: Components, chosen: I64) -> list[I64 | F64]:
+    """Number, count and distances of the chosen components."""
+    values = (found.counts, found.mean, found.low, found.high)
+    return [chosen, *(value[chosen] for value in values)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import CsvWriter, replacing, write_csv
+from fastdup_gpu.formats.files import CsvWriter, replacing, write_columns
 from fastdup_gpu.protocol import F32, Backend, Clusters
 
 
@@ -35,14 +37,9 @@ def cluster(
         CsvWriter(stream).writerows(
             [f"{value:.6f}" for value in centroid] for centroid in found.centroids.tolist()
         )
-    write_csv(
-        folder / names.KMEANS_ASSIGNMENTS, names.KMEANS_COLUMNS, _assignments(filenames, found)
-    )
+    rows = np.repeat(np.arange(len(filenames)), nearest)
+    named = [filenames[row] for row in rows.tolist()]
+    columns = (rows, named, found.ids.ravel(), found.distances.ravel())
+    path = folder / names.KMEANS_ASSIGNMENTS
+    write_columns(path, names.KMEANS_COLUMNS, ("%d", "%s", "%d", "%.6f"), columns)
     return found
-
-
-def _assignments(filenames: Sequence[str], found: Clusters) -> Iterator[tuple[object, ...]]:
-    pairs = zip(found.ids.tolist(), found.distances.tolist(), strict=True)
-    for row, (ids, distances) in enumerate(pairs):
-        for centroid, distance in zip(ids, distances, strict=True):
-            yield row, filenames[row], centroid, f"{distance:.6f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from fastdup_gpu._errors import FormatError, WorkDirError
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import read_json, write_csv, write_json
+from fastdup_gpu.formats.files import read_json, write_columns, write_json
 from fastdup_gpu.protocol import (
     F32,
     F64,
@@ -70,7 +70,7 @@ def write_similarity(
     """similarity.csv: every edge of at least `threshold`. Returns those edges."""
     # Scores are stored with six decimals; what would be written as the threshold is kept.
     kept = edges.take(edges.similarity >= threshold - 5e-7)
-    write_csv(folder / names.SIMILARITY, names.EDGE_COLUMNS, _rows(kept, query, base))
+    _write(folder / names.SIMILARITY, kept, query, base)
     return kept
 
 
@@ -80,15 +80,15 @@ def write_outliers(
     """outliers.csv: of all n edges the last n - round((1 - lower_threshold) * n)."""
     first = round((1 - lower_threshold) * len(edges.scores))
     kept = edges.take(slice(first, None))
-    write_csv(folder / names.OUTLIERS, names.EDGE_COLUMNS, _rows(kept, query, base))
+    _write(folder / names.OUTLIERS, kept, query, base)
     return kept
 
 
-def _rows(edges: Edges, query: Sequence[str], base: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for source, target, score in zip(
-        edges.sources.tolist(), edges.targets.tolist(), edges.scores.tolist(), strict=True
-    ):
-        yield query[source], base[target], f"{score:.6f}"
+def _write(path: Path, edges: Edges, query: Sequence[str], base: Sequence[str]) -> None:
+    sources = [query[row] for row in edges.sources.tolist()]
+    targets = [base[row] for row in edges.targets.tolist()]
+    columns = (sources, targets, edges.scores)
+    write_columns(path, names.EDGE_COLUMNS, ("%s", "%s", "%.6f"), columns)
 
 
 def save_index(index: Index, folder: Path, features: F32, plan: SearchPlan) -> None:
