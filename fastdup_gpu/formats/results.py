@@ -7,27 +7,19 @@ a work_dir, or a DataFrame with the columns of the file.
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import features, names
-from fastdup_gpu.formats.files import TEXT
+from fastdup_gpu.formats.tables import objects, read_table
 
 Source = str | os.PathLike[str] | pd.DataFrame
 
 EDGE_FILES = {"similarity": names.SIMILARITY, "outliers": names.OUTLIERS}
-_TEXT_COLUMNS = frozenset(("filename", "crop_filename", "from", "to", "label", "error_code"))
-_INTEGER_COLUMNS = frozenset(
-    ("index", "__id", "component_id", "count", "cluster", "filesize", *names.INTEGER_STATS)
-)
 
 
 def read_edges(
@@ -73,7 +65,7 @@ def read_components(
             f"{names.COMPONENTS} has ids from {ids.min()} to {ids.max()}, but the features csv "
             f"of {folder} names {len(listed)} pictures; the files are of different runs"
         )
-    table["filename"] = _objects(listed[i] for i in ids)
+    table["filename"] = objects(listed[i] for i in ids)
     return table
 
 
@@ -127,7 +119,7 @@ def _table(
         table = table.reset_index(drop=True)
     elif isinstance(source, str | os.PathLike):
         path = Path(source) / file_name if Path(source).is_dir() else Path(source)
-        table, shown = _read(path, nrows), str(path)
+        table, shown = read_table(path, nrows), str(path)
     else:
         raise InvalidArgument(
             f"{type(source).__name__} was given; expected a work_dir, a csv file or a DataFrame"
@@ -141,52 +133,9 @@ def _table(
     return table
 
 
-def _read(path: Path, nrows: int | None) -> pd.DataFrame:
-    try:
-        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
-            reader = csv.reader(stream)
-            header = next(reader, None)
-            rows = [row for row in islice(reader, nrows) if row]
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.run() first") from error
-    except csv.Error as error:
-        raise FormatError(f"{path} is not a csv: {error}") from error
-    if not header:
-        raise FormatError(f"{path} is empty, a header row was expected")
-    short = next((i for i, row in enumerate(rows) if len(row) != len(header)), None)
-    if short is not None:
-        raise FormatError(
-            f"{path}: row {short + 1} has {len(rows[short])} cells, its header {len(header)}"
-        )
-    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
-    return pd.DataFrame(
-        {name: _column(name, cells, path) for name, cells in zip(header, columns, strict=True)}
-    )
-
-
-def _column(name: str, cells: Sequence[str], path: Path) -> pd.Series[Any]:
-    if name in _TEXT_COLUMNS:
-        return _objects(cells)
-    try:
-        numbers = np.array([float(cell or "nan") for cell in cells], np.float64)
-    except ValueError as error:
-        if name in (*_INTEGER_COLUMNS, "distance"):
-            raise FormatError(f"{path}: column {name!r} holds no number: {error}") from error
-        return _objects(cells)
-    if name not in _INTEGER_COLUMNS or np.isnan(numbers).any():
-        return pd.Series(numbers)
-    if not (np.abs(numbers) < 2**53).all() or (numbers % 1).any():
-        raise FormatError(f"{path}: column {name!r} holds numbers that are not whole")
-    return pd.Series(numbers.astype(np.int64))
-
-
-def _objects(cells: Iterable[object]) -> pd.Series[Any]:
-    return pd.Series(list(cells), dtype=object)
-
-
 def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
     """Turn ids in `from` and `to` into names; anything else is made text."""
-    ends = {end: _objects(map(_text, table[end])) for end in ("from", "to")}
+    ends = {end: objects(map(_text, table[end])) for end in ("from", "to")}
     found = set(ends["from"]) | set(ends["to"])
     if found and work_dir is not None and all(cell.isdecimal() for cell in found):
         by_id = _names_by_id(work_dir)
@@ -194,7 +143,7 @@ def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
             unknown = sorted(found - set(by_id))
             if unknown:
                 raise FormatError(f"ids such as {unknown[0]} are not in the files of {work_dir}")
-            ends = {end: _objects(by_id[cell] for cell in cells) for end, cells in ends.items()}
+            ends = {end: objects(by_id[cell] for cell in cells) for end, cells in ends.items()}
     return table.assign(**ends)
 
 

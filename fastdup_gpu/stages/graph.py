@@ -51,7 +51,8 @@ def find_components(backend: Backend, n: int, edges: Edges, ccthreshold: float) 
 def write_components(folder: Path, found: Components, pagerank: F64 | None) -> None:
     """connected_components.csv (one row an image) and component_info.csv (two images and more)."""
     columns = [np.arange(len(found.labels)), *_numbers(found, found.labels)]
-    kinds, header = _KINDS, names.COMPONENTS_COLUMNS
+    kinds: tuple[str, ...] = _KINDS
+    header: tuple[str, ...] = names.COMPONENTS_COLUMNS
     if pagerank is None:
         kinds, header = kinds[:-1], header[:-1]
     else:
