@@ -50,12 +50,14 @@ class Edges:
 def to_edges(found: Neighbors, metric: Metric) -> Edges:
     """Flatten neighbour lists; where fewer than k exist, nothing stands."""
     n, k = found.ids.shape
-    sources = np.repeat(np.arange(n, dtype=np.int64), k)
-    targets, scores = found.ids.ravel(), found.scores.ravel().astype(np.float64)
+    by_target = np.argsort(found.ids, axis=1, kind="stable")
+    targets = np.take_along_axis(found.ids, by_target, axis=1).ravel()
+    scores = np.take_along_axis(found.scores, by_target, axis=1).ravel().astype(np.float64)
     kept = targets >= 0
-    sources, targets, scores = sources[kept], targets[kept], scores[kept]
+    sources = np.repeat(np.arange(n, dtype=np.int64), k)[kept]
+    targets, scores = targets[kept], scores[kept]
     similarity = similarity_of(scores, metric)
-    order = np.lexsort((targets, sources, -similarity))
+    order = np.argsort(-similarity, kind="stable")  # sources and targets rise already
     return Edges(sources, targets, scores, similarity).take(order)
 
 
