@@ -124,7 +124,9 @@ class OpenVinoEngine:
                     "ENABLE_CPU_PINNING": False,
                 },
             )
-        except RuntimeError as error:
+        except ModelError:
+            raise
+        except Exception as error:  # OpenVINO too raises errors of many kinds
             raise ModelError(f"{spec.path} cannot be opened by OpenVINO: {error}") from error
         self._requests = threading.local()
 
