@@ -61,7 +61,7 @@ def _parse(path: Path, header: list[str] | None, nrows: int | None) -> pd.DataFr
     kinds = {name: "float64" if _is_number(name) else "object" for name in header}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
                 path,
                 dtype=kinds,
