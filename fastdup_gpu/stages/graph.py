@@ -12,6 +12,7 @@ from fastdup_gpu.formats.files import write_columns
 from fastdup_gpu.protocol import F64, I64, Backend
 from fastdup_gpu.stages.neighbors import Edges
 
+# Picture, component, its count and distances, pagerank.
 _KINDS = ("%d", "%d", "%d", "%.6f", "%.6f", "%.6f", "%.9g")
 
 
@@ -51,13 +52,10 @@ def find_components(backend: Backend, n: int, edges: Edges, ccthreshold: float) 
 def write_components(folder: Path, found: Components, pagerank: F64 | None) -> None:
     """connected_components.csv (one row an image) and component_info.csv (two images and more)."""
     columns = [np.arange(len(found.labels)), *_numbers(found, found.labels)]
-    kinds: tuple[str, ...] = _KINDS
-    header: tuple[str, ...] = names.COMPONENTS_COLUMNS
-    if pagerank is None:
-        kinds, header = kinds[:-1], header[:-1]
-    else:
-        columns.append(pagerank)
-    write_columns(folder / names.COMPONENTS, header, kinds, columns)
+    columns += [] if pagerank is None else [pagerank]
+    shown = slice(len(columns))
+    header = names.COMPONENTS_COLUMNS[shown]
+    write_columns(folder / names.COMPONENTS, header, _KINDS[shown], columns)
     groups = np.flatnonzero(found.counts)
     info = names.COMPONENT_INFO_COLUMNS
     write_columns(folder / names.COMPONENT_INFO, info, _KINDS[1:-1], _numbers(found, groups))
