@@ -133,6 +133,7 @@ def _needed(folder: Path | None, argument: str) -> Path:
 def _read_components(source: Source, folder: Path | None, nrows: int | None) -> list[Component]:
     """Components of two pictures and more."""
     table = results.read_components(source, nrows=nrows, work_dir=folder)
+    table = table[table.duplicated("component_id", keep=False)]
     similarity = component_similarity(table, folder)
     groups: dict[int, Component] = {}
     rows = zip(table["component_id"], table["filename"], table["__id"], strict=True)
@@ -140,7 +141,7 @@ def _read_components(source: Source, folder: Path | None, nrows: int | None) -> 
         group = groups.setdefault(int(number), Component(int(number), similarity[int(number)]))
         group.files.append(name)
         group.ids.append(int(row))
-    return [group for group in groups.values() if len(group.files) > 1]
+    return list(groups.values())
 
 
 def _read_clusters(source: Source, folder: Path | None, nrows: int | None) -> list[Component]:
