@@ -42,7 +42,7 @@ def standins(monkeypatch: pytest.MonkeyPatch, kernel_library: Any) -> standin.Cu
     for name, module in found.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(load, "kernel", kernel)
-    monkeypatch.setattr(probe, "require", lambda: None)
+    monkeypatch.setattr(probe, "require", lambda **_: None)
     counts = SimpleNamespace(peak_bytes=0, current_bytes=0)
     monkeypatch.setattr(memory, "_POOLS", {0: SimpleNamespace(allocation_counts=counts)})
     cupy = found["cupy"]

@@ -90,7 +90,7 @@ ROOMS = {
         "_errors _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
-    "analysis": room("_errors _words formats sources", "numpy pandas cv2 PIL"),
+    "analysis": room("_errors _params _words formats sources", "numpy pandas cv2 PIL"),
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "other_formats": room(),
     "png_chunks": room(),
