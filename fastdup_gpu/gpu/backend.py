@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from fastdup_gpu.gpu import decode as _decode
-from fastdup_gpu.gpu import graph, kmeans, memory, neighbors, probe, stats
+from fastdup_gpu.gpu import devices, graph, kmeans, memory, neighbors, probe, stats
 from fastdup_gpu.gpu.decode import Decoder, GpuBatch
+from fastdup_gpu.gpu.devices import OnDevice
 from fastdup_gpu.gpu.embed import GpuModel
 from fastdup_gpu.gpu.fetch import fetched
 from fastdup_gpu.gpu.lanes import in_lanes
@@ -58,19 +59,23 @@ class GpuBackend:
     def open_model(self, spec: ModelSpec) -> GpuModel:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
         raises ModelError naming what does not fit."""
+        devices.use(self.device)
         return GpuModel(spec, self.device, self.batch_size)
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> GpuBatch:
         """Decode one batch."""
+        devices.use(self.device)
         with ThreadPoolExecutor(_THREADS) as pool:
             return _decode.decode(encoded, plan, self._decoders(), pool)
 
     def embed(self, model: GpuModel, batch: GpuBatch) -> F32:
         """Features f32[n, dim] of the good pictures of a batch."""
+        devices.use(self.device)
         return model.embed(batch.model_pixels)
 
     def pixel_stats(self, batch: GpuBatch, *, advanced: bool) -> F64:
         """Statistics f64[n, m] of the good pictures of a batch."""
+        devices.use(self.device)
         numbers: F64 = fetched(_stats(batch, advanced=advanced))[0]
         return numbers
 
@@ -95,20 +100,24 @@ class GpuBackend:
 
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
         """An index over f32[n, d]."""
-        return neighbors.build_index(features, plan)
+        devices.use(self.device)
+        return OnDevice(neighbors.build_index(features, plan), self.device)
 
     def load_index(
         self, path: Path, header: dict[str, Any], features: F32, plan: SearchPlan
     ) -> Index:
         """The index that Index.save wrote."""
-        return neighbors.load_index(path, header, features, plan)
+        devices.use(self.device)
+        return OnDevice(neighbors.load_index(path, header, features, plan), self.device)
 
     def components(self, n: int, sources: I64, targets: I64) -> I64:
         """Weakly connected components, numbered by smallest member."""
+        devices.use(self.device)
         return graph.components(n, sources, targets)
 
     def pagerank(self, n: int, sources: I64, targets: I64, weights: F64) -> F64:
         """PageRank of the undirected graph."""
+        devices.use(self.device)
         return graph.pagerank(n, sources, targets, weights)
 
     def kmeans(
@@ -122,6 +131,7 @@ class GpuBackend:
         threads: int = 0,
     ) -> Clusters:
         """k-means++ and Lloyd iterations."""
+        devices.use(self.device)
         return kmeans.kmeans(
             features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from fastdup_gpu._ordered import in_order
+from fastdup_gpu.gpu import devices
 from fastdup_gpu.gpu.ready import Ready, make_all_ready
 from fastdup_gpu.protocol import Encoded, Extracted, PixelPlan
 
@@ -37,7 +38,7 @@ def in_lanes(
 
         ready = [one for future in waiting for one in future.result()]
         if not hasattr(local, "stream"):
-            cupy.cuda.Device(device).use()
+            devices.use(device)
             local.stream = cupy.cuda.Stream(non_blocking=True)
         with local.stream:
             return work(ready)

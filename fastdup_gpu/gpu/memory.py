@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.gpu import devices
 
 _LOG = logging.getLogger("fastdup_gpu")
 _NO_MEMORY = re.compile(
@@ -34,7 +35,7 @@ def open_device(device: int) -> int:
             f"(CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}), so it "
             f"has to lie in 0 .. {count - 1}."
         )
-    cupy.cuda.Device(device).use()
+    devices.use(device)
     if device not in _POOLS:
         _POOLS[device] = _open_pool(device)
         if count > 1:

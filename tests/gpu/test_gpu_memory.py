@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from conformance.test_neighbors import clustered
 
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.gpu import memory
+from fastdup_gpu.gpu.backend import GpuBackend
+from fastdup_gpu.protocol import SearchPlan
 
 
 class CuvsException(Exception):
@@ -82,3 +89,31 @@ def test_a_gpu_that_is_not_there_is_refused(standins, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with pytest.raises(InvalidArgument, match=r"device=1 .*CUDA_VISIBLE_DEVICES=3.* 0 \.\. 0"):
         GpuBackend(device=1)
+
+
+def test_any_thread_works_on_the_device_that_was_chosen(standins, monkeypatch):
+    """A thread begins on device 0; here each remembers the one that it was put on."""
+    current = threading.local()
+    runtime = standins.cuda.runtime
+    monkeypatch.setattr(runtime, "getDeviceCount", lambda: 3)
+    monkeypatch.setattr(runtime, "getDevice", lambda: getattr(current, "device", 0))
+    monkeypatch.setitem(memory._POOLS, 2, memory._POOLS[0])
+
+    def device(number):
+        return SimpleNamespace(use=lambda: setattr(current, "device", number))
+
+    monkeypatch.setattr(standins.cuda, "Device", device)
+    backend = GpuBackend(device=2)
+    base, rows = clustered(60, 4), np.arange(3)
+    index = backend.build_index(base, SearchPlan())
+    work = {
+        "search": lambda: index.search(base, 3),
+        "build_index": lambda: backend.build_index(base, SearchPlan()),
+        "components": lambda: backend.components(4, rows, rows + 1),
+        "pagerank": lambda: backend.pagerank(4, rows, rows + 1, np.ones(3)),
+        "kmeans": lambda: backend.kmeans(base, clusters=2, iterations=1, nearest=1, seed=0),
+    }
+    for name, call in work.items():
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(call).result()
+            assert pool.submit(runtime.getDevice).result() == 2, name
