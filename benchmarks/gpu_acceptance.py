@@ -92,7 +92,7 @@ def run_stage(stage: str, args: argparse.Namespace, scratch: Path, seconds: floa
         )
     except subprocess.TimeoutExpired as error:
         printed = (error.stdout or b"").decode(errors="replace")
-        return [*_rows(printed), _trouble(f"stopped after {seconds:.0f} s")]
+        return [*_rows(printed), _trouble(f"stopped after {seconds:.3g} s")]
     if done.returncode:
         return [*_rows(done.stdout), _trouble(f"failed: {done.stderr[-1500:]}")]
     return _rows(done.stdout)
