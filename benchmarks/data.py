@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from fastdup_gpu.formats.features import save_features
+from fastdup_gpu.protocol import F32
+
+_BLOCK = 16_384  # rows
 
 
 def many_pictures(photos: Path, target: Path, count: int) -> Path:
@@ -49,13 +52,35 @@ def random_vectors(target: Path, n: int, d: int) -> Path:
     return target
 
 
-def unit_vectors(n: int, d: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def unit_vectors(n: int, d: int) -> F32:
     """f32[n, d] random directions, seeded."""
-    rng = np.random.default_rng(n + d)
+    return _blocks(n, d, lambda rng, count: rng.standard_normal((count, d), np.float32))
+
+
+def clustered_vectors(n: int, d: int) -> F32:
+    """f32[n, d] unit rows in clusters of some twenty, as features of real pictures are."""
+    centres = unit_vectors(max(1, n // 20), d)
+
+    def near(rng: np.random.Generator, count: int) -> F32:
+        rows: F32 = centres[rng.integers(0, len(centres), count)]
+        rows += 0.02 * rng.standard_normal(rows.shape, np.float32)
+        return rows
+
+    return _blocks(n, d, near)
+
+
+def _blocks(n: int, d: int, made: Callable[[np.random.Generator, int], F32]) -> F32:
+    """f32[n, d] rows brought to unit length; each block has a seed of its own, so that the
+    machine's cores share the work."""
     x = np.empty((n, d), np.float32)
-    for start in range(0, n, 65536):
-        part = rng.standard_normal((min(65536, n - start), d), np.float32)
-        x[start : start + len(part)] = part / np.linalg.norm(part, axis=1, keepdims=True)
+
+    def fill(start: int) -> None:
+        part = slice(start, min(start + _BLOCK, n))
+        rows = made(np.random.default_rng((n, d, start)), part.stop - start)
+        x[part] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(fill, range(0, n, _BLOCK)))
     return x
 
 

@@ -15,7 +15,8 @@ _FIELDS = 3
 
 
 def make_pictures(folder: Path, count: int) -> float:
-    """`count` JPEGs of about 500 x 400 named by number; returns their mean size in bytes."""
+    """`count` JPEGs of about 500 x 400 named by number, those that are there already kept;
+    returns their mean size in bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor() as pool:
         sizes = list(pool.map(functools.partial(_make, folder), range(count), chunksize=128))
@@ -54,6 +55,9 @@ def _field(number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def _make(folder: Path, number: int) -> int:
-    data = encoded(number)
-    (folder / f"{number:06d}.jpg").write_bytes(data)
-    return len(data)
+    path = folder / f"{number:06d}.jpg"
+    if not path.exists():
+        half = path.with_suffix(".part")
+        half.write_bytes(encoded(number))
+        half.replace(path)
+    return path.stat().st_size

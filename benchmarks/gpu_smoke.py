@@ -54,7 +54,7 @@ def run_check(name: str, limit: float) -> Line:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, log = process.communicate()
-            error = f"stopped after {limit:.0f} s; {log[-600:]}"
+            error = f"stopped after {limit:.0f} s; {log[-2000:]}"
     seconds = round(time.perf_counter() - begin, 2)
     found = [json.loads(line.removeprefix(_MARK)) for line in out.splitlines() if _MARK in line]
     line = {"check": name, "ok": not error, "seconds": seconds}
@@ -75,7 +75,7 @@ def _failure(code: int, log: str) -> str:
     if not code:
         return ""
     how = signal.Signals(-code).name if code < 0 else f"exit {code}"
-    return f"{how}: {' '.join(log[-1200:].split())}"
+    return f"{how}: {' '.join(log[-4000:].split())}"
 
 
 def _told(line: Line, tell: Callable[[Line], None]) -> Line:

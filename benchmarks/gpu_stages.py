@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import unit_vectors
+from benchmarks.data import clustered_vectors, unit_vectors
 from benchmarks.gpu_pictures import encoded, make_pictures
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.models.manifest import DEFAULT_PATH, choose_model
@@ -122,7 +122,7 @@ def neighbors(setting: Setting) -> Iterator[Found]:
         work = 2.0 * n * n * DIM / 1e12
         yield row(f"exact neighbours of {n} x {DIM}", n, spent, "TFLOP/s", "", work)
     modes = ("cagra", "ivf", "ivfpq", "nndescent") if setting.compute == "gpu" else ("ivf",)
-    features = _clustered(setting.size(1_000_000, 3_000))
+    features = clustered_vectors(setting.size(1_000_000, 3_000), DIM)
     for mode in modes:
         yield _approximate(backend, features, mode)
 
@@ -138,7 +138,8 @@ def graphs(setting: Setting) -> Iterator[Found]:
     weights = rng.random(3 * n)
     spent = timed(lambda: backend.pagerank(n, sources, targets, weights))
     yield row(f"pagerank of {n} vertices", 3 * n, spent, "edges/s")
-    features, clusters = _clustered(setting.size(200_000, 2_000)), setting.size(1_000, 20)
+    features = clustered_vectors(setting.size(200_000, 2_000), DIM)
+    clusters = setting.size(1_000, 20)
     spent = timed(
         lambda: backend.kmeans(features, clusters=clusters, iterations=20, nearest=1, seed=0)
     )
@@ -252,15 +253,6 @@ def in_batches(setting: Setting, count: int) -> list[list[Encoded]]:
     data = [encoded(i) for i in range(min(count, setting.size(512, 32)))]
     items = [Encoded(i, partial(data.__getitem__, i % len(data))) for i in range(count)]
     return [items[i : i + 128] for i in range(0, count, 128)]
-
-
-def _clustered(n: int) -> Any:
-    """Unit rows in clusters of some twenty, as features of real pictures are."""
-    rng = np.random.default_rng(n)
-    centres = unit_vectors(max(1, n // 20), DIM)
-    rows = centres[rng.integers(0, len(centres), n)]
-    rows += 0.02 * rng.standard_normal(rows.shape, np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def child_env() -> dict[str, str]:
