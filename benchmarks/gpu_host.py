@@ -90,6 +90,7 @@ class _Cupy(ModuleType):
             Stream=lambda **_: stream(),
             Device=lambda number: SimpleNamespace(use=lambda: None),
             get_current_stream=stream,
+            alloc_pinned_memory=bytearray,
         )
         self.empty = self.zeros = lambda shape, dtype=float: _shared(shape, dtype)
         self.asnumpy = lambda array, **_: np.asarray(array)
@@ -129,6 +130,8 @@ class _Model:
     def embed(self, pixels: Any) -> Any:
         return np.zeros((len(pixels), self.dim), np.float32)
 
+    def prepare(self) -> None: ...
+
     def features(self, pixels: Any) -> Any:
         return _shared((len(pixels), self.dim), np.float32)
 
@@ -140,9 +143,7 @@ def null_backend() -> Any:
 
     nvidia = ModuleType("nvidia")
     nvidia.nvimgcodec = _NvImageCodec("nvidia.nvimgcodec")  # type: ignore[attr-defined]
-    cupyx = ModuleType("cupyx")
-    cupyx.empty_pinned = _shared  # type: ignore[attr-defined]
-    sys.modules |= {"cupy": _Cupy(), "cupyx": cupyx, "nvidia": nvidia}
+    sys.modules |= {"cupy": _Cupy(), "nvidia": nvidia}
     sys.modules["nvidia.nvimgcodec"] = nvidia.nvimgcodec
     load.kernel = lambda name, entry="": lambda *args: None
     load.require = lambda *args: None

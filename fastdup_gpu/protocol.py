@@ -55,11 +55,13 @@ class Encoded:
     """One picture before decoding.
 
     `index` is its position in the input list. `load` returns the encoded bytes, raises OSError
-    where they cannot be had, is called at most once, and may be called from any thread.
+    where they cannot be had, is called at most once, and may be called from any thread. `path`:
+    the plain file that it reads, "" where there is none; whoever reads that need not call it.
     """
 
     index: int
     load: Callable[[], bytes]
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

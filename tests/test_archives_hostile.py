@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from archive_files import check_all, member, noise, opened, tar_bytes, zip_bytes
 
+from fastdup_gpu import reading as reading_module
 from fastdup_gpu.sources import archives as archives_module
-from fastdup_gpu.sources import folder as folder_module
 from fastdup_gpu.sources import members, read_by_name
 
 
@@ -82,7 +82,7 @@ def test_hostile_member_names_are_labels():
 
 
 def test_members_over_the_limit_are_refused(monkeypatch):
-    for module in (members, folder_module):
+    for module in (members, reading_module):
         monkeypatch.setattr(module, "MAX_FILE", 1000)
     for name, data in (
         ("x.tar", tar_bytes({"big.jpg": bytes(1001), "ok.jpg": bytes(1000)})),

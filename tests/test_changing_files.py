@@ -14,7 +14,8 @@ from archive_files import noise
 from making import features, photo, photos, rows, run
 from small_disks import unprivileged
 
-from fastdup_gpu.sources import folder, open_source
+from fastdup_gpu import reading
+from fastdup_gpu.sources import open_source
 
 ENGINE = {"turi_param": "engine=onnxruntime"}
 SCRIPT = (
@@ -72,14 +73,14 @@ def test_a_picture_that_changes_between_opening_and_reading(tmp_path, monkeypatc
     """One that only grows or goes is read as it was; of a cut one the rest is missing."""
     paths = photos(tmp_path / "in", 5)
     assert run(tmp_path / "in", tmp_path / "whole", **ENGINE) == 0
-    checked = folder._check_readable
+    checked = reading._check_readable
 
     def check_and_change(path, status) -> None:
         checked(path, status)
         if path == str(paths[2]):
             CHANGES[change](paths[2])
 
-    monkeypatch.setattr(folder, "_check_readable", check_and_change)
+    monkeypatch.setattr(reading, "_check_readable", check_and_change)
     assert run(tmp_path / "in", tmp_path / "out", **ENGINE) == 0
     good = [row["filename"] for row in rows(tmp_path / "out" / "atrain_features.dat.csv")]
     bad = [row["filename"] for row in rows(tmp_path / "out" / "atrain_features.bad.csv")]

@@ -90,13 +90,17 @@ class GpuBackend:
     ) -> Iterator[Extracted]:
         """decode, embed and pixel_stats, several batches in flight, results in order."""
 
+        def prepare() -> None:
+            self._decoders()
+            model.prepare()
+
         def work(ready: Sequence[Ready]) -> Extracted:
             parts = memory.halving(
                 len(ready), len(ready), lambda rows: self._extract(ready[rows], plan, model, wanted)
             )
             return _joined([part for _, part in parts], model.dim)
 
-        return in_lanes(batches, plan, threads, self.device, work)
+        return in_lanes(batches, plan, threads, self.device, prepare, work)
 
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
         """An index over f32[n, d]."""

@@ -57,13 +57,24 @@ class Base:
         parts = [self._left_out[start] for start in sorted(self._left_out)]
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
+    def resident(self, queries: F32, part: slice) -> Any:
+        """Clean rows f32[m, d] of the base on the device, where `queries` are the base and all of
+        it is there; None elsewhere."""
+        whole = self._complete()
+        return whole.rows[part] if whole and queries is self._features else None
+
+    def _complete(self) -> Chunk | None:
+        """The base as one chunk that lacks no row, where it is on the device."""
+        return self._whole if self._whole and len(self._whole.ids) == len(self._features) else None
+
     def gather(self, ids: Any) -> tuple[Any, Any]:
         """f32[m, c, d] of the rows `ids` i64[m, c], and bool[m, c] which of them are usable."""
         import cupy
 
         places = cupy.maximum(ids, 0)
-        if self._whole is not None and len(self._whole.ids) == len(self._features):
-            rows = self._whole.rows[places]
+        whole = self._complete()
+        if whole is not None:
+            rows = whole.rows[places]
         else:
             host = cupy.asnumpy(places)
             rows = cupy.asarray(self._features[host.ravel()]).reshape(*host.shape, -1)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastdup_gpu.gpu.headers import Bytes
+
 _LOG = logging.getLogger("fastdup_gpu")
 THREADS = 4  # of the host, for each pipeline
 # Share of a batch that goes to the JPEG hardware where the GPU has it.
@@ -35,7 +37,7 @@ class DaliDecoder:
         self._pipeline: Any = None
         self._died = False
 
-    def decode(self, data: Sequence[bytes]) -> list[Any]:
+    def decode(self, data: Sequence[Bytes]) -> list[Any]:
         """u8[h, w, 3] RGB pictures on the device, upright; all None where the pipeline died of one.
 
         They are DALI's own memory, on CuPy's current stream, and hold until the next call.

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastdup_gpu._errors import choose
 from fastdup_gpu.gpu import memory
+from fastdup_gpu.gpu.headers import Bytes
 from fastdup_gpu.gpu.ready import Ready, make_ready, on_host
 from fastdup_gpu.protocol import STATS_SIDE, Encoded, Outcome, PixelPlan, Status
 
@@ -47,7 +48,7 @@ class Decoder(Protocol):
     name: str
     most: int
 
-    def decode(self, data: Sequence[bytes]) -> list[Any]:
+    def decode(self, data: Sequence[Bytes]) -> list[Any]:
         """One entry for each of `data`."""
         ...
 

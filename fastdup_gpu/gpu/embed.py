@@ -47,15 +47,23 @@ class GpuModel:
         """
         import cupy
 
-        if not hasattr(self._own, "lane"):
-            self._own.lane = self.engine.lane()
-        lane: Lane = self._own.lane
+        lane = self._lane()
         out = cupy.empty((len(pixels), self.dim), np.float32)
         for start in range(0, len(pixels), lane.batch):
             part = pixels[start : start + lane.batch]
             fill(lane, self.engine.form, part)
             out[start : start + len(part)] = lane.run()[: len(part)]
         return _unit(out) if self.spec.normalize else out
+
+    def prepare(self) -> None:
+        """Run once on nothing: what a library loads and chooses at its first run is done then."""
+        self._lane().run()
+
+    def _lane(self) -> Lane:
+        if not hasattr(self._own, "lane"):
+            self._own.lane = self.engine.lane()
+        lane: Lane = self._own.lane
+        return lane
 
 
 def _unit(features: Any) -> Any:

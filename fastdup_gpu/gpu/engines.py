@@ -24,6 +24,9 @@ from fastdup_gpu.protocol import U8, ModelSpec
 _LOG = logging.getLogger("fastdup_gpu")
 Name = Literal["tensorrt", "tensorrt_rtx", "onnxruntime"]
 ORDER: tuple[Name, ...] = ("tensorrt", "tensorrt_rtx", "onnxruntime")
+# Engines that models are rewritten in fp16 for. onnxruntime's CUDA provider runs convolutions in
+# TF32, which is as exact as fp16 and was faster than it on an H100 (see docs/performance.md).
+REWRITTEN: frozenset[Name] = frozenset(("tensorrt", "tensorrt_rtx"))
 # The smallest cosine between fp16 and fp32 features at which fp16 is used.
 AGREES = 0.999
 _SAMPLES = 8
@@ -84,7 +87,7 @@ def open_engine(spec: ModelSpec, device: int, batch: int) -> Engine:
 def _open_checked(spec: ModelSpec, name: Name, device: int, batch: int) -> Engine:
     """In fp16 where that agrees with fp32, which is tried once for each model and machine."""
     model = spec.path.read_bytes()
-    if spec.precision == "int8":
+    if spec.precision == "int8" or name not in REWRITTEN:
         return _open(spec, name, model, "file", device, batch)
     # First of all, as it imports the library: without that the rest would be in vain.
     key = _key(spec, name, "fp16 against fp32", device, batch)

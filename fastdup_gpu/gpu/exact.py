@@ -134,8 +134,10 @@ class FlatIndex:
         """Clean queries, and the base row of each that does not count (-1 = none)."""
         import cupy
 
-        rows, _ = cleaned(uploaded(queries[part]))
-        self.space.check(rows)
+        rows = self._base.resident(queries, part)
+        if rows is None:
+            rows, _ = cleaned(uploaded(queries[part]))
+            self.space.check(rows)
         mine = np.full(len(rows), -1) if own is None else own[part]
         return rows, cupy.asarray(mine)
 

@@ -8,14 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from fastdup_gpu._ordered import in_order
 from fastdup_gpu.gpu import devices
-from fastdup_gpu.gpu.ready import Ready, make_all_ready
+from fastdup_gpu.gpu.readers import Part, Readers
+from fastdup_gpu.gpu.ready import Ready
 from fastdup_gpu.protocol import Encoded, Extracted, PixelPlan
 
 LANES = 3
 # Batches that wait for a lane: enough that none runs dry, few enough to hold little memory.
 _AHEAD = 3
 # Pictures handed to a reading thread at a time: a hand-over costs as much Python as a picture.
-_CHUNK = 16
+_CHUNK = 32
 
 Work = Callable[[Sequence[Ready]], Extracted]
 
@@ -25,34 +26,42 @@ def in_lanes(
     plan: PixelPlan,
     threads: int,
     device: int,
+    prepare: Callable[[], None],
     work: Work,
 ) -> Iterator[Extracted]:
     """`work` on every batch, results in order; `threads` of the host load, vet and decode.
 
-    `work` runs with the device and a stream of its thread's own as CuPy's current ones.
+    `work` runs with the device and a stream of its thread's own as CuPy's current ones, and has
+    waited for that when it returns. So does `prepare`, once before, while the first are read.
     """
     local = threading.local()
 
-    def one(waiting: Sequence[Future[list[Ready]]]) -> Extracted:
+    def one(waiting: Sequence[Future[Part]]) -> Extracted:
         import cupy
 
-        ready = [one for future in waiting for one in future.result()]
         if not hasattr(local, "stream"):
             devices.use(device)
             local.stream = cupy.cuda.Stream(non_blocking=True)
-        with local.stream:
-            return work(ready)
+            with local.stream:
+                prepare()
+        parts = [future.result() for future in waiting]
+        try:
+            with local.stream:
+                return work([one for part in parts for one in part.ready])
+        finally:
+            for part in parts:
+                part.done()
 
     with (
-        ThreadPoolExecutor(threads, thread_name_prefix="read") as readers,
+        Readers(threads, plan) as readers,
         ThreadPoolExecutor(LANES, thread_name_prefix="lane") as lanes,
     ):
 
         def submit(encoded: Sequence[Encoded]) -> Future[Extracted]:
             parts = [encoded[i : i + _CHUNK] for i in range(0, len(encoded), _CHUNK)]
-            return lanes.submit(one, [readers.submit(make_all_ready, part, plan) for part in parts])
+            return lanes.submit(one, [readers.submit(part) for part in parts])
 
         try:
             yield from in_order(submit, batches, LANES + _AHEAD)
         finally:
-            readers.shutdown(wait=False, cancel_futures=True)
+            readers.stop()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from fastdup_gpu.gpu.headers import Bytes
+
 THREADS = 4  # of the host, for each decoder: headers, and Huffman codes of what the CPU shares in
 _KEPT = 4 << 30  # bytes
 # As libjpeg upsamples colours; nvJPEG otherwise repeats them, which shows at their borders.
@@ -41,13 +45,14 @@ class NvImageDecoder:
             sample_format=nv.SampleFormat.I_RGB,
         )
 
-    def decode(self, data: Sequence[bytes]) -> list[Any]:
+    def decode(self, data: Sequence[Bytes]) -> list[Any]:
         """u8[h, w, 3] RGB pictures on the device, upright, on CuPy's current stream; None where
         one is bad."""
         import cupy
 
         stream = cupy.cuda.get_current_stream().ptr
-        found: list[Any] = self._decoder.decode(data, params=self._params, cuda_stream=stream)
+        arrays = [np.frombuffer(one, np.uint8) for one in data]
+        found: list[Any] = self._decoder.decode(arrays, params=self._params, cuda_stream=stream)
         return found
 
 

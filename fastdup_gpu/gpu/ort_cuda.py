@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ class OrtCudaEngine:
         self.batch = self.form.batch or batch
         output = session.get_outputs()[0]
         self.output, self.output_kind = output.name, _kind(output.type)
-        self.dim = self._measured_dim(session)
+        self.dim = _declared_dim(output.shape) or self._measured_dim(session)
 
     def lane(self) -> OrtCudaLane:
         """A session of its own on CuPy's current stream."""
@@ -65,6 +67,7 @@ class OrtCudaEngine:
         return session
 
     def _measured_dim(self, session: Any) -> int:
+        """By a run, which is slow: the first loads cuDNN and chooses algorithms for its shape."""
         zeros = np.zeros(self.form.shape(self.form.batch or 1), self.form.dtype)
         (first, *_) = session.run(None, {self.form.name: zeros})
         return int(np.asarray(first).reshape(len(zeros), -1).shape[1])
@@ -116,6 +119,13 @@ def provider_settings(device: int, stream: int) -> dict[str, str]:
     settings = {"device_id": str(device), "cudnn_conv_algo_search": "HEURISTIC"}
     settings["arena_extend_strategy"] = "kSameAsRequested"  # the rest is for the RMM pool
     return {**settings, "user_compute_stream": str(stream)} if stream else settings
+
+
+def _declared_dim(shape: Sequence[Any]) -> int:
+    """Numbers a picture by the shape of an output, 0 where the file leaves it open."""
+    sides = shape[1:]
+    whole = sides and all(isinstance(side, int) and side > 0 for side in sides)
+    return math.prod(sides) if whole else 0
 
 
 def _kind(name: str) -> str:

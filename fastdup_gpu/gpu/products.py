@@ -1,7 +1,8 @@
 """Cosine and euclidean: candidates by fp16 tensor-core products, scores in float64.
 
-A product of fp16 rows is off by at most |q - q16| |b16| + |q| |b - b16|, which is computed, not
-guessed: a row whose answer this could change is searched again (see exact.py).
+A product of fp16 rows is off by at most |q - q16| |b16| + |q| |b - b16|, and by its own rounding,
+which is computed, not guessed: a row whose answer this could change is searched again (see
+exact.py).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu.gpu.coarse import Coarse, brute_force
+from fastdup_gpu.gpu.coarse import Coarse
 from fastdup_gpu.gpu.rows import squared, unit
+from fastdup_gpu.gpu.tiles import ROUNDING, TiledProducts, whole
 from fastdup_gpu.indexing.rows import SHORTEST
 
 # Affinities closer than this are equal: some hundred times the rounding error of float64
@@ -22,17 +24,17 @@ from fastdup_gpu.indexing.rows import SHORTEST
 _GRID = 2.0**-44
 # Tensor cores add in float32; this, times the length, bounds what they lose.
 _SUM = 2.0**-22
-_EIGHT = 8  # columns: tensor cores want rows of a multiple of 16 bytes
+_SMALLEST = 2.0**-24  # of fp16: what a product near 0 loses at most
 _TAIL = 3  # fp16 numbers that together hold half a squared length
 _ROWS = 65_536  # made ready at a time: what that needs beside the fp16 rows stays small
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`index` over fp16 rows; `scale` that they were multiplied by; the longest fp16 row and
+    """The `index` of fp16 rows; `scale` that they were multiplied by; the longest fp16 row and
     the largest rounding error of a row."""
 
-    index: Any
+    index: TiledProducts
     scale: float
     longest: float
     error: float
@@ -133,14 +135,15 @@ def _prepared(base: Any, scale: float, scaled: Callable[[Any], Any], extra: int)
     """The base scaled and in fp16, with `extra` columns for minus half its squared lengths."""
     import cupy
 
-    half = cupy.empty((len(base), _width(base.shape[1] + extra)), np.float16)
+    half = cupy.zeros((whole(len(base)), whole(base.shape[1] + extra)), np.float16)
     longest = error = 0.0
     for part in _parts(base):
         rows = scaled(base[part])
-        half[part] = _padded(rows, squared(rows) / np.float32(-2) if extra else None)
-        back = half[part, : rows.shape[1]].astype(np.float32)
+        made = _padded(rows, squared(rows) / np.float32(-2) if extra else None)
+        half[part.start : part.start + len(rows)] = made
+        back = made[:, : rows.shape[1]].astype(np.float32)
         longest, error = max(longest, _longest(back)), max(error, _longest(rows - back))
-    return Prepared(brute_force(half, "inner_product"), scale, longest, error)
+    return Prepared(TiledProducts(half, len(base)), scale, longest, error)
 
 
 def _parts(rows: Any) -> Iterator[slice]:
@@ -161,7 +164,8 @@ def _search(prepared: Prepared, rows: Any, ones: Any, keep: int) -> Coarse:
     length = cupy.sqrt(squared(rows))
     most = length * prepared.longest + prepared.longest**2
     slack = lost * prepared.longest + length * prepared.error + most * half.shape[1] * _SUM
-    return Coarse(values, places, slack)
+    rounded = cupy.abs(values).max(axis=1) * np.float32(ROUNDING) + np.float32(_SMALLEST)
+    return Coarse(values, places, slack + rounded)
 
 
 def _padded(rows: Any, tail: Any, ones: Any = None) -> Any:
@@ -170,7 +174,7 @@ def _padded(rows: Any, tail: Any, ones: Any = None) -> Any:
 
     n, d = rows.shape
     extra = 0 if tail is None and ones is None else _TAIL
-    out = cupy.zeros((n, _width(d + extra)), np.float16)
+    out = cupy.zeros((n, whole(d + extra)), np.float16)
     out[:, :d] = rows
     for column in range(d, d + extra):
         if tail is None:
@@ -179,10 +183,6 @@ def _padded(rows: Any, tail: Any, ones: Any = None) -> Any:
             out[:, column] = tail
             tail = tail - out[:, column].astype(np.float32)
     return out
-
-
-def _width(columns: int) -> int:
-    return -(-columns // _EIGHT) * _EIGHT
 
 
 def _power_below(length: float) -> float:

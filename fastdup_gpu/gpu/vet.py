@@ -1,89 +1,27 @@
-"""Which encoded pictures the GPU decoder may be given, told from their first and last bytes.
-
-A decoder pipeline can die of one bad item, so it gets only what has been looked at: whole
-baseline or progressive JPEGs of 8 bits and one or three colours. Everything else, and everything
-doubtful, goes to the CPU, which also knows what to say of bad files.
-"""
+"""Which encoded pictures are refused, given to the GPU decoder, or left to the CPU."""
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-
+from fastdup_gpu.gpu.headers import Bytes, Header, jpeg_header
 from fastdup_gpu.pictures import Refused, check_size
 from fastdup_gpu.protocol import PixelPlan, Status
 
-_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended sequential, progressive
-_OTHER_FRAMES = frozenset((0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
-_SCAN, _ADOBE = 0xDA, 0xEE
-_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
-_SIZES = struct.Struct(">BHHB")  # bits, height, width, components
-_TAIL = 64  # bytes at the end in which the end marker has to lie
 
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a JPEG says of itself: size in pixels before EXIF orientation, and colours."""
-
-    width: int
-    height: int
-    components: int
-
-
-def vet(data: bytes, plan: PixelPlan) -> Header | None:
+def vet(data: Bytes, plan: PixelPlan) -> Header | None:
     """The header of a JPEG fit for the GPU decoder, None for what the CPU should read.
 
     Raises Refused for what no decoder is to be given: empty files, files and pictures of sizes
     that the plan does not take.
     """
-    if not data:
+    return vet_header(len(data), jpeg_header(data), plan)
+
+
+def vet_header(size: int, header: Header | None, plan: PixelPlan) -> Header | None:
+    """`vet` of a file of `size` bytes whose header was read already."""
+    if not size:
         raise Refused(Status.ZERO_SIZE, "the file is empty")
-    if len(data) < plan.min_file_size:
-        raise Refused(
-            Status.FILE_TOO_SMALL, f"{len(data)} bytes, min_file_size is {plan.min_file_size}"
-        )
-    if data[:2] != _SOI or _EOI not in data[-_TAIL:]:
-        return None
-    header = read_header(data)
-    if header is None:
-        return None
-    check_size(header.width, header.height, plan)
+    if size < plan.min_file_size:
+        raise Refused(Status.FILE_TOO_SMALL, f"{size} bytes, min_file_size is {plan.min_file_size}")
+    if header is not None:
+        check_size(header.width, header.height, plan)
     return header
-
-
-def read_header(data: bytes) -> Header | None:
-    """The frame header before the first scan; None where it is not there or not of our kind."""
-    header, adobe_colours = None, -1
-    place, last = 2, len(data) - 4
-    while place <= last and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xFF or marker in _ALONE:
-            place += 1 if marker == 0xFF else 2
-            continue
-        length = data[place + 2] << 8 | data[place + 3]
-        if length < 2 or place + 2 + length > len(data):
-            return None
-        if marker in _FRAMES:
-            header = _frame(data, place + 4, length - 2)
-        elif marker in _OTHER_FRAMES:
-            return None
-        elif marker == _ADOBE and length >= 14 and data[place + 4 : place + 9] == b"Adobe":
-            adobe_colours = data[place + 15]
-        elif marker == _SCAN:
-            # Three colours stored as they are: libjpeg reads them as RGB, not every decoder.
-            return None if header and header.components == 3 and adobe_colours == 0 else header
-        place += 2 + length
-    return None
-
-
-def _frame(data: bytes, start: int, length: int) -> Header | None:
-    """From the body of a frame's segment, `length` bytes from `start`."""
-    if length < 6 or data[start] != 8:
-        return None
-    _, height, width, components = _SIZES.unpack_from(data, start)
-    if not height or not width or components not in (1, 3):
-        return None
-    if components == 3 and data[start + 6 : start + length : 3] == b"RGB":
-        return None
-    return Header(width, height, components)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.formats.names import TMP_DIR, TRAIN
+from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
 from fastdup_gpu.sources.base import (
@@ -24,7 +25,7 @@ from fastdup_gpu.sources.boxes import parse_bounding_box
 from fastdup_gpu.sources.cloud import Wishes
 from fastdup_gpu.sources.crops import crops_folder, cut
 from fastdup_gpu.sources.endpoints import is_cloud
-from fastdup_gpu.sources.folder import FileSource, read_file
+from fastdup_gpu.sources.folder import FileSource
 from fastdup_gpu.sources.video import FRAMES_CSV, extract_frames
 
 __all__ = ["find_videos", "open_source", "read_by_name"]

@@ -47,6 +47,10 @@ class ArchiveSource:
             raise OSError(errno.EIO, archive.why, archive.path)
         return archive.read(position, self._files)
 
+    def path(self, index: int) -> str:
+        """None: a member is a part of a file."""
+        return ""
+
     def close(self) -> None:
         """Close the archives."""
         self._files.close()

@@ -84,6 +84,10 @@ class Source(Protocol):
         gone, IsADirectoryError, PermissionError, ...) with a message for the bad-files list."""
         ...
 
+    def path(self, index: int) -> str:
+        """The plain file whose bytes `load` gives, "" where it does more than reading one."""
+        ...
+
     def close(self) -> None:
         """Release open files."""
         ...

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastdup_gpu._errors import ConnectionLost, InputError, MissingDependency
+from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.base import ALL, Crop, Found, Part
 from fastdup_gpu.sources.endpoints import is_cloud, parse
-from fastdup_gpu.sources.folder import is_junk, read_file
+from fastdup_gpu.sources.folder import is_junk
 
 if TYPE_CHECKING:
     from fastdup_gpu.sources.archives import ArchiveSource
@@ -160,6 +161,11 @@ class CloudSource:
                 raise
             return self._servers.get(name)
 
+    def path(self, index: int) -> str:
+        """What is no address is a file."""
+        name = self.names[index]
+        return "" if is_cloud(name) else name
+
     def close(self) -> None:
         """Give up what was asked for."""
         with self._lock:
@@ -213,6 +219,13 @@ class CopiedSource:
         if name in self._failed:
             raise self._failed[name]
         return read_file(str(self._copies.path(name)) if is_cloud(name) else name)
+
+    def path(self, index: int) -> str:
+        """The copy, or the file that was one from the start."""
+        name = self.names[index]
+        if name in self._failed:
+            return ""
+        return str(self._copies.path(name)) if is_cloud(name) else name
 
     def close(self) -> None:
         """Delete the copies where that is wished."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
+from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.base import Box, Crop, Source
-from fastdup_gpu.sources.folder import read_file
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class CropSource:
         if index in self._failed:
             raise OSError(self._failed[index])
         return read_file(self.names[index])
+
+    def path(self, index: int) -> str:
+        """The file of the crop."""
+        return "" if index in self._failed else self.names[index]
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import heapq
 import logging
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu.formats import names as formats
+from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.base import Crop, Found, join
 
-MAX_FILE = 2 << 30
-# A FIFO without a writer would otherwise block the open for ever.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
 _log = logging.getLogger(__name__)
-
-
-def read_file(path: str) -> bytes:
-    """The bytes of a regular file of at most 2 GiB; raises OSError for anything else."""
-    try:
-        fd = os.open(path, _FLAGS)
-    except ValueError as error:
-        raise OSError(errno.EINVAL, f"not a possible file name ({error})", path) from error
-    try:
-        status = os.fstat(fd)
-        _check_readable(path, status)
-        data = os.read(fd, status.st_size)
-        return data if len(data) == status.st_size else _read_rest(fd, data, status.st_size)
-    finally:
-        os.close(fd)
-
-
-def _check_readable(path: str, status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file but a pipe, socket or device", path)
-    if status.st_size > MAX_FILE:
-        raise OSError(
-            errno.EFBIG, f"{status.st_size} bytes, more than the limit of {MAX_FILE}", path
-        )
-
-
-def _read_rest(fd: int, data: bytes, size: int) -> bytes:
-    """Go on after a short read: one call gives just under 2 GiB, network disks may give less."""
-    parts = [data]
-    have = len(data)
-    while have < size and (data := os.read(fd, size - have)):
-        parts.append(data)
-        have += len(data)
-    return b"".join(parts)
 
 
 class FileSource:
@@ -70,6 +29,10 @@ class FileSource:
     def load(self, index: int) -> bytes:
         """The bytes of file `index`."""
         return read_file(self.names[index])
+
+    def path(self, index: int) -> str:
+        """File `index`."""
+        return self.names[index]
 
     def close(self) -> None:
         """Nothing is held open."""

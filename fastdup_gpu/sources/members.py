@@ -13,8 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from fastdup_gpu.reading import MAX_FILE
 from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
-from fastdup_gpu.sources.folder import MAX_FILE, is_junk
+from fastdup_gpu.sources.folder import is_junk
 
 # A compressed archive that unpacks to more than both is refused as a bomb.
 MAX_RATIO = 1000

@@ -21,8 +21,8 @@ import botocore.exceptions as boto
 import s3fs
 from fsspec.asyn import get_loop
 
+from fastdup_gpu.reading import MAX_FILE
 from fastdup_gpu.sources.endpoints import Place, Server, parse, server_of
-from fastdup_gpu.sources.folder import MAX_FILE
 from fastdup_gpu.sources.retry import Backoff, Line, Transient
 
 T = TypeVar("T")

@@ -19,9 +19,9 @@ from pathlib import Path
 from fastdup_gpu._errors import MissingDependency, WorkDirError
 from fastdup_gpu.formats.files import write_csv
 from fastdup_gpu.formats.names import TMP_DIR, TRAIN
+from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources import hardware
 from fastdup_gpu.sources.base import Crop
-from fastdup_gpu.sources.folder import read_file
 from fastdup_gpu.sources.frames import Cut, How, Job, cut_all, frame_path
 
 FRAMES_CSV = "{kind}_frames.csv"
@@ -75,6 +75,10 @@ class FrameSource:
         if index in self.failed:
             raise self.failed[index]
         return read_file(self.names[index])
+
+    def path(self, index: int) -> str:
+        """The file of the frame."""
+        return "" if index in self.failed else self.names[index]
 
     def close(self) -> None:
         """Nothing is held open."""

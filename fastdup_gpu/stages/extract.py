@@ -139,7 +139,7 @@ def _batches(source: Source, plan: ExtractPlan, *, start: int) -> Iterator[list[
 
 
 def _read_later(source: Source, index: int) -> Encoded:
-    return Encoded(index, lambda: source.load(index))
+    return Encoded(index, lambda: source.load(index), source.path(index))
 
 
 def _read_now(source: Source, index: int) -> Encoded:

@@ -90,20 +90,23 @@ class Cupy(ModuleType):
             Stream=Stream,
             Device=lambda number: SimpleNamespace(use=lambda: None),
             get_current_stream=Stream,
+            alloc_pinned_memory=bytearray,
         )
         self.asnumpy = host
         self.ndarray = Array
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        """fp16 products are added in float32, as by cuBLAS; numpy's own loop is slow besides."""
+        half = np.float16 in (a.dtype, b.dtype)
+        wide = (host(x).astype(np.float32) if half else host(x) for x in (a, b))
+        with np.errstate(all="ignore"):
+            found = np.matmul(*wide)
+        return device(found.astype(np.float16) if half else found)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
         plain = isinstance(found, type | ModuleType) or not callable(found)
         return found if plain else on_device(found)
-
-
-def cupyx() -> ModuleType:
-    module = ModuleType("cupyx")
-    module.empty_pinned = np.empty  # type: ignore[attr-defined]
-    return module
 
 
 def nearest(queries: Any, rows: Any, metric: str, k: int) -> tuple[Any, Any]:
@@ -329,7 +332,6 @@ def modules(free: int = 1 << 30) -> dict[str, ModuleType]:
     nvidia.nvimgcodec = NvImage("nvidia.nvimgcodec")  # type: ignore[attr-defined]
     found = {
         "cupy": Cupy(free),
-        "cupyx": cupyx(),
         "pylibcugraph": pylibcugraph(),
         "nvidia": nvidia,
         "nvidia.nvimgcodec": nvidia.nvimgcodec,

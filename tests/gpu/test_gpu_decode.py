@@ -12,7 +12,7 @@ from making import photo
 from mixed_pictures import JPEG, encoded, mixed, with_orientation
 
 from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
-from fastdup_gpu.gpu import decode, vet
+from fastdup_gpu.gpu import decode, headers, vet
 from fastdup_gpu.gpu.nvimg import NvImageDecoder
 from fastdup_gpu.gpu.ready import make_ready
 from fastdup_gpu.pictures import Refused
@@ -91,7 +91,7 @@ def test_twelve_bits_go_to_the_cpu():
 def test_sizes_are_read_from_the_frame():
     frame = JPEG.index(b"\xff\xc0")
     lied = JPEG[: frame + 5] + struct.pack(">HH", 333, 444) + JPEG[frame + 9 :]
-    header = vet.read_header(lied)
+    header = headers.read_header(lied)
     assert (header.height, header.width) == (333, 444)
 
 

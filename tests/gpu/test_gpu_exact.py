@@ -72,16 +72,16 @@ def test_ordinary_rows_are_proved_by_the_fast_search_alone(backend, monkeypatch)
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_a_fast_search_that_errs_more_than_it_says_is_found_out(backend, monkeypatch, metric):
     """Were the library's products coarser than fp16's, the answer would still be right."""
-    from fastdup_gpu.gpu.coarse import BruteForce
+    from fastdup_gpu.gpu.tiles import TiledProducts
 
-    honest = BruteForce.search
+    honest = TiledProducts.search
     rng = np.random.default_rng(2)
 
     def blurred(self, queries, keep):
         values, places = honest(self, queries, keep)
         return values + rng.normal(0, 0.2, values.shape).astype(np.float32), places
 
-    monkeypatch.setattr(BruteForce, "search", blurred)
+    monkeypatch.setattr(TiledProducts, "search", blurred)
     features = rng.standard_normal((400, 8)).astype(np.float32)
     found = exact.FlatIndex(features, SearchPlan(metric)).search(features, 4, exclude_self=True)
     agrees(found, *brute(features, features, 4, metric, exclude_self=True))

@@ -11,7 +11,9 @@ from benchmarks import gpu_kernels
 from benchmarks.gpu_stages import Setting
 from fastdup_gpu.kernels import load
 
-KERNELS = "braycurtis_topk area_resize nearest_exact pixel_stats pixel_stats_advanced".split()
+KERNELS = (
+    "braycurtis_topk row_topk area_resize nearest_exact pixel_stats pixel_stats_advanced".split()
+)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ ROOMS = {
     "_atomic": room("_errors"),
     "_cpu": room(),
     "_ordered": room(),
+    "reading": room(),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
     "_config": room("_errors _options _params protocol formats.names models"),
@@ -81,7 +82,7 @@ ROOMS = {
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _errors formats.names formats.files pictures protocol",
+        "_atomic _errors formats.names formats.files pictures protocol reading",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
@@ -106,7 +107,7 @@ ROOMS = {
         f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _atomic _errors _ordered pictures shrink indexing kmeans graphs "
+        "protocol _atomic _errors _ordered pictures reading shrink indexing kmeans graphs "
         "formats.names formats.files kernels",
         f"numpy onnxruntime onnx {CUDA}",
     ),

@@ -1,0 +1,166 @@
+"""The host's side of extraction: pictures are read and made ready ahead of the GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import mmap
+import os
+import pickle
+import queue
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from fastdup_gpu.gpu.headers import Bytes, Header
+from fastdup_gpu.gpu.reader import Read
+from fastdup_gpu.gpu.ready import Ready, make_all_ready, vetted
+from fastdup_gpu.protocol import Encoded, PixelPlan
+
+_LOG = logging.getLogger("fastdup_gpu")
+# Processes at most: a few read as fast as one GPU decodes, and more help where disks are slow.
+_PROCESSES = 8
+_ROOM = 64 << 20  # bytes of a block; only what was written to takes memory
+_MAIN = f"from {Read.__module__} import main; main()"  # by import, so that Read can be pickled
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Pictures made ready; `done` has to be called when their bytes are needed no longer."""
+
+    ready: Sequence[Ready]
+    done: Callable[[], None]
+
+
+class Readers:
+    """`threads` threads that make pictures ready.
+
+    Plain files are read by processes of their own (see reader.py), through memory that both sides
+    share; other pictures, and all where no process can be started, by the threads themselves.
+    """
+
+    def __init__(self, threads: int, plan: PixelPlan) -> None:
+        self._plan = plan
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        self._idle: queue.SimpleQueue[ReaderProcess | None] = queue.SimpleQueue()
+        for _ in range(min(threads, _PROCESSES)):
+            self._idle.put(None)  # one that is not started yet
+        self._started: list[ReaderProcess] = []
+        self._without = not hasattr(os, "memfd_create") or not sys.executable
+
+    def __enter__(self) -> Readers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for process in self._started:
+            process.close()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def submit(self, items: Sequence[Encoded]) -> Future[Part]:
+        """Make a few pictures ready."""
+        return self._pool.submit(self._make, items)
+
+    def _make(self, items: Sequence[Encoded]) -> Part:
+        if all(item.path for item in items) and not self._without:
+            try:
+                return self._by_process(items)
+            except (OSError, EOFError, pickle.UnpicklingError) as error:
+                self._without = True
+                _LOG.warning("pictures are read without processes of their own: %s", error)
+        return Part(make_all_ready(items, self._plan), _nothing)
+
+    def _by_process(self, items: Sequence[Encoded]) -> Part:
+        process = self._idle.get()
+        try:
+            if process is None:
+                process = ReaderProcess()
+                self._started.append(process)
+            reads, block = process.read([item.path for item in items])
+        finally:
+            self._idle.put(process)
+        pairs = zip(items, reads, strict=True)
+        ready = [vetted(item.index, _loader(read, block), self._plan) for item, read in pairs]
+        return Part(ready, block.free)
+
+
+class ReaderProcess:
+    """One process, and the memory that it reads into. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._memory = os.memfd_create("fastdup-gpu")
+        self._free: deque[Block] = deque()
+        self._size = 0
+        path = os.pathsep.join(filter(None, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _MAIN, str(self._memory), str(_ROOM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            pass_fds=(self._memory,),
+        )
+
+    def read(self, paths: Sequence[str]) -> tuple[list[Read], Block]:
+        """The files, and the block that holds them; raises EOFError where the process is gone."""
+        block = self._block()
+        requests: Any = self._process.stdin
+        pickle.dump((block.start, list(paths)), requests, pickle.HIGHEST_PROTOCOL)
+        requests.flush()
+        answers: Any = self._process.stdout
+        return pickle.load(answers), block
+
+    def close(self) -> None:
+        """End the process; blocks stay what they are."""
+        with contextlib.suppress(OSError):
+            self._process.communicate()
+        os.close(self._memory)
+
+    def _block(self) -> Block:
+        """One that is free, or a new one."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            start, self._size = self._size, self._size + _ROOM
+            os.ftruncate(self._memory, self._size)
+            memory = memoryview(mmap.mmap(self._memory, _ROOM, offset=start))
+            return Block(start, memory, self._free)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Memory from `start` of a process's file on, lent until `free`."""
+
+    start: int
+    memory: memoryview
+    home: deque[Block]
+
+    def free(self) -> None:
+        """Give it back to be read into again."""
+        self.home.append(self)
+
+
+def _loader(read: Read, block: Block) -> Callable[[], tuple[Bytes, Header | None]]:
+    def load() -> tuple[Bytes, Header | None]:
+        if read.error is not None:
+            raise read.error
+        data = read.data or block.memory[read.place : read.place + read.size]
+        return data, read.header
+
+    return load
+
+
+def _nothing() -> None:
+    """The bytes belong to nobody else."""

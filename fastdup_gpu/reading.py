@@ -1,0 +1,71 @@
+"""The bytes of plain files: nothing but regular files is opened, and none past a limit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+MAX_FILE = 2 << 30
+# A FIFO without a writer would otherwise block the open for ever.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a regular file of at most 2 GiB; raises OSError for anything else."""
+    fd, size = _open(path)
+    try:
+        data = os.read(fd, size)
+        return data if len(data) == size else _read_rest(fd, data, size)
+    finally:
+        os.close(fd)
+
+
+def read_into(path: str, room: memoryview) -> bytes | int:
+    """The same, into `room` where the file fits there: then how many bytes it had."""
+    fd, size = _open(path)
+    try:
+        if size > len(room):
+            return _read_rest(fd, b"", size)
+        have = 0
+        while have < size and (more := os.readv(fd, [room[have:size]])):
+            have += more
+        return have
+    finally:
+        os.close(fd)
+
+
+def _open(path: str) -> tuple[int, int]:
+    """(descriptor, size) of a file that may be read."""
+    try:
+        fd = os.open(path, _FLAGS)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, f"not a possible file name ({error})", path) from error
+    try:
+        status = os.fstat(fd)
+        _check_readable(path, status)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, status.st_size
+
+
+def _check_readable(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file but a pipe, socket or device", path)
+    if status.st_size > MAX_FILE:
+        raise OSError(
+            errno.EFBIG, f"{status.st_size} bytes, more than the limit of {MAX_FILE}", path
+        )
+
+
+def _read_rest(fd: int, data: bytes, size: int) -> bytes:
+    """Go on after a short read: one call gives just under 2 GiB, network disks may give less."""
+    parts = [data]
+    have = len(data)
+    while have < size and (data := os.read(fd, size - have)):
+        parts.append(data)
+        have += len(data)
+    return b"".join(parts)
