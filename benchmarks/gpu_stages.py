@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -47,7 +48,8 @@ def conformance(setting: Setting) -> Iterator[Found]:
     """The tests that are marked for the GPU; those of the graph alone in a CPU rehearsal."""
     on_gpu = ["-m", "gpu", "tests/conformance"]  # other folders need packages for development
     chosen = on_gpu if setting.compute == "gpu" else ["tests/conformance/test_graph.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
+    workers = ["-n", "6"] if importlib.util.find_spec("xdist") else []
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers, *chosen]
     begin = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begin

@@ -28,11 +28,21 @@ class Claim:
 CLAIMS = (
     Claim("The conformance suite passes on the GPU", "conformance", "tests passed"),
     Claim("Conformance tests that fail on the GPU", "conformance", "tests failed", "0"),
+    Claim("Decoding by nvImageCodec alone", "tuning", "nvimgcodec alone, 4 threads, hardware None"),
+    Claim("Decoding by DALI alone", "tuning", r"dali alone, 4 threads, hardware 1\.0"),
     Claim("Decoding by nvImageCodec, to both small sizes", "decoding", "decode by nvimgcodec"),
     Claim("Decoding by DALI, to both small sizes", "decoding", "decode by dali"),
     Claim("Embedding by TensorRT", "embedding", "embed by tensorrt"),
     Claim("Embedding by TensorRT-RTX", "embedding", "embed by tensorrt_rtx"),
     Claim("Embedding by onnxruntime's CUDA provider", "embedding", "embed by onnxruntime"),
+    Claim(
+        "The model alone, by onnxruntime's CUDA provider",
+        "tuning",
+        r"onnxruntime alone, fp32 \(TF32\), batches of 128",
+    ),
+    Claim("Features against the CPU's", "smoke", "features against .*"),
+    Claim("Statistics against the CPU's", "smoke", "statistics against .*"),
+    Claim("Components and PageRank against the CPU's", "smoke", "components and pagerank .*"),
     Claim("Basic statistics", "statistics", "basic statistics"),
     Claim("Advanced statistics", "statistics", "advanced statistics"),
     Claim("Decode, embed and statistics together", "extraction", "extract"),
@@ -53,7 +63,7 @@ CLAIMS = (
     *(
         Claim(f"Kernel {name}, against CuPy alone", "kernels", f"kernel {name}", "faster")
         for name in (
-            "area_resize nearest_exact pixel_stats pixel_stats_advanced braycurtis_topk"
+            "area_resize nearest_exact pixel_stats pixel_stats_advanced braycurtis_topk row_topk"
         ).split()
     ),
     Claim("A whole run() on JPEGs of about 500 x 400", "whole_run", "whole run", "6,000 images/s"),
@@ -61,10 +71,11 @@ CLAIMS = (
 
 _HEAD = """# What of the GPU backend has been measured
 
-Made by `python -m benchmarks.gpu_status` from the rows that `python -m benchmarks.gpu_acceptance`
-writes on a machine with a GPU (`benchmarks/results/gpu.csv`); not written by hand. *Not measured*
-means just that: the code is there, and no GPU has run it. `python -m benchmarks.gpu_smoke` comes
-first there: in about a minute it tells which of the libraries load, decode, embed and search.
+Made by `python -m benchmarks.gpu_status` from the rows of `benchmarks/results/gpu.csv`, which
+`python -m benchmarks.gpu_acceptance` writes on a machine with a GPU; those of the stages smoke,
+tuning, conformance and neighbors of 2026-11-27 are what `benchmarks.gpu_smoke`, pytest and scripts
+that timed the backend's parts printed there. *Not measured* means just that: no GPU has timed it.
+A commit with *-dirty* had a change that was committed after. docs/performance.md says what binds.
 """
 _WITHOUT = """
 ## What is checked without a GPU
@@ -98,7 +109,8 @@ def page(rows: list[Row]) -> str:
     lines = ["", "| claim | goal | measured | size | seconds | on |", "|---|---|---|---|---|---|"]
     lines += [_line(claim, rows) for claim in CLAIMS]
     steps = [row for row in rows if row["what"].startswith("of the run: ")]
-    return _HEAD + "\n".join(lines) + "\n" + _steps(steps) + _trouble(rows) + _WITHOUT
+    text = _HEAD + "\n".join(lines) + "\n" + _steps(steps)
+    return text + _tuning(rows) + _trouble(rows) + _WITHOUT
 
 
 def _line(claim: Claim, rows: list[Row]) -> str:
@@ -121,6 +133,20 @@ def _steps(rows: list[Row]) -> str:
     spent = sorted(last.values(), key=lambda r: -float(r["seconds"]))
     steps = ", ".join(f"{r['what'].removeprefix('of the run: ')} {r['seconds']} s" for r in spent)
     return f"\nOf the whole run: {steps}.\n"
+
+
+def _tuning(rows: list[Row]) -> str:
+    """What each setting gave, in the order in which they were tried."""
+    tried = {row["what"]: row for row in rows if row["stage"] == "tuning" and row["rate"]}
+    if not tried:
+        return ""
+    lines = [
+        f"| {what} | {row['rate']} {row['unit']} | {_cell(row['note'])} | {row['commit']} |"
+        for what, row in tried.items()
+    ]
+    head = ["", "## What settings are worth", ""]
+    head += ["| setting | measured | note | commit |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def _trouble(rows: list[Row]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 # Decoding. Levels are of 255.
 DECODE_MEAN = 1.0
 """Mean difference of two decoders of one lossy file: each may round its inverse transform."""
+DECODE_LEVEL = 3.0
+"""Any pixel of the same: nvJPEG and libjpeg differ by so much in a progressive file, on an H100."""
 LOSSY_MEAN = 6.0
 """Mean difference of a smooth picture and its copy saved with loss (quality 90 and more)."""
 AREA_LEVEL = 1.0

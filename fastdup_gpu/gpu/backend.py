@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from fastdup_gpu.gpu import decode as _decode
 from fastdup_gpu.gpu import devices, graph, kmeans, memory, neighbors, probe, stats
-from fastdup_gpu.gpu.decode import Decoder, GpuBatch
+from fastdup_gpu.gpu.decode import GpuBatch
 from fastdup_gpu.gpu.devices import OnDevice
 from fastdup_gpu.gpu.embed import GpuModel
 from fastdup_gpu.gpu.fetch import fetched
@@ -53,8 +52,7 @@ class GpuBackend:
     ) -> None:
         probe.require(decoder=decoder)
         self.device = memory.open_device(device)
-        self.decoder = decoder
-        self._own = threading.local()
+        self._decoders = _decode.Decoders(decoder, self.device, self.batch_size)
 
     def open_model(self, spec: ModelSpec) -> GpuModel:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
@@ -66,7 +64,7 @@ class GpuBackend:
         """Decode one batch."""
         devices.use(self.device)
         with ThreadPoolExecutor(_THREADS) as pool:
-            return _decode.decode(encoded, plan, self._decoders(), pool)
+            return _decode.decode(encoded, plan, self._decoders.of_thread(), pool)
 
     def embed(self, model: GpuModel, batch: GpuBatch) -> F32:
         """Features f32[n, dim] of the good pictures of a batch."""
@@ -91,7 +89,7 @@ class GpuBackend:
         """decode, embed and pixel_stats, several batches in flight, results in order."""
 
         def prepare() -> None:
-            self._decoders()
+            self._decoders.of_thread()
             model.prepare()
 
         def work(ready: Sequence[Ready]) -> Extracted:
@@ -144,20 +142,13 @@ class GpuBackend:
         self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str
     ) -> Extracted:
         """On CuPy's current stream, which is waited for once, at the end."""
-        batch = _decode.decode_ready(ready, plan, self._decoders())
+        batch = _decode.decode_ready(ready, plan, self._decoders.of_thread())
         features = model.features(batch.model_pixels)
         if wanted == "none":
             (copied,) = fetched(features)
             return Extracted(batch.outcomes, copied, np.zeros((len(copied), 0)))
         numbers = _stats(batch, advanced=wanted == "advanced")
         return Extracted(batch.outcomes, *fetched(features, numbers))
-
-    def _decoders(self) -> list[Decoder]:
-        """Those of this thread, in the order in which they are tried."""
-        if not hasattr(self._own, "decoders"):
-            self._own.decoders = _decode.open_decoders(self.decoder, self.device, self.batch_size)
-        decoders: list[Decoder] = self._own.decoders
-        return decoders
 
 
 def _stats(batch: GpuBatch, *, advanced: bool) -> Any:

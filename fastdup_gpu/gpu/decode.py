@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -53,21 +54,44 @@ class Decoder(Protocol):
         ...
 
 
-def open_decoders(name: Name, device: int, batch_size: int) -> list[Decoder]:
+class Decoders:
     """The decoder of that name, and nvImageCodec for what another one gives up.
 
-    'nvimgcodec' is the default until a GPU has measured both.
+    nvImageCodec is the default: it was faster than DALI on an H100, and one bad picture costs it
+    nothing.
     """
-    if name not in DECODERS:
-        raise choose("decoder", name, DECODERS)
-    found: list[Decoder] = []
-    if name == "dali":
+
+    def __init__(self, name: Name, device: int, batch_size: int) -> None:
+        if name not in DECODERS:
+            raise choose("decoder", name, DECODERS)
+        self._name, self._device, self._batch_size = name, device, batch_size
+        self._opening = threading.Lock()
+        self._shared: Decoder | None = None
+        self._own = threading.local()
+
+    def of_thread(self) -> list[Decoder]:
+        """Those of the calling thread, in the order in which they are tried; opened at its first
+        call."""
+        if not hasattr(self._own, "decoders"):
+            self._own.decoders = [*self._pipeline(), self._nvimgcodec()]
+        found: list[Decoder] = self._own.decoders
+        return found
+
+    def _pipeline(self) -> list[Decoder]:
+        """DALI's pictures hold until its next batch: every thread has a pipeline of its own."""
+        if self._name != "dali":
+            return []
         from fastdup_gpu.gpu.dali import DaliDecoder
 
-        found.append(DaliDecoder(device, batch_size))
-    from fastdup_gpu.gpu.nvimg import NvImageDecoder
+        return [DaliDecoder(self._device, self._batch_size)]
 
-    return [*found, NvImageDecoder(device)]
+    def _nvimgcodec(self) -> Decoder:
+        from fastdup_gpu.gpu.nvimg import NvImageDecoder
+
+        with self._opening:
+            if self._shared is None:
+                self._shared = NvImageDecoder(self._device)
+            return self._shared
 
 
 def decode(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,10 @@ _OPTIONS = ":fancy_upsampling=1"
 
 
 class NvImageDecoder:
-    """One nvImageCodec decoder; used by one thread at a time. See decode.Decoder.
+    """One nvImageCodec decoder, which several threads may share. See decode.Decoder.
+
+    A second decoder shares the JPEG hardware with the first so badly that both together are slower
+    than one (docs/performance.md); so there is one, and its users take turns.
 
     `device` None = the CPU, where it can be tried without a GPU. `hardware`: the share of a batch
     that the JPEG hardware takes, where there is some; None = what nvImageCodec thinks right.
@@ -39,6 +43,7 @@ class NvImageDecoder:
             backends=_backends(nv, device, hardware),
             options=_OPTIONS,
         )
+        self._turn = threading.Lock()
         self._params = nv.DecodeParams(
             apply_exif_orientation=True,
             color_spec=nv.ColorSpec.SRGB,
@@ -52,7 +57,8 @@ class NvImageDecoder:
 
         stream = cupy.cuda.get_current_stream().ptr
         arrays = [np.frombuffer(one, np.uint8) for one in data]
-        found: list[Any] = self._decoder.decode(arrays, params=self._params, cuda_stream=stream)
+        with self._turn:
+            found: list[Any] = self._decoder.decode(arrays, params=self._params, cuda_stream=stream)
         return found
 
 

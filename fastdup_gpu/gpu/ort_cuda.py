@@ -15,6 +15,7 @@ from fastdup_gpu.protocol import ModelSpec
 
 PROVIDER = "CUDAExecutionProvider"
 DEVICE = "cuda"
+_ERRORS = 3  # of onnxruntime's log levels: those and worse
 _KINDS = {"float": "float32", "float16": "float16", "uint8": "uint8"}
 
 
@@ -30,6 +31,8 @@ class OrtCudaEngine:
                 f"{', '.join(ort.get_available_providers())}: pip uninstall onnxruntime, then "
                 "pip install onnxruntime-gpu"
             )
+        # Version 1.31 warns on stderr, at every session, of a plugin that it does not need.
+        ort.set_default_logger_severity(_ERRORS)
         self._spec, self._model, self._device = spec, model, device
         session = self.open_session(0)
         inputs = [(i.name, _kind(i.type), tuple(i.shape)) for i in session.get_inputs()]
@@ -49,7 +52,7 @@ class OrtCudaEngine:
     def open_session(self, stream: int) -> Any:
         """A session whose work goes to the CUDA stream at that address, 0 = its own."""
         options = ort.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = _ERRORS
         try:
             provider = (PROVIDER, provider_settings(self._device, stream))
             session = ort.InferenceSession(

@@ -107,6 +107,8 @@ def _check_package(role: str, candidates: tuple[str, ...], least: str, most: int
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+        if not version:  # a package whose files were not all written, or removed in part
+            continue
         title = f"{name} ({role})"
         made_for = re.search(r"cu(?:da)?(\d\d)", name)
         if made_for and 0 < most < int(made_for[1]):

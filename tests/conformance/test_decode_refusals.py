@@ -100,8 +100,9 @@ def test_cut_off_files_are_refused(backend, name, share):
 @pytest.mark.parametrize("missing", [1, 2])
 @pytest.mark.parametrize("name", ["JPEG", "JPEG grey", "JPEG progressive"])
 def test_a_jpeg_that_lacks_only_its_end_marker_is_whole(seen, name, missing):
+    """Two decoders may be at work: what lacks its end is not for the GPU's."""
     whole, cut = seen(SLICED[name], SLICED[name][:-missing])
-    np.testing.assert_array_equal(whole, cut)
+    np.testing.assert_allclose(whole, cut, rtol=0, atol=tolerances.DECODE_LEVEL)
 
 
 def test_what_follows_the_end_of_a_jpeg_does_not_matter(seen):

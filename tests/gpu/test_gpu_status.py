@@ -67,7 +67,21 @@ def test_what_went_wrong_is_told_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("claim", gpu_status.CLAIMS, ids=lambda c: c.text)
 def test_claims_name_stages_that_there_are(claim):
-    assert claim.stage in STAGES
+    assert claim.stage in {*STAGES, "smoke"}
+
+
+def test_every_setting_that_was_tried_is_listed_once(tmp_path):
+    tried = {"stage": "tuning", "unit": "images/s", "commit": "abc1234", **H100}
+    rows = written(
+        tmp_path / "a.csv",
+        {**tried, "what": "three lanes", "rate": "1"},
+        {**tried, "what": "two lanes", "rate": "5"},
+        {**tried, "what": "three lanes", "rate": "7", "note": "again"},
+        {**tried, "what": "no lanes", "note": "not usable"},
+    )
+    page = gpu_status.page(rows)
+    assert "| three lanes | 7 images/s | again | abc1234 |" in page and "two lanes" in page
+    assert page.count("three lanes") == 1 and "no lanes" not in page
 
 
 @pytest.mark.parametrize("stage", ["statistics", "graphs"])
