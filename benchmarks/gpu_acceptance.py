@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import environment, gpu_kernels, gpu_stages, gpu_tuning
+from benchmarks import environment, gpu_kernels, gpu_parts, gpu_stages, gpu_tuning
 from benchmarks.gpu_stages import ROOT, Found, Setting, child_env
 from benchmarks.run import write_rows
 
@@ -27,7 +27,12 @@ COLUMNS = (
     "stage", "what", "size", "seconds", "rate", "unit", "note",
     "compute", "gpu", "driver", "packages", "date", "cpu", "cores", "python", "commit",
 )  # fmt: skip
-STAGES = {**gpu_stages.STAGES, "kernels": gpu_kernels.kernels, "tuning": gpu_tuning.tuning}
+STAGES = {
+    **gpu_stages.STAGES,
+    "kernels": gpu_kernels.kernels,
+    "parts": gpu_parts.parts,
+    "tuning": gpu_tuning.tuning,
+}
 RESULTS = Path(__file__).parent / "results"
 # Seconds that a stage may take at most; what the budget still holds counts too.
 LIMITS = {"conformance": 150, "embedding": 90, "neighbors": 120, "whole_run": 120}

@@ -137,7 +137,7 @@ def _steps(rows: list[Row]) -> str:
 
 def _tuning(rows: list[Row]) -> str:
     """What each setting gave, in the order in which they were tried."""
-    tried = {row["what"]: row for row in rows if row["stage"] == "tuning" and row["rate"]}
+    tried = {r["what"]: r for r in rows if r["stage"] in ("tuning", "parts") and r["rate"]}
     if not tried:
         return ""
     lines = [

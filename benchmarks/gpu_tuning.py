@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -40,24 +39,17 @@ def tuning(setting: Setting) -> Iterator[Found]:
             yield row(what, 0, 0, "", f"not usable: {error}")
             continue
         yield row(what, sum(map(len, data)), spent, "images/s")
-    yield from _lanes(opened(setting), batches * 3)
+    yield from _at_once([one for batch in data for one in batch])
     yield from _batch_sizes(opened(setting).decode(batches[0], PLAN))
 
 
-def _lanes(backend: Any, batches: Any) -> Iterator[Found]:
-    """Batches in flight, and the host's threads."""
-    from fastdup_gpu.gpu import lanes
-
-    model = backend.open_model(packaged_spec("gpu", "auto"))
-    for count, threads in ((1, 8), (2, 8), (3, 8), (3, 16), (4, 8)):
-        lanes.LANES = count
-
-        def work(threads: int = threads) -> None:
-            results = backend.extract(iter(batches), PLAN, model, wanted="basic", threads=threads)
-            deque(results, maxlen=0)
-
-        what = f"extract by {count} lanes, {threads} threads"
-        yield row(what, sum(map(len, batches)), timed(work), "images/s")
+def _at_once(data: list[bytes]) -> Iterator[Found]:
+    """How many pictures nvImageCodec is given in one call."""
+    decode = _decoder("nvimgcodec", 4, None).decode
+    for size in (16, 32, 64, 256, 512):
+        parts = [data[i : i + size] for i in range(0, len(data), size)]
+        spent = timed(partial(_repeat_each, decode, parts))
+        yield row(f"nvimgcodec alone, {size} at once", len(data), spent, "images/s")
 
 
 def _decoder(name: str, threads: int, share: float | None) -> Any:

@@ -53,6 +53,7 @@ class OrtCudaEngine:
         """A session whose work goes to the CUDA stream at that address, 0 = its own."""
         options = ort.SessionOptions()
         options.log_severity_level = _ERRORS
+        options.intra_op_num_threads = 1  # of the host, where next to nothing is computed
         try:
             provider = (PROVIDER, provider_settings(self._device, stream))
             session = ort.InferenceSession(

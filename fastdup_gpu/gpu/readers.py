@@ -104,14 +104,11 @@ class ReaderProcess:
         self._memory = os.memfd_create("fastdup-gpu")
         self._free: deque[Block] = deque()
         self._size = 0
-        path = os.pathsep.join(filter(None, sys.path))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _MAIN, str(self._memory), str(_ROOM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            pass_fds=(self._memory,),
-        )
+        try:
+            self._process = _started(self._memory)
+        except OSError:
+            os.close(self._memory)
+            raise
 
     def read(self, paths: Sequence[str]) -> tuple[list[Read], Block]:
         """The files, and the block that holds them; raises EOFError where the process is gone."""
@@ -150,6 +147,18 @@ class Block:
     def free(self) -> None:
         """Give it back to be read into again."""
         self.home.append(self)
+
+
+def _started(memory: int) -> subprocess.Popen[bytes]:
+    """A process that serves the blocks of the file with descriptor `memory`."""
+    path = os.pathsep.join(map(os.path.abspath, sys.path))  # "" is where this process works
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _MAIN, str(memory), str(_ROOM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+        pass_fds=(memory,),
+    )
 
 
 def _loader(read: Read, block: Block) -> Callable[[], tuple[Bytes, Header | None]]:

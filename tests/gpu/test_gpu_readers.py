@@ -127,6 +127,23 @@ def test_where_no_process_can_be_started_threads_read(files, caplog, monkeypatch
 
 
 @needs_memfd
+def test_processes_find_packages_where_this_one_does(monkeypatch, tmp_path):
+    """An empty entry of sys.path, as `python` in a checkout has one, is the working folder."""
+    started = []
+
+    def start(command, **how):
+        started.append(how["env"]["PYTHONPATH"].split(os.pathsep))
+        raise OSError("not today")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", "below", *sys.path])
+    monkeypatch.setattr(readers.subprocess, "Popen", start)
+    with pytest.raises(OSError, match="not today"):
+        ReaderProcess()
+    assert started[0][:2] == [str(tmp_path), str(tmp_path / "below")]
+
+
+@needs_memfd
 def test_processes_end_with_their_readers(files):
     with Readers(2, PLAN) as made:
         made.submit(items(files)).result()

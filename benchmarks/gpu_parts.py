@@ -1,0 +1,161 @@
+"""A stage of the GPU acceptance run: what binds extraction, with its parts timed and left out."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.gpu_pictures import make_pictures
+from benchmarks.gpu_stages import PLAN, THREADS, Found, Setting, opened, packaged_spec, row
+from fastdup_gpu.protocol import Encoded
+from fastdup_gpu.reading import read_file
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
+    in one call; `switch`: seconds after which Python's threads ask for its lock."""
+
+    name: str
+    lanes: int = 3
+    batch: int = 128
+    at_once: int = 0
+    switch: float = 0.005
+    files: bool = True
+    collecting: bool = True
+    decoding: bool = True
+    embedding: bool = True
+
+
+VARIANTS = (
+    Variant("as in a run"),
+    Variant("from memory", files=False),
+    Variant("without decoding", decoding=False),
+    Variant("without the model", embedding=False),
+    Variant("without both", decoding=False, embedding=False),
+    Variant("32 at once", at_once=32),
+    Variant("64 at once", at_once=64),
+    Variant("batches of 64", batch=64),
+    Variant("batches of 64, 6 lanes", batch=64, lanes=6),
+    Variant("2 lanes", lanes=2),
+    Variant("5 lanes", lanes=5),
+    Variant("threads switch after 0.5 ms", switch=0.0005),
+    Variant("without garbage collection", collecting=False),
+)
+
+
+def parts(setting: Setting) -> Iterator[Found]:
+    """Images/s of the second half of some thousand pictures, and milliseconds of each part."""
+    if setting.compute != "gpu":
+        return
+    folder, count = setting.scratch / "pictures", setting.size(16_000, 80)
+    make_pictures(folder, count)
+    paths = [str(folder / f"{i:06d}.jpg") for i in range(count)]
+    for variant in VARIANTS:
+        yield _measured(setting, variant, paths)
+
+
+def _measured(setting: Setting, variant: Variant, paths: list[str]) -> Found:
+    backend: Any = opened(setting)
+    backend.batch_size = setting.size(variant.batch, 4)
+    model = backend.open_model(packaged_spec("gpu", "auto"))
+    items = list(map(partial(_item, files=variant.files), range(len(paths)), paths))
+    batches = [items[i : i + backend.batch_size] for i in range(0, len(items), backend.batch_size)]
+    watch = Stopwatch()
+    with _applied(variant, watch):
+        extracted = backend.extract(iter(batches), PLAN, model, wanted="basic", threads=THREADS)
+        for _ in range(len(batches) // 2):
+            next(extracted)
+        watch.spent.clear()
+        begin = time.perf_counter()
+        done = sum(len(result.outcomes) for result in extracted)
+        spent = time.perf_counter() - begin
+    return row(f"extract {variant.name}", done, spent, "images/s", watch.told())
+
+
+def _item(index: int, path: str, *, files: bool) -> Encoded:
+    if files:
+        return Encoded(index, partial(read_file, path), path)
+    data = read_file(path)
+    return Encoded(index, lambda: data)
+
+
+class Stopwatch:
+    """Seconds of calls, by name, of all threads."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
+
+    def around(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """`work`, timed."""
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                return work(*args, **kwargs)
+            finally:
+                with self._lock:
+                    self.spent.setdefault(name, []).append(time.perf_counter() - begin)
+
+        return timed
+
+    def told(self) -> str:
+        """The median of each in milliseconds."""
+        found = ((name, 1e3 * float(np.median(s))) for name, s in sorted(self.spent.items()))
+        return "ms a call: " + ", ".join(f"{name} {ms:.2f}" for name, ms in found)
+
+
+@contextmanager
+def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
+    """The backend changed as the variant wants it, its parts timed."""
+    from fastdup_gpu.gpu import backend, decode, embed, lanes, nvimg, readers
+
+    nothing: dict[int, Any] = {}
+
+    def undecoded(self: Any, data: Any) -> Any:
+        import cupy
+
+        made = nothing.setdefault(len(data), [cupy.zeros((400, 500, 3), np.uint8) for _ in data])
+        return list(made)
+
+    def unembedded(self: Any, pixels: Any) -> Any:
+        import cupy
+
+        return cupy.zeros((len(pixels), self.dim), np.float32)
+
+    changes: list[tuple[Any, str, Any]] = [(lanes, "LANES", variant.lanes)]
+    if variant.at_once:
+        changes.append((nvimg.NvImageDecoder, "most", variant.at_once))
+    if not variant.decoding:
+        changes.append((nvimg.NvImageDecoder, "decode", undecoded))
+    if not variant.embedding:
+        changes.append((embed.GpuModel, "features", unembedded))
+    timed: tuple[tuple[Any, str], ...] = (
+        (backend.GpuBackend, "_extract"), (nvimg.NvImageDecoder, "decode"),
+        (decode._Canvas, "draw"), (embed.GpuModel, "features"), (backend, "fetched"),
+        (readers.Readers, "_make"),
+    )  # fmt: skip
+    switch = sys.getswitchinterval()
+    with ExitStack() as stack:
+        for owner, name, value in changes:
+            stack.enter_context(patch.object(owner, name, value))
+        for owner, name in timed:
+            work = watch.around(name, getattr(owner, name))
+            stack.enter_context(patch.object(owner, name, work))
+        stack.callback(sys.setswitchinterval, switch)
+        sys.setswitchinterval(variant.switch)
+        if not variant.collecting:
+            stack.callback(gc.enable)
+            gc.disable()
+        yield
