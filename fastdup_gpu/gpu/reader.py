@@ -25,7 +25,7 @@ class Read(NamedTuple):
     size: int
     header: Header | None
     data: bytes = b""
-    error: OSError | None = None
+    error: OSError | MemoryError | None = None
 
 
 def read_all(paths: Sequence[str], room: memoryview) -> list[Read]:
@@ -40,7 +40,7 @@ def read_all(paths: Sequence[str], room: memoryview) -> list[Read]:
 def _read(path: str, place: int, room: memoryview) -> Read:
     try:
         got = read_into(path, room[place:])
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         return Read(place, 0, None, error=error)
     if isinstance(got, bytes):
         return Read(-1, len(got), jpeg_header(got), got)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import sys
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -12,11 +14,11 @@ import numpy as np
 import pytest
 from making import photo
 
-from fastdup_gpu.gpu import readers
+from fastdup_gpu.gpu import reader, readers
 from fastdup_gpu.gpu.readers import ReaderProcess, Readers
-from fastdup_gpu.gpu.ready import make_all_ready
-from fastdup_gpu.protocol import Encoded, PixelPlan
-from fastdup_gpu.reading import read_file
+from fastdup_gpu.gpu.ready import make_all_ready, vetted
+from fastdup_gpu.protocol import Encoded, PixelPlan, Status
+from fastdup_gpu.reading import read_file, read_into
 
 PLAN = PixelPlan(32, 32)
 needs_memfd = pytest.mark.skipif(
@@ -99,6 +101,21 @@ def test_files_that_do_not_fit_into_a_block_come_by_themselves(files, monkeypatc
         part = made.submit(items(files)).result()
         for ours, plain in zip(part.ready, make_all_ready(items(files), PLAN), strict=True):
             same(ours, plain)
+
+
+def test_a_file_for_which_memory_does_not_suffice_costs_only_itself(files, monkeypatch):
+    def short(path, room):
+        if path == files[1]:
+            raise MemoryError
+        return read_into(path, room)
+
+    monkeypatch.setattr(reader, "read_into", short)
+    room = memoryview(bytearray(1 << 20))
+    reads = pickle.loads(pickle.dumps(reader.read_all(files[:3], room)))
+    block = readers.Block(0, room, deque())
+    ready = [vetted(i, readers._loader(read, block), PLAN) for i, read in enumerate(reads)]
+    assert [one.outcome.status for one in ready] == [Status.OK, Status.TOO_LARGE, Status.CORRUPT]
+    assert bytes(ready[0].data) == read_file(files[0])
 
 
 @needs_memfd
