@@ -226,7 +226,9 @@ BEHAVIOUR = (
         "compute",
         "'gpu' only in the enterprise edition",
         "'gpu' runs on an NVIDIA GPU or fails with the reason, never silently on the CPU; 'auto' "
-        "is added and takes the GPU where one is usable",
+        "is added and takes the GPU where one is usable. The same pictures are good and bad on "
+        "both; of a JPEG that is damaged in its middle, but has its end, the two decoders show "
+        "other pixels where the damage is",
         "an explicit choice is kept",
     ),
     Behaviour(
