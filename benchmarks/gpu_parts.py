@@ -24,12 +24,15 @@ from fastdup_gpu.reading import read_file
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
-    in one call; `switch`: seconds after which Python's threads ask for its lock."""
+    in one call; `threads` and `hardware`: see NvImageDecoder; `switch`: seconds after which
+    Python's threads ask for its lock."""
 
     name: str
     lanes: int = 3
     batch: int = 128
     at_once: int = 0
+    threads: int = 4
+    hardware: float | None = None
     switch: float = 0.005
     files: bool = True
     collecting: bool = True
@@ -45,6 +48,9 @@ VARIANTS = (
     Variant("without both", decoding=False, embedding=False),
     Variant("32 at once", at_once=32),
     Variant("64 at once", at_once=64),
+    Variant("8 threads of the decoder", threads=8),
+    Variant("hardware alone", hardware=1.0),
+    Variant("hardware 0.6, 8 threads of the decoder", hardware=0.6, threads=8),
     Variant("batches of 64", batch=64),
     Variant("batches of 64, 6 lanes", batch=64, lanes=6),
     Variant("2 lanes", lanes=2),
@@ -147,7 +153,10 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
         (readers.Readers, "_make"),
     )  # fmt: skip
     switch = sys.getswitchinterval()
+    options = nvimg.NvImageDecoder.__init__.__kwdefaults__
+    chosen = {"threads": variant.threads, "hardware": variant.hardware}
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(options, chosen))
         for owner, name, value in changes:
             stack.enter_context(patch.object(owner, name, value))
         for owner, name in timed:
