@@ -16,6 +16,7 @@ from kernel_pictures import natural
 from fastdup_gpu.kernels.load import typed
 from fastdup_gpu.kernels.nearest_exact import nearest_exact
 from fastdup_gpu.kernels.ragged import Ragged
+from fastdup_gpu.kernels.row_topk import unpacked
 
 PROBE = """
 #include "common.cuh"
@@ -113,3 +114,14 @@ def test_neighbours_of_more_than_2_to_the_26_queries(on_host):
     run((merge_blocks,), (256,), args, range(merge_blocks - 4, merge_blocks))
     np.testing.assert_array_equal(results[1][-32:, 0], np.arange(n - 32, n))
     np.testing.assert_array_equal(results[0][-32:, 0], 0)
+
+
+def test_best_of_rows_of_scores(on_host):
+    rows, pitch, k = 2**11 + 2, 2**20, 3  # the last row lies behind the 2^31st score
+    scores = virtual((rows, pitch), np.float16)
+    scores[-1, [7, 2**19, pitch - 1]] = 1, 3, 2
+    best = np.zeros((rows, k), np.uint64)
+    args = typed((scores, pitch, pitch, 0, k, best))
+    on_host("row_topk")((rows,), (256,), args, blocks=range(rows - 1, rows))
+    values, places = unpacked(best[-1:])
+    assert (values[0].tolist(), places[0].tolist()) == ([3, 2, 1], [2**19, pitch - 1, 7])
