@@ -144,7 +144,7 @@ def extraction() -> Iterator[Found]:
 
 
 def exact_search() -> Iterator[Found]:
-    """cuVS brute force: 'no kernel image' here means that its library was cut too far."""
+    """Our own search; then cuVS's, where 'no kernel image' means that its library was cut."""
     _cupy()
     from fastdup_gpu.gpu import neighbors
 
@@ -153,6 +153,9 @@ def exact_search() -> Iterator[Found]:
     best = np.argsort(-(rows[:500] @ rows.T), axis=1)[:, :3]
     yield {"same neighbours": float((found.ids == best).mean())}
     assert (found.ids[:, 0] == np.arange(500)).all()
+    other = neighbors.build_index(rows, SearchPlan("l1", mode="flat")).search(rows[:500], 3)
+    yield {"own row nearest by l1": float((other.ids[:, 0] == np.arange(500)).mean())}
+    assert (other.ids[:, 0] == np.arange(500)).all()
 
 
 def approximate_search() -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""Exhaustive search by cuVS: the fast first look of exact search."""
+"""Exhaustive search by cuVS: the fast first look for distances that are no matrix product."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ class Coarse:
 
 
 class BruteForce:
-    """cuVS brute force over device rows; `search` gives values, larger is nearer, and places."""
+    """cuVS brute force over device rows; `search` gives minus the distances, and places."""
 
     def __init__(self, rows: Any, metric: str) -> None:
         from cuvs.neighbors import brute_force as cuvs
 
         self._rows = rows  # the index looks at them
-        self._sign = 1 if metric == "inner_product" else -1
         self._stream, self._handle = None, None
         handle = self._resources()
         self._index = cuvs.build(rows, metric=metric, resources=handle)
@@ -40,7 +39,7 @@ class BruteForce:
         handle = self._resources()
         distances, places = cuvs.search(self._index, queries, keep, resources=handle)
         handle.sync()
-        return self._sign * cupy.asarray(distances), cupy.asarray(places).astype("int64")
+        return -cupy.asarray(distances), cupy.asarray(places).astype("int64")
 
     def _resources(self) -> Any:
         """Those of the last call where the stream is the same: each holds a cuBLAS handle, which
@@ -54,7 +53,7 @@ class BruteForce:
 
 
 def brute_force(rows: Any, metric: str) -> BruteForce:
-    """Index device rows f16 or f32[n, w], in C order; they are not copied."""
+    """Index device rows f32[n, d] by a distance, in C order; they are not copied."""
     return BruteForce(rows, metric)
 
 
