@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -97,11 +96,14 @@ def nearest_224(pixels: U8) -> U8:
     return small
 
 
-@lru_cache(32)
 def _map(height: int, width: int) -> NDArray[np.int16]:
-    """i16[224, 224, 2]: x and y of the pixel that goes there. Collections have few sizes."""
-    x, y = np.meshgrid(_sources(width), _sources(height))
-    return np.stack([x, y], axis=2).astype(np.int16)
+    """i16[224, 224, 2]: x and y of the pixel that goes there, written as one word of 32 bits.
+
+    Made anew for each picture, in 10 us: collections have hundreds of sizes.
+    """
+    x, y = _sources(width).astype("<u4"), _sources(height).astype("<u4")
+    words: NDArray[np.uint32] = x | y[:, None] << 16
+    return words.view("<i2").reshape(STATS_SIDE, STATS_SIDE, 2)
 
 
 def _sources(side: int) -> I64:
