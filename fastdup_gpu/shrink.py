@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fastdup_gpu.area import resize_area
 from fastdup_gpu.pictures import Refused, read_picture
 from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan
 
-_MAP_LIMIT = 32767  # pixels a side that OpenCV's maps reach
 # Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
 _LARGE = 16_000_000
 
@@ -83,27 +81,16 @@ _CENTRES = 2 * np.arange(STATS_SIDE) + 1
 def nearest_224(pixels: U8) -> U8:
     """u8[224, 224, 3] by exact nearest neighbour: source x = floor((2i+1) * w / 448).
 
-    A picture under 224 on both sides stays as it is. A map of whole pixels, not
-    cv2.INTER_NEAREST_EXACT: where a centre falls between two pixels, releases of OpenCV differ.
+    A picture under 224 on both sides stays as it is. Whole rows are picked, and whole rows of what
+    is turned: half the time of a map of single pixels. Not cv2.INTER_NEAREST_EXACT: where a centre
+    falls between two pixels, releases of OpenCV differ.
     """
     height, width = pixels.shape[:2]
     if height < STATS_SIDE and width < STATS_SIDE:
         return pixels
-    if max(height, width) > _MAP_LIMIT:
-        rows, columns = _sources(height), _sources(width)
-        return np.ascontiguousarray(pixels[rows[:, None], columns])
-    small: U8 = cv2.remap(pixels, _map(height, width), None, cv2.INTER_NEAREST)
+    columns = cv2.transpose(pixels.take(_sources(height), axis=0))
+    small: U8 = cv2.transpose(columns.take(_sources(width), axis=0))
     return small
-
-
-def _map(height: int, width: int) -> NDArray[np.int16]:
-    """i16[224, 224, 2]: x and y of the pixel that goes there, written as one word of 32 bits.
-
-    Made anew for each picture, in 10 us: collections have hundreds of sizes.
-    """
-    x, y = _sources(width).astype("<u4"), _sources(height).astype("<u4")
-    words: NDArray[np.uint32] = x | y[:, None] << 16
-    return words.view("<i2").reshape(STATS_SIDE, STATS_SIDE, 2)
 
 
 def _sources(side: int) -> I64:
