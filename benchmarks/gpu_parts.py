@@ -24,8 +24,9 @@ from fastdup_gpu.reading import read_file
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
-    in one call; `threads` and `hardware`: see NvImageDecoder; `switch`: seconds after which
-    Python's threads ask for its lock."""
+    in one call; `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's;
+    `own_stream`: pictures are decoded on a stream that goes before those of the lanes; `switch`:
+    seconds after which Python's threads ask for its lock."""
 
     name: str
     lanes: int = 3
@@ -33,6 +34,8 @@ class Variant:
     at_once: int = 0
     threads: int = 4
     hardware: float | None = None
+    options: str = ""
+    own_stream: bool = False
     switch: float = 0.005
     files: bool = True
     collecting: bool = True
@@ -40,23 +43,25 @@ class Variant:
     embedding: bool = True
 
 
+_ROOM_FIRST = ":preallocate_batch_size=128 :preallocate_width_hint=640 :preallocate_height_hint=512"
 VARIANTS = (
     Variant("as in a run"),
-    Variant("from memory", files=False),
-    Variant("without decoding", decoding=False),
+    Variant("threads switch after 0.5 ms", switch=0.0005),
     Variant("without the model", embedding=False),
-    Variant("without both", decoding=False, embedding=False),
-    Variant("32 at once", at_once=32),
-    Variant("64 at once", at_once=64),
-    Variant("8 threads of the decoder", threads=8),
+    Variant("without decoding", decoding=False),
+    Variant("decoder on a stream of its own", own_stream=True),
+    Variant("picture by picture", options=":force_batch_single=1"),
+    Variant("picture by picture, 8 threads", options=":force_batch_single=1", threads=8),
+    Variant("room made first", options=_ROOM_FIRST),
     Variant("hardware alone", hardware=1.0),
-    Variant("hardware 0.6, 8 threads of the decoder", hardware=0.6, threads=8),
-    Variant("batches of 64", batch=64),
+    Variant("64 at once", at_once=64),
+    Variant("without garbage collection", collecting=False),
+    Variant("from memory", files=False),
     Variant("batches of 64, 6 lanes", batch=64, lanes=6),
     Variant("2 lanes", lanes=2),
     Variant("5 lanes", lanes=5),
-    Variant("threads switch after 0.5 ms", switch=0.0005),
-    Variant("without garbage collection", collecting=False),
+    Variant("8 threads of the decoder", threads=8),
+    Variant("without both", decoding=False, embedding=False),
 )
 
 
@@ -122,6 +127,22 @@ class Stopwatch:
         return "ms a call: " + ", ".join(f"{name} {ms:.2f}" for name, ms in found)
 
 
+def _before_others(decoder: Any) -> Callable[..., Any]:
+    """`decode_now` on a stream of higher priority, which the lane's waits for."""
+    decode_now, kept = decoder.decode_now, threading.local()
+
+    def on_own_stream(self: Any, arrays: Any, stream: int) -> Any:
+        import cupy
+
+        if not hasattr(kept, "stream"):
+            kept.stream = cupy.cuda.Stream(non_blocking=True, priority=-5)
+        found = decode_now(self, arrays, kept.stream.ptr)
+        cupy.cuda.get_current_stream().wait_event(kept.stream.record())
+        return found
+
+    return on_own_stream
+
+
 @contextmanager
 def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
     """The backend changed as the variant wants it, its parts timed."""
@@ -132,8 +153,9 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
     def undecoded(self: Any, data: Any) -> Any:
         import cupy
 
-        made = nothing.setdefault(len(data), [cupy.zeros((400, 500, 3), np.uint8) for _ in data])
-        return list(made)
+        if len(data) not in nothing:
+            nothing[len(data)] = [cupy.zeros((400, 500, 3), np.uint8) for _ in data]
+        return list(nothing[len(data)])
 
     def unembedded(self: Any, pixels: Any) -> Any:
         import cupy
@@ -141,6 +163,10 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
         return cupy.zeros((len(pixels), self.dim), np.float32)
 
     changes: list[tuple[Any, str, Any]] = [(lanes, "LANES", variant.lanes)]
+    if variant.options:
+        changes.append((nvimg, "_OPTIONS", f"{nvimg._OPTIONS} {variant.options}"))
+    if variant.own_stream:
+        changes.append((nvimg.NvImageDecoder, "decode_now", _before_others(nvimg.NvImageDecoder)))
     if variant.at_once:
         changes.append((nvimg.NvImageDecoder, "most", variant.at_once))
     if not variant.decoding:
@@ -149,6 +175,7 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
         changes.append((embed.GpuModel, "features", unembedded))
     timed: tuple[tuple[Any, str], ...] = (
         (backend.GpuBackend, "_extract"), (nvimg.NvImageDecoder, "decode"),
+        (nvimg.NvImageDecoder, "decode_now"),
         (decode._Canvas, "draw"), (embed.GpuModel, "features"), (backend, "fetched"),
         (readers.Readers, "_make"),
     )  # fmt: skip

@@ -27,6 +27,11 @@ def mean_and_max(path: Path, height: Side, width: Side, **options: Any) -> Path:
     return _save(path, nodes, height, width, **options)
 
 
+def pooled(path: Path, side: int) -> Path:
+    """Output n x 3 x 1 x 1, as backbones have it that were cut off before their last layer."""
+    return _save(path, [helper.make_node("GlobalAveragePool", ["x"], ["y"])], side, side)
+
+
 def two_inputs(path: Path) -> Path:
     """A model that does not take one batch of pictures."""
     shape = ["n", 3, 8, 8]

@@ -47,15 +47,27 @@ class Base:
         whole = (part.start, part.stop) == (0, len(self._features))
         if whole and self._whole is not None:
             return self._whole
+        self._whole = None  # a part is asked for where memory does not suffice for all
         chunk = self._load(part.start, part.stop)
         if whole:
             self._whole = chunk
         return chunk
 
+    def bring(self) -> None:
+        """Onto the device as a whole, where it fits: gathering many rows on the host is slow."""
+        n = len(self._features)
+        if self.chunk_size() < n:
+            return
+        try:
+            self.chunk(slice(0, n))
+        except Exception as error:  # each library has errors of its own for this
+            if not memory.is_out_of_memory(error):
+                raise
+
     def unusable(self) -> I64:
         """Rows that were left out of the chunks gone through so far, in order."""
         parts = [self._left_out[start] for start in sorted(self._left_out)]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
     def resident(self, queries: F32, part: slice) -> Any:
         """Clean rows f32[m, d] of the base on the device, where `queries` are the base and all of

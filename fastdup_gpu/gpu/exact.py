@@ -65,6 +65,8 @@ class FlatIndex:
 
     def settle(self, queries: F32, ids: I64, k: int, own: I64 | None) -> Neighbors:
         """The k best of candidates `ids` i64[m, c] (-1 = none), scored exactly."""
+        if len(queries) > _QUERIES:
+            self._base.bring()
         best = Best(len(queries), k, self.space.sign)
         work = partial(self._settle_block, queries, ids, own)
         for rows, found in memory.halving(len(queries), self._block_size(ids.shape[1]), work):

@@ -18,8 +18,9 @@ from fastdup_gpu.gpu.exact import FlatIndex
 from fastdup_gpu.gpu.rows import cleaned, squared, uploaded
 from fastdup_gpu.protocol import F32, F64, I64, Clusters, SearchPlan
 
-_SHARE, _BLOCK_SHARE = 0.4, 0.1  # of the free memory: rows that stay, what a block needs
+_SHARE = 0.4  # of the free memory, for rows that stay
 _BLOCK = 65_536
+_BLOCK_BYTES = 1 << 30  # what a block needs: not by the free memory, which sums would depend on
 
 Prepare = Callable[[F32], Any]
 
@@ -59,7 +60,7 @@ class Assigner:
         n, (c, d) = len(self._features), centroids.shape
         middle, sums = uploaded(centroids), cupy.zeros((c, d), np.float64)
         labels, gaps = np.empty(n, np.int64), np.empty(n, np.float32)
-        size = memory.rows_that_fit(12 * c + 16 * d, _BLOCK_SHARE, _BLOCK)
+        size = max(1, min(_BLOCK, _BLOCK_BYTES // (12 * c + 16 * d)))
         start = 0
         for rows, good in self._rows():
             for first in range(0, len(rows), size):

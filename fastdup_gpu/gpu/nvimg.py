@@ -58,7 +58,11 @@ class NvImageDecoder:
         stream = cupy.cuda.get_current_stream().ptr
         arrays = [np.frombuffer(one, np.uint8) for one in data]
         with self._turn:
-            found: list[Any] = self._decoder.decode(arrays, params=self._params, cuda_stream=stream)
+            return self.decode_now(arrays, stream)
+
+    def decode_now(self, arrays: Sequence[Any], stream: int) -> list[Any]:
+        """The same of u8 arrays on the CUDA stream at that address, when it is one's turn."""
+        found: list[Any] = self._decoder.decode(arrays, params=self._params, cuda_stream=stream)
         return found
 
 

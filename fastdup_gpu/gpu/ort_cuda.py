@@ -40,7 +40,8 @@ class OrtCudaEngine:
         self.batch = self.form.batch or batch
         output = session.get_outputs()[0]
         self.output, self.output_kind = output.name, _kind(output.type)
-        self.dim = _declared_dim(output.shape) or self._measured_dim(session)
+        self.sides = _declared_sides(output.shape) or self._measured_sides(session)
+        self.dim = math.prod(self.sides)
 
     def lane(self) -> OrtCudaLane:
         """A session of its own on CuPy's current stream."""
@@ -70,11 +71,11 @@ class OrtCudaEngine:
             )
         return session
 
-    def _measured_dim(self, session: Any) -> int:
+    def _measured_sides(self, session: Any) -> tuple[int, ...]:
         """By a run, which is slow: the first loads cuDNN and chooses algorithms for its shape."""
         zeros = np.zeros(self.form.shape(self.form.batch or 1), self.form.dtype)
         (first, *_) = session.run(None, {self.form.name: zeros})
-        return int(np.asarray(first).reshape(len(zeros), -1).shape[1])
+        return np.asarray(first).shape[1:]
 
 
 class OrtCudaLane:
@@ -106,7 +107,7 @@ class OrtCudaLane:
             device_type=DEVICE,
             device_id=device,
             element_type=self._output.dtype.type,
-            shape=self._output.shape,
+            shape=(self.batch, *engine.sides),
             buffer_ptr=self._output.data.ptr,
         )
 
@@ -125,11 +126,10 @@ def provider_settings(device: int, stream: int) -> dict[str, str]:
     return {**settings, "user_compute_stream": str(stream)} if stream else settings
 
 
-def _declared_dim(shape: Sequence[Any]) -> int:
-    """Numbers a picture by the shape of an output, 0 where the file leaves it open."""
-    sides = shape[1:]
-    whole = sides and all(isinstance(side, int) and side > 0 for side in sides)
-    return math.prod(sides) if whole else 0
+def _declared_sides(shape: Sequence[Any]) -> tuple[int, ...]:
+    """The shape of what is given for a picture, () where the file leaves it open."""
+    sides = tuple(shape[1:])
+    return sides if all(isinstance(side, int) and side > 0 for side in sides) else ()
 
 
 def _kind(name: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from fastdup_gpu._accel import SWITCH
 from fastdup_gpu.gpu.headers import Bytes, Header
 from fastdup_gpu.gpu.reader import Read
 from fastdup_gpu.gpu.ready import Ready, make_all_ready, vetted
@@ -156,7 +157,7 @@ def _started(memory: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-c", _MAIN, str(memory), str(_ROOM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, SWITCH: ""},
         pass_fds=(memory,),
     )
 

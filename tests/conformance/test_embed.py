@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import tolerances
 from onnx import TensorProto
-from onnx_models import flatten, mean_and_max, two_inputs
+from onnx_models import flatten, mean_and_max, pooled, two_inputs
 from pixels import as_encoded, encode, natural
 
 import fastdup_gpu
@@ -160,6 +160,13 @@ def test_models_of_other_people(backend, tmp_path, name):
     np.testing.assert_allclose(got[:, :3], means, rtol=tolerances.PLAIN_MODEL)
     assert (got[:, 3:] > got[:, :3]).all()
     assert got.max() <= 255
+
+
+def test_an_output_of_four_dimensions_is_flattened(backend, tmp_path):
+    path = pooled(tmp_path / "own.onnx", 16)
+    got = embed(backend, ModelSpec(path, 3), FILES)
+    means = np.array([p.astype(np.float64).mean((0, 1)) for p in PICTURES])
+    np.testing.assert_allclose(got, means, rtol=tolerances.PLAIN_MODEL)
 
 
 def test_channels_come_in_order_red_green_blue(backend, tmp_path):

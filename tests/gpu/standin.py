@@ -69,6 +69,10 @@ class Stream:
 
     def synchronize(self) -> None: ...
 
+    def record(self) -> None: ...
+
+    def wait_event(self, event: object) -> None: ...
+
 
 class Cupy(ModuleType):
     """numpy's functions, giving `Array`s; `free` is the device memory it claims to have."""

@@ -124,6 +124,76 @@ def test_a_part_of_the_base_that_does_not_fit_is_halved_and_counted_once(backend
     assert index._base.unusable().tolist() == [250]
 
 
+def test_what_was_left_out_is_counted_once_though_the_base_is_cut_anew(
+    backend, standins, monkeypatch
+):
+    features = rows(60, 6)
+    features[[37, 48], 1] = np.nan
+    load, held = base.Base._load, []
+
+    def once(self, start, stop):
+        held.append(self._whole is not None)
+        chunk = load(self, start, stop)
+        if len(held) == 1:
+            raise MemoryError("std::bad_alloc: out_of_memory")
+        return chunk
+
+    monkeypatch.setattr(base.Base, "_load", once)
+    index = exact.FlatIndex(features, SearchPlan("euclidean"))
+    found = index.search(features[:5], 60)
+    assert [sorted(ids.tolist()) for ids in found.ids] == [list(range(60))] * 5
+    assert [ids[-2:].tolist() for ids in found.ids] == [[37, 48]] * 5
+    assert len(held) == 3
+
+
+def test_a_base_that_is_cut_makes_room_first(backend, monkeypatch):
+    """Where a search runs out of memory beside all of the base, parts are loaded without it."""
+    features = rows(64, 6)
+    index = exact.FlatIndex(features, SearchPlan("l1"))
+    load, held = base.Base._load, []
+
+    def watched(self, start, stop):
+        held.append(self._whole is not None)
+        return load(self, start, stop)
+
+    honest = exact.scored
+
+    def limited(space, queries, rows, places):
+        if len(rows) > 32:
+            raise MemoryError("std::bad_alloc: out_of_memory")
+        return honest(space, queries, rows, places)
+
+    monkeypatch.setattr(base.Base, "_load", watched)
+    monkeypatch.setattr(exact, "scored", limited)
+    found = index.search(features, 2, exclude_self=True)
+    agrees(found, *brute(features, features, 2, "l1", exclude_self=True))
+    assert held == [False] * 3
+
+
+def test_many_candidates_are_scored_from_a_base_on_the_device(backend, monkeypatch):
+    features = rows(50, 6)
+    monkeypatch.setattr(exact, "_QUERIES", 16)
+    index = exact.FlatIndex(features, SearchPlan())
+    ids = np.tile(np.arange(50), (50, 1))
+    for few, there in ((features[:10], False), (features, True)):
+        found = index.settle(few, ids[: len(few)], 3, np.arange(len(few)))
+        agrees(found, *brute(few, features, 3, "cosine", exclude_self=True))
+        assert (index._base._whole is not None) == there
+
+
+def test_where_the_base_does_not_fit_candidates_are_gathered_on_the_host(backend, monkeypatch):
+    features = rows(50, 6)
+    monkeypatch.setattr(exact, "_QUERIES", 16)
+
+    def full(self, start, stop):
+        raise MemoryError("std::bad_alloc: out_of_memory")
+
+    monkeypatch.setattr(base.Base, "_load", full)
+    ids = np.tile(np.arange(50), (50, 1))
+    found = exact.FlatIndex(features, SearchPlan()).settle(features, ids, 3, np.arange(50))
+    agrees(found, *brute(features, features, 3, "cosine", exclude_self=True))
+
+
 def test_the_base_stays_on_the_device_between_searches(backend, standins, monkeypatch):
     loads = []
     load = base.Base._load

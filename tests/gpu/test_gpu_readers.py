@@ -150,9 +150,11 @@ def test_processes_find_packages_where_this_one_does(monkeypatch, tmp_path):
 
     def start(command, **how):
         started.append(how["env"]["PYTHONPATH"].split(os.pathsep))
+        assert not how["env"]["FASTDUP_ACCEL"], "each process would say what `import fastdup` gives"
         raise OSError("not today")
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FASTDUP_ACCEL", "1")
     monkeypatch.setattr(sys, "path", ["", "below", *sys.path])
     monkeypatch.setattr(readers.subprocess, "Popen", start)
     with pytest.raises(OSError, match="not today"):
