@@ -23,8 +23,8 @@ def make_pictures(folder: Path, count: int) -> float:
     return sum(sizes) / count
 
 
-def encoded(number: int) -> bytes:
-    """JPEG `number`: the same bytes every time."""
+def encoded(number: int, colors: str = "444") -> bytes:
+    """JPEG `number`: the same bytes every time. `colors`: their subsampling, "444" or "420"."""
     if number % _COPIES == _COPIES - 1:
         number -= 1
     rng = np.random.default_rng(number)
@@ -36,7 +36,9 @@ def encoded(number: int) -> bytes:
     gain, shift = rng.uniform(0.6, 1.2, 3), rng.uniform(-20, 20, 3)
     toned = turned * gain.astype(np.float32) + shift.astype(np.float32)
     pixels = np.clip(toned, 0, 255).astype(np.uint8)
-    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=90)
+    data: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels), quality=90, colorsubsampling=colors
+    )
     return data
 
 
