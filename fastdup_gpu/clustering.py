@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 from typing import Any
 
 from fastdup_gpu import pipeline
 from fastdup_gpu._config import RunConfig, make_config
-from fastdup_gpu._errors import InvalidArgument, WorkDirError
+from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu._params import whole_number
 from fastdup_gpu._registry import open_backend
+from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import listed_features, open_features
-from fastdup_gpu.formats.files import prepare_folder
+from fastdup_gpu.formats.files import TEXT, prepare_folder
 from fastdup_gpu.stages.kmeans import cluster
 
-_FEATURES: dict[str, Any] = {"turi_param": "run_stats=0", "run_mode": 1, "resume": 1}
+_STATISTICS = {
+    names.STATS_COLUMNS: "run_stats=1",
+    names.STATS_COLUMNS_ADVANCED: "run_advanced_stats=1",
+}
 
 
 def run_kmeans(num_clusters: int, num_em_iter: int, **arguments: Any) -> None:
-    """Extract features (those of an interrupted or finished earlier call count), then cluster."""
+    """Extract features, then cluster. Those of a finished or interrupted run over the same
+    pictures count, and what it wrote stays."""
     _check(num_clusters, num_em_iter)
-    config = make_config(**{**_FEATURES, **arguments})
-    pipeline.run(config)
+    as_before = {"turi_param": _statistics(make_config(**arguments).work_dir)}
+    config = make_config(**{**as_before, "run_mode": 1, "resume": 1, **arguments})
+    summary = pipeline.run(config)
+    if config.verbose:
+        print(*summary.lines(), sep="\n")
     _cluster(config, config.work_dir, num_clusters, num_em_iter)
 
 
@@ -30,10 +39,26 @@ def run_kmeans_on_extracted(num_clusters: int, num_em_iter: int, **arguments: An
     """Cluster the features stored in input_dir, or in work_dir where input_dir has none."""
     _check(num_clusters, num_em_iter)
     config = make_config(**{**arguments, "run_mode": 2})
+    _cluster(config, _features_folder(config), num_clusters, num_em_iter)
+
+
+def _statistics(work_dir: Path) -> str:
+    """The turi_param with which a run left what stands there; features go with statistics."""
+    stored = (work_dir / names.FEATURES_CSV.format(kind=names.TRAIN)).is_file()
+    path = work_dir / names.STATS_CSV.format(kind=names.TRAIN)
+    if not path.is_file():
+        return "run_stats=0" if stored else ""
+    with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+        return _STATISTICS.get(tuple(next(csv.reader(stream), ())), "")
+
+
+def _features_folder(config: RunConfig) -> Path:
     given = config.input_dir
-    named = isinstance(given, str) and bool(given) and bool(listed_features(Path(given)))
-    folder = Path(os.fspath(given)) if named and isinstance(given, str) else config.work_dir
-    _cluster(config, folder, num_clusters, num_em_iter)
+    if not isinstance(given, str) or not given:
+        return config.work_dir
+    if not os.path.lexists(given):
+        raise InputError(f"input_dir={given!r} does not exist; give a folder with stored features")
+    return Path(given) if listed_features(Path(given)) else config.work_dir
 
 
 def _check(num_clusters: int, num_em_iter: int) -> None:
@@ -49,19 +74,22 @@ def _cluster(config: RunConfig, features_in: Path, clusters: int, iterations: in
             "run with run_mode=1 first"
         )
     stored = open_features(found[0], config.d)
-    if clusters > len(stored.filenames):
+    filenames = stored.filenames[: config.num_images or None]
+    if clusters > len(filenames):
         raise InvalidArgument(
-            f"num_clusters={clusters} is more than the {len(stored.filenames)} images in "
+            f"num_clusters={clusters} is more than the {len(filenames)} images of "
             f"{found[0]}; ask for fewer"
         )
     prepare_folder(config.work_dir)
     cluster(
         open_backend(config.compute, device=config.tuning.device),
-        stored.filenames,
-        stored.matrix,
+        filenames,
+        stored.matrix[: len(filenames)],
         config.work_dir,
         clusters=clusters,
         iterations=iterations,
         nearest=min(config.k, clusters),
         threads=config.search.threads,
     )
+    if config.verbose:
+        print(f"{len(filenames)} images in {clusters} clusters")

@@ -46,6 +46,7 @@ class _Run:
         self.model: ModelSpec | None = None
         self.runs_on = ""
         self.detector: Detector | None = None
+        self.extracted = False  # whether any picture was, rather than found done before
         self.summary = Summary(
             str(self.folder),
             self.backend.name,
@@ -112,6 +113,7 @@ class _Run:
         finally:
             pictures.close()
         self.runs_on = done.runs_on
+        self.extracted |= done.resumed_at < done.rows + sum(done.bad.values())
         self.summary.valid += done.rows
         self.summary.resumed_at += done.resumed_at
         for reason, count in done.bad.items():
@@ -181,6 +183,8 @@ class _Run:
         write_csv(path, names.DETECTED_COLUMNS, whole)
 
     def _write_config(self) -> None:
+        if self.config.run_mode == 1 and not self.extracted and self._compared_before():
+            return  # what stands in the folder is what config.json tells of
         content = _provenance.describe(self.config, self.backend.name, self.model, self.runs_on)
         if self.detector is not None:
             content["detector"] = self.detector.describe()
@@ -189,6 +193,9 @@ class _Run:
         if self.model is None:  # the features are those of an earlier run, and so is their model
             content |= {k: v for k, v in (read_json(path) or {}).items() if k == "model"}
         write_json(path, content)
+
+    def _compared_before(self) -> bool:
+        return all((self.folder / name).is_file() for name in (names.SIMILARITY, names.CONFIG))
 
 
 def _title(stage: str, kind: str) -> str:

@@ -194,6 +194,28 @@ def test_kmeans_assigns_every_picture_to_its_nearest_centroid(whole, tmp_path):
     assert again == (tmp_path / "kmeans_assignments.csv").read_bytes()
 
 
+@pytest.mark.parametrize("statistics", ["", "run_advanced_stats=1", "run_stats=0"])
+def test_kmeans_leaves_what_a_run_over_the_same_pictures_wrote(whole, tmp_path, statistics):
+    folder, out = str(whole / "in"), tmp_path / "out"
+    assert run(folder, out, distance="euclidean", threshold=0.5, turi_param=statistics) == 0
+    before = contents(out)
+    assert fastdup_gpu.run_kmeans(folder, str(out), num_clusters=3) == 0
+    after = contents(out)
+    assert {name for name in after if name not in before} == {
+        "kmeans_centroids.csv",
+        "kmeans_assignments.csv",
+    }
+    assert {name: after[name] for name in before} == before
+
+
+def test_kmeans_on_extracted_takes_as_many_images_as_are_asked_for(whole, tmp_path, capsys):
+    args = {"num_clusters": 2, "num_images": 5, "verbose": True}
+    assert fastdup_gpu.run_kmeans_on_extracted(whole / "out", tmp_path, **args) == 0
+    assert {row["index"] for row in rows(tmp_path / "kmeans_assignments.csv")} == set("01234")
+    assert capsys.readouterr().out == "5 images in 2 clusters\n"
+    assert fastdup_gpu.run_kmeans_on_extracted(tmp_path / "none", whole / "out") == 1
+
+
 def test_version_is_printed(capsys):
     assert fastdup_gpu.run(version=True) == 0
     assert capsys.readouterr().out.strip() == fastdup_gpu.__version__
