@@ -182,7 +182,8 @@ def init_search(
     k: how many neighbours a search returns. work_dir: where run() wrote its files.
     d, model_path: as in that run. verbose: log what was loaded.
 
-    Returns 0 on success, 1 on failure. Raises InvalidArgument.
+    Returns 0 on success, 1 on failure, after which no run is open for search(). Raises
+    InvalidArgument.
     """
     from fastdup_gpu import searching
 
@@ -198,8 +199,9 @@ def search(
     scripts (None, or width x height). verbose: log the result.
 
     Returns a DataFrame `from`, `to`, `distance`, nearest first, and writes it to
-    work_dir/search.csv; no file of the run is changed. Raises InvalidArgument before
-    init_search() was called, and InputError where the picture cannot be read.
+    work_dir/search.csv (with a warning where that cannot be written); no file of the run is
+    changed. Raises InvalidArgument before init_search() succeeded, and InputError where the
+    picture cannot be read.
     """
     from fastdup_gpu import searching
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._options import DEFAULTS
 from fastdup_gpu._params import (
@@ -17,7 +18,6 @@ from fastdup_gpu._params import (
     parse_nnf_param,
     parse_turi,
     plan_detector,
-    whole_number,
 )
 from fastdup_gpu.formats.names import DEFAULT_DIM, HIGH_ACCURACY_DIM
 from fastdup_gpu.models.manifest import DEFAULT_PATH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -190,17 +189,6 @@ def parse_nnf_param(text: str) -> dict[str, int]:
             raise InvalidArgument(f"nnf_param {key}={value}: expected a whole number of 1 or more")
         out[key] = number
     return out
-
-
-def whole_number(name: str, value: object, low: int, high: int) -> int:
-    """An argument that must be a whole number from `low` to `high`; raises InvalidArgument."""
-    try:
-        number = None if isinstance(value, bool) else operator.index(cast(int, value))
-    except TypeError:
-        number = None
-    if number is None or not low <= number <= high:
-        raise InvalidArgument(f"{name}={value!r}: expected a whole number from {low} to {high}")
-    return number
 
 
 def _pairs(argument: str, text: str) -> list[tuple[str, str]]:

@@ -77,7 +77,7 @@ class Session:
             own = {**DEFAULTS, **self._options}
             model, compute = os.fspath(own["model_path"]), self._options.get("compute")
             self._searcher = Searcher(self.work_dir, own["d"], model, compute)
-        return self._searcher.search(os.fspath(img), k)
+        return self._searcher.search(img, k)
 
     def kmeans(
         self, num_clusters: int = 100, num_em_iter: int = 20, nearest_neighbors_k: int = 2

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu import pipeline
+from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._config import RunConfig, make_config
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
-from fastdup_gpu._params import whole_number
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import listed_features, open_features

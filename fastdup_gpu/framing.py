@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._config import RunConfig, make_config
 from fastdup_gpu._errors import InputError
-from fastdup_gpu._params import whole_number
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu._words import count
 from fastdup_gpu.formats.files import prepare_folder

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu._arguments import path_text, whole_number
 from fastdup_gpu._errors import InputError, InvalidArgument, ModelError
-from fastdup_gpu._params import PRECISIONS, whole_number
+from fastdup_gpu._params import PRECISIONS
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import feature_paths, open_features
@@ -27,6 +29,7 @@ class Searcher:
     """The index of a finished run, opened once, searched many times."""
 
     def __init__(self, work_dir: Path, d: int, model_path: str, compute: str | None = None) -> None:
+        work_dir = work_dir.absolute()  # the same folder wherever the process goes
         header = read_header(work_dir)
         config = read_json(work_dir / names.CONFIG) or {}
         self.work_dir = work_dir
@@ -61,8 +64,10 @@ class Searcher:
             backend=self._backend.name,
         )
 
-    def search(self, name: str, k: int) -> pd.DataFrame:
-        """The `k` most similar pictures, `from`, `to`, `distance`, most similar first."""
+    def search(self, img: str | os.PathLike[str], k: int) -> pd.DataFrame:
+        """The `k` most similar pictures, `from`, `to`, `distance`, most similar first, also written
+        to search.csv where that can be written; attrs["work_dir"] is the run searched."""
+        name = path_text("img", img)
         whole_number("k", k, 1, 10_000)
         plan = PixelPlan(self._model.height, self._model.width)
         batch = self._backend.decode([Encoded(0, lambda: read_by_name(name))], plan)
@@ -75,8 +80,17 @@ class Searcher:
             (name, self.base.filenames[target], round(score, 6))
             for target, score in zip(edges.targets.tolist(), edges.scores.tolist(), strict=True)
         ]
-        write_csv(self.work_dir / names.SEARCH, names.EDGE_COLUMNS, rows)
-        return pd.DataFrame(rows, columns=list(names.EDGE_COLUMNS))
+        self._write(rows)
+        table = pd.DataFrame(rows, columns=list(names.EDGE_COLUMNS))
+        table.attrs["work_dir"] = str(self.work_dir)
+        return table
+
+    def _write(self, rows: Sequence[tuple[str, str, float]]) -> None:
+        path = self.work_dir / names.SEARCH
+        try:
+            write_csv(path, names.EDGE_COLUMNS, rows)
+        except OSError as error:  # the answer does not depend on it
+            log.warning("%s was not written: %s", path, error)
 
 
 _current: tuple[Searcher, int] | None = None
@@ -89,10 +103,12 @@ def init_search(
     model_path: str | os.PathLike[str],
     verbose: bool,
 ) -> None:
-    """Open the run in work_dir for search()."""
+    """Open the run in work_dir for search(); where that fails, none is open."""
     global _current  # noqa: PLW0603  the V0.2xx API keeps one search open between two calls
+    _current = None
     whole_number("k", k, 1, 10_000)
-    opened = Searcher(Path(work_dir), d, os.fspath(model_path))
+    folder, model = path_text("work_dir", work_dir), path_text("model_path", model_path)
+    opened = Searcher(Path(folder), d, model)
     _current = opened, k
     if verbose:
         log.info("%d images of %s can be searched", len(opened.base.filenames), work_dir)
@@ -101,9 +117,12 @@ def init_search(
 def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd.DataFrame:
     """Search the run that init_search() opened; `size` is not needed."""
     if _current is None:
-        raise InvalidArgument("search() was called before init_search(k, work_dir)")
+        raise InvalidArgument(
+            "no run is open for search(): call init_search(k, work_dir) first, and see that it "
+            "returns 0"
+        )
     opened, k = _current
-    found = opened.search(os.fspath(img), k)
+    found = opened.search(img, k)
     if verbose:
         log.info("%s", found.to_string(index=False))
     return found

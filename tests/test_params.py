@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from fastdup_gpu._arguments import path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu._params import (
     NnfMode,
@@ -12,7 +15,6 @@ from fastdup_gpu._params import (
     parse_nnf_mode,
     parse_nnf_param,
     parse_turi,
-    whole_number,
 )
 
 DOCUMENTED = {
@@ -172,3 +174,26 @@ def test_choices_of_the_gpu_are_refused_by_the_cpu(tmp_path):
     with pytest.raises(InvalidArgument, match="compute='gpu'"):
         run(tmp_path / "in", tmp_path / "out", turi_param="decoder=dali")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [0, 0.5, np.float32(0.5), np.int64(2), float("inf")])
+def test_numbers_of_every_kind(value):
+    read = real_number("threshold", value)
+    assert isinstance(read, float)
+    assert read == value
+
+
+@pytest.mark.parametrize("value", [None, "0.5", True, float("nan"), [0.5], 1j])
+def test_what_is_no_number(value):
+    with pytest.raises(InvalidArgument, match=r"^threshold=.*expected a number"):
+        real_number("threshold", value)
+
+
+def test_paths_as_text():
+    assert path_text("save_path", Path("a") / "b") == path_text("save_path", "a/b") == "a/b"
+
+
+@pytest.mark.parametrize("value", [None, 5, b"a", ["a"], "a\0b"])
+def test_what_is_no_path(value):
+    with pytest.raises(InvalidArgument, match=r"^save_path=.*expected a path"):
+        path_text("save_path", value)

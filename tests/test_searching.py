@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from making import photos, run
 from onnx_models import mean_and_max
 
 import fastdup_gpu
+from fastdup_gpu import searching
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +43,65 @@ def test_features_of_another_length_than_the_built_in_model_gives(tmp_path, capl
     assert fastdup_gpu.run("", tmp_path, run_mode=2, d=8) == 0
     assert fastdup_gpu.init_search(2, tmp_path, d=8) == 1
     assert "8 numbers an image" in caplog.text
+
+
+def opened(own_model_run, **arguments):
+    _, out, model = own_model_run
+    return fastdup_gpu.init_search(
+        **{"k": 2, "work_dir": out, "d": 6, "model_path": model} | arguments
+    )
+
+
+def test_no_answer_from_the_run_before_after_a_failure(own_model_run, tmp_path):
+    assert opened(own_model_run) == 0
+    assert opened(own_model_run, work_dir=tmp_path / "none") == 1
+    with pytest.raises(fastdup_gpu.InvalidArgument, match="no run is open"):
+        fastdup_gpu.search(own_model_run[0][3])
+
+
+def test_the_current_folder_may_change(own_model_run, tmp_path, monkeypatch):
+    paths, out, _ = own_model_run
+    (out / "search.csv").unlink(missing_ok=True)
+    monkeypatch.chdir(out.parent)
+    assert opened(own_model_run, work_dir="out") == 0
+    monkeypatch.chdir(tmp_path)
+    assert fastdup_gpu.search(paths[3])["to"][0] == str(paths[3])
+    assert (out / "search.csv").is_file()
+    assert not list(tmp_path.rglob("search.csv"))
+
+
+def test_the_answer_comes_where_search_csv_cannot_be_written(own_model_run, monkeypatch, caplog):
+    def refuse(*_):
+        raise fastdup_gpu.WorkDirError("read-only")
+
+    assert opened(own_model_run) == 0
+    monkeypatch.setattr(searching, "write_csv", refuse)
+    assert len(fastdup_gpu.search(own_model_run[0][3])) == 2
+    assert "search.csv was not written: read-only" in caplog.text
+
+
+@pytest.mark.parametrize("arguments", [{"work_dir": None}, {"model_path": 5}, {"k": "x"}])
+def test_wrong_arguments_of_init_search(own_model_run, arguments):
+    with pytest.raises(fastdup_gpu.InvalidArgument, match=f"^{next(iter(arguments))}="):
+        opened(own_model_run, **arguments)
+
+
+@pytest.mark.parametrize("img", [None, 5, ["a.jpg"], "a\0b"])
+def test_what_is_no_picture_name(own_model_run, img):
+    assert opened(own_model_run) == 0
+    with pytest.raises(fastdup_gpu.InvalidArgument, match=r"^img="):
+        fastdup_gpu.search(img)
+
+
+def test_nearest_come_first_in_a_gallery_of_the_answer(own_model_run, tmp_path):
+    """Of a metric where small is near; the table knows which run it is of."""
+    paths, _, model = own_model_run
+    out = tmp_path / "out"
+    assert run(paths[0].parent, out, model_path=model, d=6, distance="euclidean") == 0
+    assert opened(own_model_run, k=6, work_dir=out) == 0
+    found = fastdup_gpu.search(paths[3])
+    assert found["distance"][0] < found["distance"][5]
+    assert fastdup_gpu.create_duplicates_gallery(found[1:], tmp_path / "page") == 0
+    page = (tmp_path / "page" / "duplicates.html").read_text()
+    places = [page.index(Path(name).name) for name in found["to"][1:]]
+    assert places == sorted(places)

@@ -17,8 +17,9 @@ from fastdup_gpu._errors import FormatError, WorkDirError
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 
-def prepare_folder(path: Path) -> None:
-    """Create a folder that files can be written to; raises WorkDirError saying why not."""
+def prepare_folder(path: Path, argument: str = "work_dir") -> None:
+    """Create a folder that files can be written to; raises WorkDirError saying why not, and which
+    argument it was given as."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".write-test"
@@ -26,7 +27,7 @@ def prepare_folder(path: Path) -> None:
         probe.unlink(missing_ok=True)
     except OSError as error:
         raise WorkDirError(
-            f"work_dir={str(path)!r} cannot be written to ({error.strerror or error}); "
+            f"{argument}={str(path)!r} cannot be written to ({error.strerror or error}); "
             "give a folder that you may write to"
         ) from error
 

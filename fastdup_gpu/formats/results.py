@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,6 +40,7 @@ def read_edges(
     if which not in EDGE_FILES:
         raise InvalidArgument(f"which={which!r}: expected one of {', '.join(EDGE_FILES)}")
     table = _table(source, EDGE_FILES[which], names.EDGE_COLUMNS, nrows)
+    table["distance"] = _numbers(table["distance"], EDGE_FILES[which])
     return _with_names(table, work_dir_of(source, work_dir))
 
 
@@ -72,6 +74,7 @@ def read_components(
 def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
     """Statistics: the columns of the csv, and `size` = width x height in pixels."""
     table = _table(source, names.STATS_CSV.format(kind=names.TRAIN), ("filename",), nrows)
+    table["filename"] = objects(map(_text, table["filename"]))
     if "size" not in table and {"width", "height"} <= set(table):
         table["size"] = table["width"] * table["height"]
     return table
@@ -96,12 +99,19 @@ def read_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
 
 def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) -> Path | None:
     """The work_dir that belongs to a source: the one given, else the folder itself or the folder
-    of the csv where that holds the features csv; None where there is none."""
+    of the csv where that holds the features csv, or the one that a DataFrame made of a run names
+    in attrs["work_dir"], while there is such a folder; None where there is none."""
     if work_dir is not None:
+        if not isinstance(work_dir, str | os.PathLike):
+            raise InvalidArgument(f"work_dir={work_dir!r}: expected the path of a folder")
         path = Path(work_dir)
         if not path.is_dir():
             raise WorkDirError(f"work_dir={str(path)!r} is no folder")
         return path
+    if isinstance(source, pd.DataFrame):
+        made_of = source.attrs.get("work_dir")
+        known = isinstance(made_of, str | os.PathLike) and Path(made_of).is_dir()
+        return Path(made_of) if known else None
     if not isinstance(source, str | os.PathLike):
         return None
     path = Path(source)
@@ -145,6 +155,18 @@ def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
                 raise FormatError(f"ids such as {unknown[0]} are not in the files of {work_dir}")
             ends = {end: objects(by_id[cell] for cell in cells) for end, cells in ends.items()}
     return table.assign(**ends)
+
+
+def _numbers(cells: pd.Series[Any], file_name: str) -> pd.Series[Any]:
+    """float64 cells; raises FormatError where one is missing or no number."""
+    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
+    if numbers.isna().any():
+        row = int(numbers.isna().to_numpy().argmax())
+        raise FormatError(
+            f"column 'distance' of {file_name} holds {cells.iloc[row]!r} in row {row + 1}; "
+            "numbers were expected"
+        )
+    return numbers
 
 
 def _text(cell: object) -> str:

@@ -52,6 +52,7 @@ ROOMS = {
     "_api_exports": room("analysis _api _api_analysis _options", "numpy pandas"),
     "_api_video": room("framing _api _options"),
     "_words": room(),
+    "_arguments": room("_errors"),
     "_run_help": room(),
     "_commands": room("_session _words analysis galleries formats _errors"),
     "accel": room("_accel"),
@@ -63,7 +64,7 @@ ROOMS = {
     "reading": room(),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
-    "_config": room("_errors _options _params protocol formats.names models"),
+    "_config": room("_arguments _errors _options _params protocol formats.names models"),
     "_progress": room("", "rich"),
     "_provenance": room("_config protocol"),
     "_summary": room("_words protocol formats stages", "numpy"),
@@ -73,9 +74,11 @@ ROOMS = {
         "comparing protocol formats sources models stages detection"
     ),
     "comparing": room("_config _errors _progress _summary protocol formats stages", "numpy"),
-    "clustering": room("pipeline _config _errors _params _registry formats stages"),
-    "framing": room("_config _errors _params _registry _words formats models sources"),
-    "searching": room("_errors _params _registry protocol formats models sources stages", "pandas"),
+    "clustering": room("pipeline _arguments _config _errors _registry formats stages"),
+    "framing": room("_arguments _config _errors _registry _words formats models sources"),
+    "searching": room(
+        "_arguments _errors _params _registry protocol formats models sources stages", "pandas"
+    ),
     "stages": room(
         "_atomic _config _errors _ordered _progress protocol formats sources models detection",
         "numpy pandas",
@@ -91,7 +94,7 @@ ROOMS = {
         "_errors _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
-    "analysis": room("_errors _params _words formats sources", "numpy pandas cv2 PIL"),
+    "analysis": room("_arguments _errors _params _words formats sources", "numpy pandas cv2 PIL"),
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "other_formats": room(),
     "png_chunks": room(),

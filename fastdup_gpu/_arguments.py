@@ -1,0 +1,41 @@
+"""What arguments must be: numbers and paths. Each check raises InvalidArgument, which names the
+argument, what was given and what was expected."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from numbers import Real
+from typing import cast
+
+from fastdup_gpu._errors import InvalidArgument
+
+MANY = 1_000_000_000_000  # more than there are of anything that is counted here
+
+
+def whole_number(name: str, value: object, low: int = 0, high: int = MANY) -> int:
+    """An argument that must be a whole number from `low` to `high`."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(cast(int, value))
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        bounds = f"of {low} or more" if high == MANY else f"from {low} to {high}"
+        raise InvalidArgument(f"{name}={value!r}: expected a whole number {bounds}")
+    return number
+
+
+def real_number(name: str, value: object, meaning: str = "a number") -> float:
+    """An argument that must be a number, and not nan; `meaning` says what it is for."""
+    if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
+        raise InvalidArgument(f"{name}={value!r}: expected {meaning}")
+    return float(value)
+
+
+def path_text(name: str, value: object) -> str:
+    """An argument that must be the path of a file or folder, as text."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or "\0" in path:
+        raise InvalidArgument(f"{name}={value!r}: expected a path, as a str or a Path")
+    return path
