@@ -163,7 +163,7 @@ def _numbers(cells: pd.Series[Any], file_name: str) -> pd.Series[Any]:
     if numbers.isna().any():
         row = int(numbers.isna().to_numpy().argmax())
         raise FormatError(
-            f"column 'distance' of {file_name} holds {cells.iloc[row]!r} in row {row + 1}; "
+            f"column 'distance' of {file_name} holds {str(cells.iloc[row])!r} in row {row + 1}; "
             "numbers were expected"
         )
     return numbers

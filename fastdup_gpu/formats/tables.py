@@ -31,6 +31,7 @@ _FLOAT_COLUMNS = (
     - _INTEGER_COLUMNS
     - _TEXT_COLUMNS
 )
+_OF_KMEANS = (names.KMEANS_CENTROIDS, names.KMEANS_ASSIGNMENTS)
 
 
 def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
@@ -44,7 +45,8 @@ def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
             table = _parse(path, next(csv.reader(stream), None), nrows)
         return _read_rows(path, nrows) if table is None else table
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.run() first") from error
+        made_by = "run_kmeans" if path.name in _OF_KMEANS else "run"
+        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.{made_by}() first") from error
     except csv.Error as error:
         raise FormatError(f"{path} is not a csv: {error}") from error
 

@@ -62,11 +62,17 @@ def make_options(
         if name not in known:
             raise choose("keyword argument", name, sorted(known))
     given = {**arguments, **extras}
-    given["save_path"] = Path(given["save_path"])
+    given["save_path"] = _path("save_path", given["save_path"])
     _check_counts(given)
     _check_functions(given)
     _check_choices(given)
     return Options(**{f.name: given[f.name] for f in fields(Options) if f.name in given})
+
+
+def _path(name: str, value: Any) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise InvalidArgument(f"{name}={value!r}: expected the path of a folder or an .html file")
+    return Path(value)
 
 
 def _check_counts(given: Mapping[str, Any]) -> None:
@@ -85,9 +91,13 @@ def _check_counts(given: Mapping[str, Any]) -> None:
 
 def _check_functions(given: Mapping[str, Any]) -> None:
     for name in ("get_reformat_filename_func", "get_extra_col_func"):
-        value = given.get(name)
-        if value is not None and not callable(value):
-            raise InvalidArgument(f"{name} is a {type(value).__name__}; expected a callable")
+        check_function(name, given.get(name))
+
+
+def check_function(name: str, value: Any) -> None:
+    """Refuse what cannot be called; None will do."""
+    if value is not None and not callable(value):
+        raise InvalidArgument(f"{name} is a {type(value).__name__}; expected a callable")
 
 
 def _check_choices(given: Mapping[str, Any]) -> None:
@@ -97,8 +107,11 @@ def _check_choices(given: Mapping[str, Any]) -> None:
     threshold = given.get("threshold")
     if threshold is not None and not isinstance(threshold, int | float):
         raise InvalidArgument(f"threshold={threshold!r}: expected a number or None")
-    if given.get("slice") is not None and given.get("get_label_func") is None:
+    wanted = given.get("slice")
+    if wanted is not None and not isinstance(wanted, str | Sequence):
+        raise InvalidArgument(f"slice={wanted!r}: expected a label, or a list of labels")
+    if wanted is not None and given.get("get_label_func") is None:
         raise InvalidArgument(
-            f"slice={given['slice']!r} needs labels; give get_label_func, which tells the label "
+            f"slice={wanted!r} needs labels; give get_label_func, which tells the label "
             "of each picture"
         )

@@ -213,7 +213,7 @@ def ranked(stats: pd.DataFrame, metric: str, *, descending: bool) -> pd.DataFram
     columns = [str(c) for c in stats if c != "index"]
     numeric = [c for c in columns if pd.api.types.is_numeric_dtype(stats[c])]
     if metric not in numeric:
-        left_out = metric in STATS_COLUMNS_ADVANCED
+        left_out = metric in STATS_COLUMNS_ADVANCED and metric not in stats
         hint = "; run with turi_param='run_advanced_stats=1' to compute it" if left_out else ""
         raise InvalidArgument(
             f"metric={metric!r} is no column of the statistics{hint}; known are: "

@@ -9,12 +9,14 @@ import pandas as pd
 
 from fastdup_gpu.analysis.similarity import edge_similarity
 from fastdup_gpu.formats import results
+from fastdup_gpu.formats.tables import objects
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import Slice, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import LabelsOf, label_score, neighbor_rows, wanted_labels
 
+_LISTS = ("to", "distance")
 INTRO = "A picture and those most similar to it."
 SCORE_INTRO = (
     "A picture and those most similar to it. The score is the share of them that have its label, "
@@ -50,10 +52,12 @@ def select_rows(album: Album, edges: pd.DataFrame, *, cosine: bool = False) -> p
     options = album.options
     folder = None if cosine else album.work_dir
     edges = edges.assign(distance=edge_similarity(edges, folder))
-    most = options.max_items or options.num_images or None
-    table = neighbor_rows(edges, most)
+    table = neighbor_rows(edges, None)
     enough = [len(ends) >= (options.min_items or 1) for ends in table["to"]]
     table = table[np.array(enough, dtype=bool)].reset_index(drop=True)
+    most = options.max_items or options.num_images or None
+    cut = {column: objects(values[:most] for values in table[column]) for column in _LISTS}
+    table = table.assign(**cut)
     labels = album.labels([*table["from"], *(name for ends in table["to"] for name in ends)])
     if labels is None:
         keys = [[sum(values) / max(len(values), 1)] for values in table["distance"]]

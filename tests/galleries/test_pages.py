@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -183,6 +184,46 @@ def test_similarity_rows_lowest_score_first_and_min_items(run, tmp_path):
     assert [name[-5] for name in call(min_items=2)["from"]] == ["a"]
     assert call(min_items=1, descending=True).iloc[-1]["score"] == 50.0
     assert call(min_items=1, max_items=1)["score"].tolist() == [100.0] * 4
+    (row,) = call(min_items=2, max_items=1).to_dict("records")
+    assert row["from"].endswith("a.png") and len(row["to"]) == len(row["distance"]) == 1
+
+
+def test_tables_of_paths_and_of_what_is_no_number(run, tmp_path):
+    stats = pd.read_csv(run.work_dir / "atrain_stats.csv")
+    stats["filename"] = [Path(name) for name in stats["filename"]]
+    fastdup.create_stats_gallery(stats, tmp_path / "s", metric="width")
+    fastdup.create_aspect_ratio_gallery(stats, tmp_path / "a")
+    shown = Page(tmp_path / "s" / "width.html").pictures
+    assert {picture["d"] for picture in shown} == {f"{letter}.png" for letter in "abcdefgh"}
+    for wrong in (None, "far"):
+        pairs = pd.DataFrame(
+            {"from": run.names[:2], "to": run.names[1:3], "distance": [0.9, wrong]}
+        )
+        with pytest.raises(fastdup.FormatError, match=r"'distance'.*in row 2"):
+            fastdup.create_similarity_gallery(pairs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"save_path": None}, "save_path=None: expected the path"),
+        ({"slice": 3, "get_label_func": label}, "slice=3: expected a label"),
+        ({"get_filename_reformat_func": 3}, "get_filename_reformat_func is a int"),
+    ],
+)
+def test_arguments_that_cannot_be_are_named(run, tmp_path, options, told):
+    with pytest.raises(fastdup.InvalidArgument, match=told):
+        fastdup.create_aspect_ratio_gallery(run.work_dir, **{"save_path": tmp_path, **options})
+
+
+def test_a_column_of_names_is_no_metric(run, tmp_path):
+    with pytest.raises(fastdup.InvalidArgument, match=r"no column of the statistics; known are"):
+        fastdup.create_stats_gallery(run.work_dir, tmp_path, metric="filename")
+
+
+def test_clusters_come_from_run_kmeans(run, tmp_path, caplog):
+    assert fastdup.create_kmeans_clusters_gallery(run.work_dir, tmp_path) == 1
+    assert "run fastdup_gpu.run_kmeans() first" in caplog.text
 
 
 @pytest.mark.parametrize(
