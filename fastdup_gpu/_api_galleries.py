@@ -112,13 +112,13 @@ def create_outliers_gallery(
     work_dir: PathLike | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write outliers.html: the pictures least similar to all others, each beside its nearest.
+    """Write outliers.html: the pictures least similar to all others, each beside a neighbour.
 
     outliers_file: work_dir, outliers csv, or a DataFrame `from`, `to`, `distance`.
     num_images: pictures listed; 0 = all.
-    how: 'one' ranks by the least similar neighbour listed, 'all' by the most similar one, of
+    how: 'one' takes the least similar neighbour listed, 'all' the most similar one, of
         pictures all of whose neighbours are listed.
-    slice: a label or a list of labels of the outlier; 'diff' or 'same' compares with the nearest.
+    slice: a label or a list of labels of the outlier; 'diff' or 'same' compares with the neighbour.
     The other arguments, the return value and the errors are those of create_duplicates_gallery().
     """
     arguments = dict(locals())

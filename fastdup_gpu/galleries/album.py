@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu.analysis.annotations import read_boxes, read_labels
+from fastdup_gpu.analysis.annotations import as_labels, read_boxes
+from fastdup_gpu.analysis.label_order import Order
+from fastdup_gpu.analysis.label_sources import open_labels
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.galleries.options import Options
-from fastdup_gpu.galleries.select import Facts, LabelsOf, by_name, call_text
+from fastdup_gpu.galleries.select import Facts, LabelsOf, call_text
 from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
 
 
 class Album:
     """Pictures in the order they were added; a view names them by their position.
 
-    `work_dir` is where statistics and the settings of the run are looked up, None where unknown.
+    `work_dir` is where statistics and the settings of the run are looked up, None where unknown;
+    labels without names are then in the order `own`.
     """
 
-    def __init__(self, options: Options, work_dir: Path | None) -> None:
+    def __init__(
+        self, options: Options, work_dir: Path | None, own: Order | None = None
+    ) -> None:
         self.options = options
         self.work_dir = work_dir
         self.names: list[str] = []
         self._index: dict[str, int] = {}
         self._large: set[int] = set()
         self._labels: dict[str, Sequence[str]] = {}
+        self._source = open_labels(options.get_label_func, work_dir, own)
         self.read = reader_in(options.input_dir)
 
     def add(self, name: str, *, small: bool = False) -> int:
@@ -42,14 +48,18 @@ class Album:
         return index
 
     def labels(self, filenames: Sequence[str]) -> LabelsOf | None:
-        """The labels of these files by name; None where the caller gave none."""
-        unique = list(dict.fromkeys(filenames))
-        labels = read_labels(self.options.get_label_func, unique, self.work_dir)
-        if labels is not None and self.options.split_sentence_to_label_list:
-            labels = [[word for text in own for word in text.split()] for own in labels]
-        found = by_name(labels, unique)
-        self._labels.update(found or {})
-        return found
+        """The labels of these files by name; None where the caller gave none. Raises
+        InvalidArgument where none of them is known, nor any other picture of the run."""
+        if self._source is None:
+            return None
+        self._source.check(filenames, self.work_dir)
+        return {name: self._labels_of(name) for name in filenames}
+
+    def labels_everywhere(self) -> Iterable[Sequence[str]]:
+        """The labels of all pictures of the run, where it is known."""
+        if self.work_dir is None:
+            return ()
+        return (self.labels(results.read_filenames(self.work_dir)) or {}).values()
 
     def facts(self, name: str) -> Facts:
         """Pixels, bytes and sharpness by the statistics of the run, else from the file itself."""
@@ -62,8 +72,6 @@ class Album:
         """What the page knows about each picture, keys as short as a page of thousands needs:
         n name, d shown name, t full name, l labels, w h pixels, b bytes, q sharpness, x extra
         column, hex bytes of a name that is not UTF-8, why there is no picture."""
-        if self.options.get_label_func is not None:
-            self.labels([name for name in self.names if name not in self._labels])
         start = common_folder(self.names)
         pairs = zip(self.names, thumbs, strict=True)
         return [self._picture(name, thumb, start) for name, thumb in pairs]
@@ -86,8 +94,8 @@ class Album:
         details: dict[str, Any] = {"w": int(width), "h": int(height), "b": int(size)}
         if blur is not None:
             details["q"] = round(float(blur), 1)
-        if self._labels.get(name):
-            details["l"] = [shown(label) for label in self._labels[name]]
+        if self._labels_of(name):
+            details["l"] = [shown(label) for label in self._labels_of(name)]
         if options.get_extra_col_func:
             details["x"] = shown(call_text(options.get_extra_col_func, name, "get_extra_col_func"))
         if not is_utf8(name):
@@ -95,6 +103,14 @@ class Album:
         if thumb.why:
             details["why"] = shown(thumb.why)
         return found | details
+
+    def _labels_of(self, name: str) -> Sequence[str]:
+        """The labels of a picture, asked for once; none where the caller gave none."""
+        if name not in self._labels and self._source is not None:
+            labels = as_labels(self._source.find(name))
+            words = self.options.split_sentence_to_label_list
+            self._labels[name] = [w for text in labels for w in text.split()] if words else labels
+        return self._labels.get(name, ())
 
     @cached_property
     def _stats(self) -> dict[str, tuple[float, float, float, float]]:

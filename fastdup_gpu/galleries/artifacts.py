@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ from fastdup_gpu.galleries.album import Album
 def save(folder: Path, album: Album, table: Any) -> None:
     """Write `results.csv`, `images.csv` (name in the run, file here) and `images/` to `folder`.
 
-    `table` is a DataFrame or None. A picture that cannot be read has an empty file name.
+    `table` is a DataFrame, whose lists are written as JSON, or None. A picture that cannot be read has an empty file name.
     """
     place = folder / "images"
     place.mkdir(parents=True, exist_ok=True)
     if table is not None:
-        rows = zip(*(table[column].tolist() for column in table), strict=True)
+        rows = zip(*(map(_cell, table[column].tolist()) for column in table), strict=True)
         write_csv(folder / "results.csv", [str(column) for column in table], rows)
     copies = [(name, _copy(i, name, place, album)) for i, name in enumerate(album.names)]
     write_csv(folder / "images.csv", ("filename", "copy"), copies)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 def _copy(index: int, name: str, place: Path, album: Album) -> str:

@@ -16,7 +16,7 @@ from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album, shown
 from fastdup_gpu.galleries.options import COMPONENT_EXTRAS, Options, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
-from fastdup_gpu.galleries.select import choose_keeper
+from fastdup_gpu.galleries.select import LabelsOf, choose_keeper
 
 MOST_MEMBERS = 24  # pictures shown of one group where max_items does not say
 INTRO = (
@@ -88,6 +88,7 @@ def components_view(
     """The view of the first `num_images` groups; `centre` tells a cluster's members how far they
     are from its centre, and that none of them is a duplicate to drop."""
     listed = table.iloc[: album.options.shown]
+    labels = album.labels([name for files in listed["files"] for name in files])
     view: View = {
         "id": "components" if centre is None else "clusters",
         "title": "Components" if centre is None else "Clusters",
@@ -95,7 +96,7 @@ def components_view(
         "intro": INTRO if centre is None else CLUSTER_INTRO,
         "noun": ["group", "groups"],
         "empty": "No group of similar pictures was found.",
-        "items": [_item(album, row, centre) for row in listed.to_dict("records")],
+        "items": [_item(album, row, labels, centre) for row in listed.to_dict("records")],
     }
     if centre is None and album.options.group_by == "visual":
         view["suggest"] = "Mark all but the kept"
@@ -112,7 +113,9 @@ def components_view(
     return view
 
 
-def _item(album: Album, row: dict[Any, Any], centre: dict[str, float] | None) -> dict[str, Any]:
+def _item(
+    album: Album, row: dict[Any, Any], labels: LabelsOf | None, centre: dict[str, float] | None
+) -> dict[str, Any]:
     files = list(row["files"])
     labelled = "label" in row and isinstance(row["label"], str)
     name = shown(row["label"]) if labelled else f"{_kind(centre)} {row['component_id']}"
@@ -121,7 +124,7 @@ def _item(album: Album, row: dict[Any, Any], centre: dict[str, float] | None) ->
         "sub": f"{words.count(len(files), 'image')}, mean similarity "
         f"{words.similarity(row['distance'])}",
         "v": round(float(row["distance"]), 6),
-        "chips": _label_counts(album, files),
+        "chips": _label_counts(album.options, files, labels) if labels else [],
     }
     if "heads" in row:
         return item | _members(album, files, row["heads"])
@@ -148,12 +151,8 @@ def _members(album: Album, files: Sequence[str], heads: list[str] | None) -> dic
     }
 
 
-def _label_counts(album: Album, files: Sequence[str]) -> list[list[Any]]:
+def _label_counts(options: Options, files: Sequence[str], labels: LabelsOf) -> list[list[Any]]:
     """The most frequent labels of a group and their counts."""
-    options = album.options
-    labels = album.labels(files)
-    if labels is None:
-        return []
     counts = Counter(label for name in files for label in as_labels(labels[name]))
     most = options.limit_labels_printed
     most = most if most is not None else options.max_items or 5

@@ -49,17 +49,19 @@ def select_pairs(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     if options.threshold is not None:
         pairs = pairs[pairs["distance"] >= options.threshold].reset_index(drop=True)
     labels = album.labels([*pairs["from"], *pairs["to"]])
-    return pairs if labels is None else _labelled(pairs, labels, options.slice)
+    return pairs if labels is None else _labelled(pairs, labels, album)
 
 
-def _labelled(pairs: pd.DataFrame, labels: LabelsOf, slice: Any) -> pd.DataFrame:
+def _labelled(pairs: pd.DataFrame, labels: LabelsOf, album: Album) -> pd.DataFrame:
     table = pairs.assign(
         label=pd.Series([labels[name] for name in pairs["from"]], dtype=object),
         label2=pd.Series([labels[name] for name in pairs["to"]], dtype=object),
     )
-    if slice is None:
+    wanted = album.options.slice
+    if wanted is None:
         return table
-    kept = slice_mask(slice, table["label"].tolist(), table["label2"].tolist())
+    ends = table["label"].tolist(), table["label2"].tolist()
+    kept = slice_mask(wanted, *ends, album.labels_everywhere)
     return table[kept].reset_index(drop=True)
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from fastdup_gpu._arguments import path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Boxes, Labels
 
 Slice = str | Sequence[str] | None
 COMMON_EXTRAS = ("save_artifacts", "nrows")
+_SIMILARITY = "a similarity of at most 1"
 COMPONENT_EXTRAS = (*COMMON_EXTRAS, "split_sentence_to_label_list", "limit_labels_printed")
 
 
@@ -62,31 +64,25 @@ def make_options(
         if name not in known:
             raise choose("keyword argument", name, sorted(known))
     given = {**arguments, **extras}
-    given["save_path"] = _path("save_path", given["save_path"])
+    given["save_path"] = Path(path_text("save_path", given["save_path"]))
     _check_counts(given)
     _check_functions(given)
     _check_choices(given)
     return Options(**{f.name: given[f.name] for f in fields(Options) if f.name in given})
 
 
-def _path(name: str, value: Any) -> Path:
-    if not isinstance(value, str | os.PathLike):
-        raise InvalidArgument(f"{name}={value!r}: expected the path of a folder or an .html file")
-    return Path(value)
-
-
-def _check_counts(given: Mapping[str, Any]) -> None:
+def _check_counts(given: dict[str, Any]) -> None:
     smallest = {"num_images": 0, "max_width": 1, "min_items": 0, "max_items": 1, "nrows": 0}
     smallest["limit_labels_printed"] = 0
     for name, least in smallest.items():
-        value = given.get(name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if value is not None and not (whole and value >= least):
-            raise InvalidArgument(
-                f"{name}={value!r}: expected a whole number of {least} or more, or None"
-            )
+        if given.get(name) is not None:
+            given[name] = whole_number(name, given[name], least)
     if given.get("num_images", 0) is None:
         raise InvalidArgument("num_images=None: expected a whole number; 0 shows all")
+    if given.get("threshold") is not None:
+        given["threshold"] = real_number("threshold", given["threshold"], _SIMILARITY)
+        if not -1 <= given["threshold"] <= 1:
+            raise InvalidArgument(f"threshold={given['threshold']!r}: expected {_SIMILARITY}")
 
 
 def _check_functions(given: Mapping[str, Any]) -> None:
@@ -104,9 +100,6 @@ def _check_choices(given: Mapping[str, Any]) -> None:
     for name, known in (("how", ["one", "all"]), ("group_by", ["visual", "label"])):
         if name in given and given[name] not in known:
             raise choose(name, given[name], known)
-    threshold = given.get("threshold")
-    if threshold is not None and not isinstance(threshold, int | float):
-        raise InvalidArgument(f"threshold={threshold!r}: expected a number or None")
     wanted = given.get("slice")
     if wanted is not None and not isinstance(wanted, str | Sequence):
         raise InvalidArgument(f"slice={wanted!r}: expected a label, or a list of labels")

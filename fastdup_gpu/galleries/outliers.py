@@ -1,4 +1,4 @@
-"""The gallery of outliers: each beside its nearest neighbour, the loneliest first."""
+"""The gallery of outliers: each beside a neighbour, the loneliest first."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import rank_outliers, slice_mask
 
 INTRO = (
-    "Each picture stands beside the most similar one that is listed with it. The less similar the "
-    "two, the more likely the first does not belong here."
+    "Each picture stands beside one of those most similar to it. The less similar the two, the "
+    "more likely the first does not belong here."
 )
 
 
@@ -38,7 +38,8 @@ def create_outliers_gallery(outliers_file: Any, kwargs: dict[str, Any], **given:
 def select_outliers(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     """Outliers ranked as `how` says, and sliced."""
     edges = edges.assign(distance=edge_similarity(edges, album.work_dir))
-    table = rank_outliers(edges, album.options.how, _neighbors(album))
+    how = album.options.how
+    table = rank_outliers(edges, how, _neighbors(album) if how == "all" else None)
     labels = album.labels([*table["from"], *table["to"]])
     if labels is None:
         return table
@@ -48,14 +49,21 @@ def select_outliers(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     if wanted is None:
         return table
     others = table["label2"].tolist() if wanted in ("same", "diff") else None
-    kept = slice_mask(wanted, table["label"].tolist(), others)
+    kept = slice_mask(wanted, table["label"].tolist(), others, album.labels_everywhere)
     return table[kept].reset_index(drop=True)
 
 
 def _neighbors(album: Album) -> int | None:
+    """How many neighbours a picture has: what the run asked for, or all there are."""
     stored = read_json(album.work_dir / names.CONFIG) if album.work_dir else None
-    found = (stored or {}).get("nearest_neighbors_k")
-    return int(found) if isinstance(found, int) else None
+    asked = (stored or {}).get("nearest_neighbors_k")
+    if album.work_dir is None or stored is None or not isinstance(asked, int):
+        return None
+    listed = album.work_dir / names.FEATURES_CSV.format(kind=names.TRAIN)
+    if not listed.is_file():
+        return asked
+    own = 0 if stored.get("test_dir") else 1
+    return min(asked, len(results.read_filenames(album.work_dir)) - own)
 
 
 def outliers_view(album: Album, table: pd.DataFrame) -> View:
@@ -92,7 +100,7 @@ def _item(album: Album, outlier: str, neighbor: str, similarity: float) -> dict[
         "v": round(similarity, 6),
         "value": words.similarity(similarity),
         "sub": "similarity",
-        "roles": ["Outlier", "Nearest"],
+        "roles": ["Outlier", "Neighbour"],
         "drop": indices[:1],
     }
 

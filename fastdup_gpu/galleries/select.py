@@ -15,6 +15,7 @@ from fastdup_gpu.formats.names import STATS_COLUMNS_ADVANCED
 from fastdup_gpu.galleries.options import Slice
 
 LabelsOf = Mapping[str, Sequence[str]]
+Everywhere = Callable[[], Iterable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +64,39 @@ def unordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:
 
 
 def slice_mask(
-    slice: Slice, labels: Sequence[Sequence[str]], others: Sequence[Sequence[str]] | None = None
+    slice: Slice,
+    labels: Sequence[Sequence[str]],
+    others: Sequence[Sequence[str]] | None = None,
+    everywhere: Everywhere = tuple,
 ) -> NDArray[np.bool_]:
     """Which entries a slice keeps.
 
     With `others`, the labels of the other end of each pair: 'same' keeps pairs that share a
     label, 'diff' pairs of labelled pictures that share none, a label (or a list) pairs with that
     label on exactly one end. Without, or with a label for pictures: those that have it.
-    Raises InvalidArgument for a label that no picture has.
+    `everywhere` tells the labels of all pictures, where these are a part of them. Raises
+    InvalidArgument for a label that no picture has.
     """
     if others is not None and slice in ("same", "diff"):
         want = slice == "same"
         ends = zip(labels, others, strict=True)
         kept = [bool(a and b) and (not set(a).isdisjoint(b)) == want for a, b in ends]
         return np.array(kept, dtype=bool)
-    wanted = wanted_labels(slice, [*labels, *(others or ())])
+    wanted = wanted_labels(slice, [*labels, *(others or ())], everywhere)
     if others is None:
         return np.array([not wanted.isdisjoint(own) for own in labels], dtype=bool)
     ends = zip(labels, others, strict=True)
     return np.array([bool(wanted & (set(a) ^ set(b))) for a, b in ends], dtype=bool)
 
 
-def wanted_labels(slice: Slice, present: Iterable[Sequence[str]]) -> set[str]:
+def wanted_labels(
+    slice: Slice, present: Iterable[Sequence[str]], everywhere: Everywhere = tuple
+) -> set[str]:
     """The labels that a slice names; raises InvalidArgument where no picture has any of them."""
     wanted = {slice} if isinstance(slice, str) else set(map(str, slice or ()))
     known = {label for labels in present for label in labels}
+    if wanted.isdisjoint(known):
+        known = known.union(*everywhere())
     if wanted.isdisjoint(known):
         some = ", ".join(repr(label) for label in sorted(known)[:10])
         raise InvalidArgument(
@@ -99,22 +108,17 @@ def wanted_labels(slice: Slice, present: Iterable[Sequence[str]]) -> set[str]:
 def rank_outliers(outliers: pd.DataFrame, how: str, neighbors: int | None = None) -> pd.DataFrame:
     """One row for each picture of `from`, the farthest first: `from`, `to`, `distance`.
 
-    'one' ranks by the least similar neighbour listed. 'all' takes pictures whose neighbours
-    are all listed (`neighbors` of them, by default as many as any picture has) and ranks by the
-    most similar one. `to` is the nearest neighbour listed in either case, with its similarity in
-    `nearest`.
+    'one' takes each picture's least similar neighbour listed. 'all' takes pictures whose
+    neighbours are all listed (`neighbors` of them, by default as many as any picture has), each
+    with the most similar one.
     """
     outliers = in_order(outliers, "distance", "from")
     codes = _codes(outliers["from"])
-    _, first, listed = np.unique(codes, return_index=True, return_counts=True)
-    last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
-    table = outliers.iloc[first][["from", "distance"]].reset_index(drop=True)
-    table["to"] = outliers["to"].to_numpy(dtype=object)[last]
-    table["nearest"] = outliers["distance"].to_numpy(dtype=float)[last]
+    _, chosen, listed = np.unique(codes, return_index=True, return_counts=True)
     if how == "all":
-        enough = neighbors or int(listed.max(initial=0))
-        table = table.assign(distance=table["nearest"])[listed >= enough]
-    return in_order(table, "distance", "from")[["from", "to", "distance", "nearest"]]
+        last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
+        chosen = last[listed >= (neighbors or int(listed.max(initial=0)))]
+    return in_order(outliers.iloc[chosen][["from", "to", "distance"]], "distance", "from")
 
 
 def neighbor_rows(edges: pd.DataFrame, most: int | None) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def select_rows(album: Album, edges: pd.DataFrame, *, cosine: bool = False) -> p
     table = _scored(table, labels)
     keys = [_key(row) for row in table.to_dict("records")]
     table = _ordered(table, keys, options.descending)
-    return _sliced(table, options.slice)
+    return _sliced(table, options.slice, album)
 
 
 def _scored(table: pd.DataFrame, labels: LabelsOf) -> pd.DataFrame:
@@ -107,7 +107,7 @@ def _ordered(table: pd.DataFrame, keys: list[list[float]], descending: bool) -> 
     return table.iloc[order].reset_index(drop=True)
 
 
-def _sliced(table: pd.DataFrame, slice: Slice) -> pd.DataFrame:
+def _sliced(table: pd.DataFrame, slice: Slice, album: Album) -> pd.DataFrame:
     """Rows of the labels wanted; 'label_score' those whose score is known, 'diff' and 'same'
     those with no neighbour, or only neighbours, of the same label."""
     if slice is None:
@@ -120,7 +120,7 @@ def _sliced(table: pd.DataFrame, slice: Slice) -> pd.DataFrame:
         }[str(slice)]
     else:
         sets = [_set(label) for label in table["label"]]
-        wanted = wanted_labels(slice, [list(own) for own in sets])
+        wanted = wanted_labels(slice, map(list, sets), album.labels_everywhere)
         kept = pd.Series([not wanted.isdisjoint(own) for own in sets], dtype=bool)
     return table[kept].reset_index(drop=True)
 

@@ -53,7 +53,8 @@ def sliced(album: Album, table: pd.DataFrame, slice: Slice) -> pd.DataFrame:
     if slice is None:
         return table
     labels = album.labels(table["filename"].tolist()) or {}
-    kept = slice_mask(slice, [labels[name] for name in table["filename"]])
+    own = [labels[name] for name in table["filename"]]
+    kept = slice_mask(slice, own, everywhere=album.labels_everywhere)
     return table[kept].reset_index(drop=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -84,11 +85,53 @@ def test_names_and_columns_of_the_callers_making(write):
 
 
 @pytest.mark.parametrize(
-    ("how", "shown"), [("one", ["hf", "gf"]), ("all", ["hf"])], ids=["one", "all"]
+    ("how", "shown"),
+    [("one", {"hg": 0.2, "gf": 0.3}), ("all", {"hf": 0.4})],
+    ids=["one", "all"],
 )
-def test_outliers_beside_their_nearest(write, how, shown):
+def test_outliers_beside_a_neighbour_and_how_similar_it_is(write, how, shown):
     page = write(fastdup.create_outliers_gallery, "outliers", how=how)
     assert page.shown() == pairs(" ".join(shown))
+    assert [item["v"] for item in page.view()["items"]] == list(shown.values())
+
+
+def test_pictures_far_from_all_others_where_there_are_fewer_than_were_asked_for(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"{i}.jpg" for i in range(4)]
+    fastdup.save_binary_feature(str(tmp_path), names, rng.random((4, 8)))
+    asked = {"nearest_neighbors_k": 10, "lower_threshold": 1.0, "d": 8}
+    assert fastdup.run("", str(tmp_path), run_mode=2, **asked) == 0
+    assert fastdup.create_outliers_gallery(tmp_path, tmp_path / "g", how="all") == 0
+    assert len(Page(tmp_path / "g" / "outliers.html").view()["items"]) == 4
+
+
+def test_a_label_of_the_run_that_no_outlier_has_is_an_empty_page(run, write):
+    page = write(fastdup.create_outliers_gallery, "outliers", get_label_func=label, slice="cat")
+    assert page.shown() == []
+    with pytest.raises(fastdup.InvalidArgument, match="'tiger': no picture here has this label"):
+        fastdup.create_outliers_gallery(
+            run.work_dir, run.work_dir, get_label_func=label, slice="tiger"
+        )
+
+
+@pytest.mark.parametrize("wrong", [95, float("nan"), True, "near"])
+def test_thresholds_that_are_no_similarity(run, tmp_path, wrong):
+    with pytest.raises(fastdup.InvalidArgument, match=r"threshold=.*a similarity"):
+        fastdup.create_duplicates_gallery(run.work_dir, tmp_path, threshold=wrong)
+
+
+def test_numbers_of_numpy_are_numbers(write):
+    options = {"threshold": np.float32(0.95), "num_images": np.int64(2)}
+    assert duplicates(write, **options) == pairs("ab cd")
+
+
+def test_groups_of_which_only_some_have_labels(run, write):
+    page = write(
+        fastdup.create_components_gallery,
+        "components",
+        get_label_func=dict.fromkeys(run.names[:2], "cat"),
+    )
+    assert [item["chips"] for item in page.view()["items"]] == [[["cat", 2]], []]
 
 
 def test_outliers_of_a_label(write):
@@ -206,7 +249,7 @@ def test_tables_of_paths_and_of_what_is_no_number(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"save_path": None}, "save_path=None: expected the path"),
+        ({"save_path": None}, "save_path=None: expected a path"),
         ({"slice": 3, "get_label_func": label}, "slice=3: expected a label"),
         ({"get_filename_reformat_func": 3}, "get_filename_reformat_func is a int"),
     ],
