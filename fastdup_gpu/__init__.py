@@ -84,6 +84,7 @@ __all__ = [
     "create_components_gallery",
     "create_duplicate_videos_gallery",
     "create_duplicates_gallery",
+    "create_duplicates_videos_gallery",
     "create_kmeans_classifier",
     "create_kmeans_clusters_gallery",
     "create_knn_classifier",
@@ -104,6 +105,7 @@ __all__ = [
     "import_from_coco",
     "init_search",
     "label_scores",
+    "load_binary",
     "load_binary_feature",
     "model_path_full",
     "run",
@@ -115,6 +117,10 @@ __all__ = [
     "top_k_label",
     "undo_deletion",
 ]
+
+# The names that two examples of the V0.2xx reference use.
+create_duplicates_videos_gallery = create_duplicate_videos_gallery
+load_binary = load_binary_feature
 
 _root = _Path(__file__).parent
 if not (_root / "kernels").is_dir():  # a plain or editable checkout keeps them at the top level

@@ -42,10 +42,12 @@ class Behaviour:
 
 ADDITIONS = {
     "Session": "the same as an object: results as tables, and what goes wrong is raised",
+    "create_duplicates_videos_gallery": "what an example calls `create_duplicate_videos_gallery`",
     "evaluate": "measures a run against known duplicates",
     "export_to_coco": "writes pictures, labels and boxes as COCO json",
     "import_from_coco": "reads them back",
     "label_scores": "finds labels that do not fit the most similar pictures",
+    "load_binary": "what an example calls `load_binary_feature`",
     "undo_deletion": "brings back what a deletion or a move took away",
 }
 """What the original has not."""
