@@ -15,6 +15,8 @@ from fastdup_gpu._errors import FormatError, WorkDirError
 
 # Names of files are bytes on disk; this pair of settings brings any of them through a text file.
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+# For reading, without the byte order mark that spreadsheets put first.
+READING = {**TEXT, "encoding": "utf-8-sig"}
 
 
 def prepare_folder(path: Path, argument: str = "work_dir") -> None:
@@ -107,7 +109,7 @@ def write_columns(
 def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a csv of any size, every cell as text; raises FormatError."""
     try:
-        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+        with path.open(**READING) as stream:  # type: ignore[call-overload]
             rows = list(csv.reader(stream))
     except FileNotFoundError as error:
         raise WorkDirError(f"{path} does not exist; run fastdup_gpu.run() first") from error

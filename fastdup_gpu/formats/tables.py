@@ -18,7 +18,7 @@ import pandas as pd
 
 from fastdup_gpu._errors import FormatError, WorkDirError
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import TEXT
+from fastdup_gpu.formats.files import READING
 
 _TEXT_COLUMNS = frozenset(("filename", "crop_filename", "from", "to", "label", "error_code"))
 _INTEGER_COLUMNS = frozenset(
@@ -41,7 +41,7 @@ def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
     Raises WorkDirError for a missing file, FormatError for one that is no such table.
     """
     try:
-        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+        with path.open(**READING) as stream:  # type: ignore[call-overload]
             table = _parse(path, next(csv.reader(stream), None), nrows)
         return _read_rows(path, nrows) if table is None else table
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -86,7 +86,7 @@ def _is_number(name: str) -> bool:
 
 
 def _read_rows(path: Path, nrows: int | None) -> pd.DataFrame:
-    with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+    with path.open(**READING) as stream:  # type: ignore[call-overload]
         reader = csv.reader(stream)
         header = next(reader, None)
         rows = [row for row in islice(reader, nrows) if row]

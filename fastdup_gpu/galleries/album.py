@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu.analysis.annotations import as_labels, read_boxes
-from fastdup_gpu.analysis.label_order import Order
+from fastdup_gpu.analysis.annotations import Corners, as_labels, read_boxes
+from fastdup_gpu.analysis.label_order import Order, names_of_run
 from fastdup_gpu.analysis.label_sources import open_labels
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.galleries.options import Options
 from fastdup_gpu.galleries.select import Facts, LabelsOf, call_text
 from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
+
+_log = logging.getLogger(__name__)
 
 
 class Album:
@@ -25,9 +28,7 @@ class Album:
     labels without names are then in the order `own`.
     """
 
-    def __init__(
-        self, options: Options, work_dir: Path | None, own: Order | None = None
-    ) -> None:
+    def __init__(self, options: Options, work_dir: Path | None, own: Order | None = None) -> None:
         self.options = options
         self.work_dir = work_dir
         self.names: list[str] = []
@@ -57,9 +58,7 @@ class Album:
 
     def labels_everywhere(self) -> Iterable[Sequence[str]]:
         """The labels of all pictures of the run, where it is known."""
-        if self.work_dir is None:
-            return ()
-        return (self.labels(results.read_filenames(self.work_dir)) or {}).values()
+        return (self.labels(names_of_run(self.work_dir)) or {}).values()
 
     def facts(self, name: str) -> Facts:
         """Pixels, bytes and sharpness by the statistics of the run, else from the file itself."""
@@ -78,10 +77,21 @@ class Album:
 
     def thumbs(self) -> list[Thumb]:
         """The small pictures, of a size that fits their number and the width asked for."""
-        boxes = read_boxes(self.options.get_bounding_box_func, self.work_dir)
+        boxes = self._boxes()
         large = size_for(len(self._large))
         sizes = [large if i in self._large else SMALL for i in range(len(self.names))]
         return make_thumbs(self.names, sizes, boxes, self.read)
+
+    def _boxes(self) -> Callable[[str], list[Corners]] | None:
+        given = self.options.get_bounding_box_func
+        boxes = read_boxes(given, self.work_dir)
+        if boxes and not callable(given) and self.names and not any(map(boxes, self.names)):
+            _log.warning(
+                "get_bounding_box_func has no box for any of the %d pictures shown, such as %r",
+                len(self.names),
+                self.names[0],
+            )
+        return boxes
 
     def _picture(self, name: str, thumb: Thumb, start: int) -> dict[str, Any]:
         options, found = self.options, {"n": shown(name), "d": shown(name[start:])}

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from fastdup_gpu._errors import FormatError
-from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import check_function, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import histogram, in_order
-from fastdup_gpu.galleries.stats import sliced
+from fastdup_gpu.galleries.stats import read_rows, sliced
 
 EXAMPLES = 20  # of the widest, of the tallest, and of the most common shape
 POINTS = 20_000
@@ -25,8 +24,8 @@ def create_aspect_ratio_gallery(stats_file: Any, kwargs: dict[str, Any], **given
     check_function("get_filename_reformat_func", given["get_filename_reformat_func"])
     given["get_reformat_filename_func"] = given.pop("get_filename_reformat_func")
     options = make_options(given, kwargs)
-    album = Album(options, results.work_dir_of(stats_file, options.work_dir))
-    table = with_ratio(results.read_stats(stats_file, options.nrows))
+    album, stats = read_rows(stats_file, options)
+    table = with_ratio(stats)
     table = sliced(album, table, options.slice).iloc[: options.shown]
     view = aspect_ratio_view(album, table)
     subtitle = f"width / height of {words.count(len(table), 'image')}"

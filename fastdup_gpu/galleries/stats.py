@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu.analysis.label_order import order_of_rows
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
-from fastdup_gpu.galleries.options import Slice, make_options
+from fastdup_gpu.galleries.options import Options, Slice, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import histogram, ranked, slice_mask
 
@@ -36,9 +37,8 @@ MEANINGS = {
 def create_stats_gallery(stats_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
     """Write <metric>.html; see the public function for the arguments."""
     options = make_options(given, kwargs)
-    album = Album(options, results.work_dir_of(stats_file, options.work_dir))
+    album, stats = read_rows(stats_file, options)
     metric = options.metric or "blur"
-    stats = results.read_stats(stats_file, options.nrows)
     table = ranked(stats, metric, descending=options.descending)
     table = sliced(album, table, options.slice)
     view = stats_view(album, table, metric)
@@ -46,6 +46,17 @@ def create_stats_gallery(stats_file: Any, kwargs: dict[str, Any], **given: Any) 
     subtitle = f"{order} of {words.count(len(table), 'image')}"
     page = Page(metric, title(metric), subtitle, [view], thumb_width=options.max_width)
     publish(page, album, table.iloc[: options.shown])
+
+
+def read_rows(stats_file: Any, options: Options) -> tuple[Album, pd.DataFrame]:
+    """The statistics, and an album for them. Where the run is not known, labels without names
+    belong to the rows of the table as they are given."""
+    work_dir = results.work_dir_of(stats_file, options.work_dir)
+    labelled = options.get_label_func is not None
+    stats = results.read_stats(stats_file, None if labelled else options.nrows)
+    album = Album(options, work_dir, order_of_rows(stats) if labelled else None)
+    album.labels(list(stats["filename"]))
+    return album, stats if options.nrows is None else stats.head(options.nrows)
 
 
 def sliced(album: Album, table: pd.DataFrame, slice: Slice) -> pd.DataFrame:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pandas as pd
 import pytest
 
 from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.analysis.annotations import read_boxes, read_labels
+from fastdup_gpu.analysis.label_order import in_order
 from fastdup_gpu.formats import results
 from galleries.conftest import HOSTILE, Run, write_rows
 
@@ -110,7 +113,7 @@ NAMES = ["/d/cat/1.png", "/d/dog/2.png", "/d/3.png"]
     ],
 )
 def test_labels_in_any_form(given):
-    assert read_labels(given, NAMES) == [["cat"], ["dog", "pet"], []]
+    assert read_labels(given, NAMES, own=in_order(NAMES, "them")) == [["cat"], ["dog", "pet"], []]
 
 
 def test_labels_of_a_csv_are_in_the_order_of_the_features_csv(run, tmp_path):
@@ -118,8 +121,77 @@ def test_labels_of_a_csv_are_in_the_order_of_the_features_csv(run, tmp_path):
     write_rows(path, ["index", "label"], enumerate("ABCDEFGH"))
     asked = [run.names[3], run.names[0]]
     assert read_labels(path, asked, run.work_dir) == [["D"], ["A"]]
-    with pytest.raises(InvalidArgument, match="8 labels, but 2 were expected"):
-        read_labels(path, asked)
+    write_rows(path, ["index", "label"], enumerate("AB"))
+    with pytest.raises(InvalidArgument, match="2 labels, but 8 were expected"):
+        read_labels(path, asked, run.work_dir)
+
+
+@pytest.mark.parametrize("header", [["index", "label"], ["", "label"]])
+def test_the_index_of_a_csv_tells_the_picture(run, tmp_path, header):
+    path = tmp_path / "labels.csv"
+    rows = list(enumerate("ABCDEFGH"))
+    write_rows(path, header, rows[::-1])
+    assert read_labels(path, run.names, run.work_dir) == [[letter] for letter in "ABCDEFGH"]
+    for wrong, told in (
+        ([(i + 1, label) for i, label in rows], "holds 8; expected each number from 0 to 7"),
+        ([*rows[1:], (1, "B")], "holds a number twice"),
+        ([*rows[1:], ("a.png", "A")], r"'a\.png' for the index of a row"),
+    ):
+        write_rows(path, header, wrong)
+        with pytest.raises(InvalidArgument, match=told):
+            read_labels(path, run.names, run.work_dir)
+
+
+@pytest.mark.parametrize("given", ["csv", "list"])
+def test_labels_without_names_need_the_run(run, tmp_path, given):
+    path = tmp_path / "labels.csv"
+    write_rows(path, ["index", "label"], enumerate("ABCDEFGH"))
+    with pytest.raises(InvalidArgument, match=r"needs the work_dir.*a dict, or a csv filename"):
+        read_labels(path if given == "csv" else list("ABCDEFGH"), run.names)
+
+
+@pytest.mark.parametrize("header", ["file,label", "index,name,label", "label,label", "class"])
+def test_a_csv_of_other_columns_is_refused(run, tmp_path, header):
+    path = tmp_path / "labels.csv"
+    columns = header.split(",")
+    write_rows(path, columns, [["1"] * len(columns)] * 8)
+    with pytest.raises(InvalidArgument, match=r"has the header.*expected whole rows of index,label"):
+        read_labels(path, run.names, run.work_dir)
+
+
+def test_labels_as_a_spreadsheet_writes_them(run, tmp_path):
+    path = tmp_path / "labels.csv"
+    rows = "".join(f"{name},{name[-5]}\n" for name in run.names[::-1])
+    path.write_text(f"filename,label\n{rows}", encoding="utf-8-sig")
+    assert read_labels(path, run.names, run.work_dir) == [[letter] for letter in "abcdefgh"]
+
+
+def test_a_column_by_name_goes_by_its_names(run):
+    column = pd.Series({name: name[-5] for name in run.names[::-1]})
+    assert read_labels(column, run.names, run.work_dir) == [[letter] for letter in "abcdefgh"]
+    shuffled = pd.Series(list("abcdefgh")).iloc[::-1]
+    assert read_labels(pd.Series(list("abcdefgh")), run.names[:2], run.work_dir) == [["a"], ["b"]]
+    with pytest.raises(InvalidArgument, match="in another order"):
+        read_labels(shuffled, run.names, run.work_dir)
+
+
+def test_a_dict_with_a_default_labels_all(run):
+    known = defaultdict(lambda: "other", {run.names[0]: "cat"})
+    assert read_labels(known, run.names[:2], run.work_dir) == [["cat"], ["other"]]
+    assert len(known) == 1
+
+
+def test_a_dict_of_few_pictures_of_the_run_leaves_others_unlabelled(run):
+    assert read_labels({run.names[0]: "cat"}, run.names[1:3], run.work_dir) == [[], []]
+    with pytest.raises(InvalidArgument, match="none of the 2 file names"):
+        read_labels({"strange": "cat"}, run.names[1:3], run.work_dir)
+
+
+@pytest.mark.parametrize("given", [5, {"a", "b"}, b"abc", pd.DataFrame({"label": ["a"]})])
+def test_what_has_no_labels_is_named(run, given):
+    told = f"is a {type(given).__name__}; expected a callable, a dict"
+    with pytest.raises(InvalidArgument, match=told):
+        read_labels(given, run.names, run.work_dir)
 
 
 def test_labels_of_a_csv_by_name(tmp_path):
@@ -129,7 +201,11 @@ def test_labels_of_a_csv_by_name(tmp_path):
 
 
 def test_numbers_are_labels_and_no_function_is_no_labels():
-    assert read_labels([0, 1.5, True], NAMES) == [["0"], ["1.5"], ["True"]]
+    assert read_labels([0, 1.5, True], NAMES, own=in_order(NAMES, "them")) == [
+        ["0"],
+        ["1.5"],
+        ["True"],
+    ]
     assert read_labels(None, NAMES) is None
 
 

@@ -1,0 +1,146 @@
+"""The labels that a user gives, in any of their forms, as something that is asked by name."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.analysis.label_files import read_label_file
+from fastdup_gpu.analysis.label_order import Order, names_of_run, order_of_run
+
+Labels = Callable[[str], Any] | Mapping[str, Any] | Sequence[Any] | str | os.PathLike[str] | None
+ARGUMENT = "get_label_func"
+FORMS = (
+    "expected a callable, a dict by file name, a csv index,label or filename,label, or a list with "
+    "a label for each picture"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSource:
+    """`find` gives the label of a name. Where labels are stored by name, `knows` tells whether a
+    name is among the keys, of which `example` is one."""
+
+    argument: str
+    find: Callable[[str], Any]
+    knows: Callable[[str], bool] | None = None
+    example: object = None
+
+    def check(
+        self, filenames: Sequence[str], work_dir: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Raise InvalidArgument where neither one of the names is known nor any of the run."""
+        if self.knows is None or not filenames or any(map(self.knows, filenames)):
+            return
+        if any(map(self.knows, names_of_run(work_dir))):
+            return
+        raise InvalidArgument(
+            f"{self.argument} has none of the {len(filenames)} file names; its keys are like "
+            f"{self.example!r}, the names like {filenames[0]!r}"
+        )
+
+
+def open_labels(
+    given: object, work_dir: str | os.PathLike[str] | None = None, own: Order | None = None
+) -> LabelSource | None:
+    """A source of the labels given, None where there are none; raises InvalidArgument.
+
+    What comes without names is in the order of the features csv of `work_dir`, or, where there is
+    none, in the order `own`.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str | os.PathLike):
+        return _of_csv(Path(given), work_dir, own)
+    source = open_named(given, ARGUMENT)
+    if source is not None:
+        return source
+    labels = as_list(given, ARGUMENT, FORMS)
+    order = order_of_run(work_dir, own)
+    return _of_list(order, order.aligned(labels, None, ARGUMENT), ARGUMENT)
+
+
+def open_named(given: object, argument: str) -> LabelSource | None:
+    """A source of labels by file name: a callable, a mapping, or a Series whose index is not
+    numbers of rows; None for anything else."""
+    if isinstance(given, pd.Series) and not pd.api.types.is_integer_dtype(given.index.dtype):
+        given = dict(zip(given.index, given, strict=True))
+    if isinstance(given, Mapping):
+        return _of_mapping(given, argument)
+    if callable(given):
+        function = given
+        return LabelSource(argument, lambda name: call(function, name, argument))
+    return None
+
+
+def as_list(given: object, argument: str, expected: str) -> list[Any]:
+    """The entries of a list, an array or a column; raises InvalidArgument for what has no entries,
+    or none in an order that can be told."""
+    unfit = isinstance(given, str | bytes | set | frozenset | pd.DataFrame)
+    if unfit or not isinstance(given, Iterable):
+        raise InvalidArgument(f"{argument} is a {type(given).__name__}; {expected}")
+    if isinstance(given, pd.Series) and _is_shuffled(given.index):
+        raise InvalidArgument(
+            f"{argument} is a Series whose index has the numbers of rows in another order; give "
+            "its tolist() if that is the order of the pictures, else a dict by file name"
+        )
+    return list(given)
+
+
+def absolute(name: str) -> str:
+    """The name of a file as an absolute path."""
+    return str(Path(name).absolute())
+
+
+def call(function: Callable[[str], Any], name: str, argument: str) -> Any:
+    """What a user's function says of a name; raises InvalidArgument naming the file."""
+    try:
+        return function(name)
+    except Exception as error:  # a user's function may raise anything
+        raise InvalidArgument(
+            f"{argument} failed for {name!r}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _of_mapping(given: Mapping[Any, Any], argument: str) -> LabelSource:
+    """By name, as in the files or absolute; a default such as that of a defaultdict counts."""
+
+    def knows(name: str) -> bool:
+        return name in given or absolute(name) in given
+
+    def find(name: str) -> Any:
+        return given[name] if name in given else given.get(absolute(name))
+
+    if not hasattr(type(given), "__missing__"):
+        return LabelSource(argument, find, knows, next(iter(given), None))
+    own = copy.copy(given)  # because a defaultdict remembers what it was asked
+
+    def find_or_make(name: str) -> Any:
+        return find(name) if knows(name) else call(own.__getitem__, name, argument)
+
+    return LabelSource(argument, find_or_make)
+
+
+def _of_list(order: Order, aligned: list[Any], argument: str) -> LabelSource:
+    return _of_mapping(dict(zip(order.names, aligned, strict=True)), argument)
+
+
+def _of_csv(path: Path, work_dir: str | os.PathLike[str] | None, own: Order | None) -> LabelSource:
+    given = f"{ARGUMENT}={str(path)!r}"
+    stored = read_label_file(path, given)
+    if stored.filenames is not None:
+        return _of_mapping(dict(zip(stored.filenames, stored.labels, strict=True)), given)
+    order = order_of_run(work_dir, own)
+    return _of_list(order, order.aligned(stored.labels, stored.ids, given), given)
+
+
+def _is_shuffled(index: pd.Index[Any]) -> bool:
+    rows = list(range(len(index)))
+    return index.tolist() != rows and sorted(index.tolist()) == rows
