@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fastdup_gpu._arguments import real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.annotations import Labels, read_labels
 from fastdup_gpu.analysis.labels import top_k_label
@@ -30,19 +31,20 @@ def create_knn_classifier(
 
     See fastdup_gpu.create_knn_classifier.
     """
+    most = whole_number("k", k, 1)
+    if threshold is not None:
+        real_number("threshold", threshold, "a similarity, or None")
     folder = results.work_dir_of(work_dir)
     edges = results.read_edges(work_dir)
     edges = edges.assign(similarity=edge_similarity(edges, folder))
     names = _names(folder, edges)
     named = list(dict.fromkeys([*names, *edges["to"]]))
     labels = _labels(get_label_func, named, folder)
-    votes: dict[str, tuple[list[str], list[float]]] = defaultdict(lambda: ([], []))
+    around: dict[str, list[tuple[float, list[str]]]] = defaultdict(list)
     for one, other, similarity in zip(edges["from"], edges["to"], edges["similarity"], strict=True):
-        for label in labels.get(other, ()):
-            voters, weights = votes[one]
-            voters.append(label)
-            weights.append(similarity)
-    predictions = [top_k_label(*votes[name], k, threshold) for name in names]
+        if labels.get(other):
+            around[one].append((similarity, labels[other]))
+    predictions = [_vote(around[name], most, threshold) for name in names]
     return _table(predictions, labels, names)
 
 
@@ -73,14 +75,13 @@ def label_scores(
 
     See fastdup_gpu.label_scores.
     """
-    if k < 1:
-        raise InvalidArgument(f"k={k!r}: expected a whole number of 1 or more")
+    most = whole_number("k", k, 1)
     stored = open_features(feature_paths(Path(work_dir))[0])
     names = stored.filenames
     known = _labels(get_label_func, names, Path(work_dir))
     labels = [known.get(name, []) for name in names]
     used = np.array([i for i, own in enumerate(labels) if own], np.int64)
-    ids, values = nearest(stored.matrix[used], k)
+    ids, values = nearest(stored.matrix[used], most)
     rows = []
     for row, (own_ids, own_values) in enumerate(zip(used[ids].tolist(), values, strict=True)):
         own = labels[used[row]]
@@ -88,6 +89,13 @@ def label_scores(
         rows.append((names[used[row]], _shown(own), *_score(own, around, own_values.tolist())))
     table = pd.DataFrame(rows, columns=pd.Index(SCORE_COLUMNS))
     return table.sort_values(["score", "distance"], ascending=[True, False], ignore_index=True)
+
+
+def _vote(around: Sequence[tuple[float, list[str]]], k: int, threshold: float | None) -> str | None:
+    """The prediction of the k most similar neighbours, each with a vote for each of its labels."""
+    nearest_first = sorted(around, key=lambda neighbor: -neighbor[0])[:k]
+    pairs = [(x, s) for s, own in nearest_first for x in dict.fromkeys(own)]
+    return top_k_label([x for x, _ in pairs], [s for _, s in pairs], max(len(pairs), 1), threshold)
 
 
 def _score(

@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from typing import TypeVar
 
+from fastdup_gpu._arguments import real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
 
 Label = TypeVar("Label", bound=Hashable)
+Entry = TypeVar("Entry")
 
 
 def top_k_label(
@@ -27,10 +29,14 @@ def top_k_label(
     `min_count` votes. Where two labels share the first place the answer is `unknown_class` if
     that is given, and otherwise the label with the larger sum of similarities, then the first
     one in the order of their text. Without any vote that counts the answer is `unknown_class`.
-    Raises InvalidArgument for columns of different length, nan, k < 1 or min_count < 1.
+    Raises InvalidArgument for columns of different length, nan, labels that are lists, k < 1 or
+    min_count < 1.
     """
-    similarities = _votes(_pairs(labels_col, distance_col), _at_least_1("k", k), threshold)
-    needed = 1 if min_count is None else _at_least_1("min_count", min_count)
+    most_asked = whole_number("k", k, 1)
+    if threshold is not None:
+        real_number("threshold", threshold, "a similarity, or None")
+    needed = 1 if min_count is None else whole_number("min_count", min_count, 1)
+    similarities = _votes(_pairs(labels_col, distance_col), most_asked, threshold)
     most = max(map(len, similarities.values()), default=0)
     if most < needed:
         return unknown_class
@@ -41,15 +47,29 @@ def top_k_label(
 
 
 def _pairs(labels: Iterable[Label], distances: Iterable[float]) -> list[tuple[Label, float]]:
-    labels, values = list(labels), [float(d) for d in distances]
+    labels = _listed("labels_col", labels)
+    values = [
+        real_number("similarity in distance_col", value, "a number; leave out neighbours without")
+        for value in _listed("distance_col", distances)
+    ]
     if len(labels) != len(values):
         raise InvalidArgument(
             f"labels_col has {len(labels)} and distance_col {len(values)} entries; "
             "give one similarity for each label"
         )
-    if any(map(math.isnan, values)):
-        raise InvalidArgument("distance_col holds nan; leave those neighbours out")
+    odd = next((label for label in labels if not isinstance(label, Hashable)), None)
+    if odd is not None:
+        raise InvalidArgument(
+            f"labels_col holds {odd!r}, a {type(odd).__name__}; give a text or a number for each "
+            "neighbour, and one with several labels once for each of them"
+        )
     return list(zip(labels, values, strict=True))
+
+
+def _listed(argument: str, entries: Iterable[Entry]) -> list[Entry]:
+    if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
+        raise InvalidArgument(f"{argument} is a {type(entries).__name__}; expected a list")
+    return list(entries)
 
 
 def _votes(
@@ -61,9 +81,3 @@ def _votes(
         if threshold is None or similarity > threshold:
             votes[label].append(similarity)
     return votes
-
-
-def _at_least_1(argument: str, value: int) -> int:
-    if value < 1:
-        raise InvalidArgument(f"{argument}={value!r}: expected a whole number of 1 or more")
-    return value
