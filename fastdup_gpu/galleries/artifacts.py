@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from fastdup_gpu.formats.files import write_csv
 from fastdup_gpu.galleries.album import Album
 
+_NUMBERED = re.compile(r"\d{6,}(\.\w{1,7})?", re.ASCII)
+
 
 def save(folder: Path, album: Album, table: Any) -> None:
     """Write `results.csv`, `images.csv` (name in the run, file here) and `images/` to `folder`.
 
-    `table` is a DataFrame, whose lists are written as JSON, or None. A picture that cannot be read has an empty file name.
+    `table` is a DataFrame, whose lists are written as JSON, or None. A picture that cannot be
+    read has an empty file name.
     """
     place = folder / "images"
     place.mkdir(parents=True, exist_ok=True)
@@ -21,7 +25,15 @@ def save(folder: Path, album: Album, table: Any) -> None:
         rows = zip(*(map(_cell, table[column].tolist()) for column in table), strict=True)
         write_csv(folder / "results.csv", [str(column) for column in table], rows)
     copies = [(name, _copy(i, name, place, album)) for i, name in enumerate(album.names)]
+    drop_others(place, {Path(copy).name for _, copy in copies})
     write_csv(folder / "images.csv", ("filename", "copy"), copies)
+
+
+def drop_others(place: Path, kept: set[str]) -> None:
+    """Remove the numbered pictures of an earlier call, which this one has not written anew."""
+    for old in place.iterdir():
+        if _NUMBERED.fullmatch(old.name) and old.name not in kept:
+            old.unlink()
 
 
 def _cell(value: Any) -> Any:

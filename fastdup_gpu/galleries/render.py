@@ -114,12 +114,12 @@ def _beside(folder: Path, stem: str, thumbs: Sequence[Thumb]) -> list[str]:
     """Write small pictures to files; their addresses relative to the page."""
     place = folder / f"{stem}_images"
     place.mkdir(exist_ok=True)
-    uris = []
-    for i, thumb in enumerate(thumbs):
-        if thumb.data:
-            (place / f"{i:06d}.webp").write_bytes(thumb.data)
-        uris.append(f"{place.name}/{i:06d}.webp")
-    return uris
+    files = [f"{i:06d}.webp" for i in range(len(thumbs))]
+    made = {name: t.data for name, t in zip(files, thumbs, strict=True) if t.data}
+    for name, data in made.items():
+        (place / name).write_bytes(data)
+    artifacts.drop_others(place, set(made))
+    return [f"{place.name}/{name}" for name in files]
 
 
 def _policy(style: str, script: str, *, beside: bool) -> str:

@@ -11,6 +11,7 @@ import logging
 import re
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -37,6 +38,32 @@ def test_lazy_pictures_are_files_beside_the_page(write, tmp_path):
     for uri in page.thumbs:
         Image.open(tmp_path / "page" / uri).load()
     assert "img-src data: 'self' file:;" in page.policy
+
+
+def test_pictures_of_an_earlier_page_do_not_stay_beside_the_next(write, run, tmp_path):
+    page = tmp_path / "page"
+    place, copies = page / "duplicates_images", page / "duplicates_artifacts" / "images"
+    write(fastdup.create_duplicates_gallery, "duplicates", lazy_load=True, save_artifacts=True)
+    (place / "mine.webp").touch()
+    before = len(list(copies.iterdir()))
+    Path(run.names[0]).unlink()  # first on the next page, and no picture there any more
+    write(
+        fastdup.create_duplicates_gallery,
+        "duplicates",
+        lazy_load=True,
+        save_artifacts=True,
+        num_images=1,
+    )
+    assert sorted(path.name for path in place.iterdir()) == ["000001.webp", "mine.webp"]
+    assert len(list(copies.iterdir())) == 1 < before
+
+
+def test_boxes_that_fit_no_picture_shown_are_spoken_of(write, run, caplog):
+    call = (fastdup.create_duplicates_gallery, "duplicates")
+    write(*call, get_bounding_box_func={run.names[0]: [0, 0, 9, 9]})
+    assert not caplog.records
+    write(*call, get_bounding_box_func={"elsewhere.png": [0, 0, 9, 9]})
+    assert "no box for any of the 5 pictures shown" in caplog.text
 
 
 def test_policy_allows_only_the_scripts_and_styles_of_the_page(write):
