@@ -85,8 +85,8 @@ def delete_components(
 
     The trash is `.fastdup-trash/<time>` in the folder that the files have in common;
     undo_deletion() brings them back. Left alone, with a warning, is what is missing, in an
-    archive, or changed since the run. Returns the names that went, or would go. Raises
-    InvalidArgument.
+    archive, in a folder that may not be written to, or changed since the run. Returns the names
+    that went, or would go. Raises InvalidArgument.
     """
     from fastdup_gpu.analysis import deletion
 
@@ -140,16 +140,19 @@ def delete_or_retag_stats_outliers(
     filename_col, label_col: columns with the file names, and with labels for how='retag=...'.
     lower_percentile, upper_percentile: 0 to 1; 0.05 and 0.95 mean the lowest and highest 5 %.
     lower_threshold, upper_threshold: values below and above these; not with the percentile of
-        the same side. Values equal to a bound stay.
-    get_reformat_filename_func: gets a name, returns the path of the file to touch.
+        the same side. Values equal to a bound stay. The lower bound must not be above the upper.
+    get_reformat_filename_func: gets a name, returns the path of the file to touch, which is what
+        is printed and returned as well.
     dry_run: True prints what would be done and touches nothing.
     how: 'delete' (to a trash folder, as delete_components() does), 'move' (to save_path, with
         sub-folders kept and nothing overwritten), 'retag=labelImg' or 'retag=cvat' (writes files
         for these tools to save_path and leaves the pictures where they are).
     save_path: the folder for 'move' and 'retag'.
-    work_dir: the run that a DataFrame comes from, for telling files that changed since.
+    work_dir: the run that a DataFrame comes from, for telling files that changed since; not
+        needed for what create_similarity_gallery() gave.
 
-    Returns the names that were dealt with, or would be. Raises InvalidArgument.
+    Returns the files that were dealt with, or would be. Raises InvalidArgument, and WorkDirError
+    where save_path cannot be written to.
     """
     arguments = dict(locals())
     from fastdup_gpu.analysis import stats_outliers
@@ -165,9 +168,9 @@ def undo_deletion(log: PathLike) -> list[str]:
 
     Returns the paths of the files that are back. Raises InvalidArgument and FormatError.
     """
-    from fastdup_gpu.analysis import removal
+    from fastdup_gpu.analysis import trash
 
-    return removal.bring_back(log)
+    return trash.bring_back(log)
 
 
 def create_knn_classifier(

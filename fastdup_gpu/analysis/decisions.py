@@ -10,7 +10,7 @@ from pathlib import Path
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis import removal
 from fastdup_gpu.analysis.deletion import finish
-from fastdup_gpu.analysis.removal import Item, Origin
+from fastdup_gpu.analysis.removal import Origin, as_items
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.files import parse_json
 
@@ -45,7 +45,7 @@ def apply_decisions(
         )
     names, known = read.names, set(results.read_filenames(folder))
     strangers = [(name, "it is no picture of this run") for name in names if name not in known]
-    items = [Item(name, name) for name in names if name in known]
+    items = as_items((name, name) for name in names if name in known)
     going, refused = removal.sort_out(items, Origin(folder))
     return finish(going, strangers + refused, dry_run)
 

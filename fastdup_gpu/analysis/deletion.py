@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 import pandas as pd
 
+from fastdup_gpu._arguments import real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
-from fastdup_gpu.analysis import derived, keeping, removal
+from fastdup_gpu.analysis import derived, keeping, removal, trash
 from fastdup_gpu.analysis.groups import Group, read_groups
-from fastdup_gpu.analysis.removal import Item, Origin
+from fastdup_gpu.analysis.removal import Item, Origin, as_items
 
 TRASH = "move to the trash"
 
@@ -22,7 +24,7 @@ def delete_components(
     how: str = "one",
     dry_run: bool = True,
 ) -> list[str]:
-    """Move the duplicates of each component to a trash folder; the names of the files that go.
+    """Move the duplicates of each component to a trash folder; the paths of the files that go.
 
     See fastdup_gpu.delete_components.
     """
@@ -40,12 +42,13 @@ def delete_components_by_label(
     how: str = "one",
     dry_run: bool = True,
 ) -> list[str]:
-    """Move pictures of components to a trash folder, heeding labels; the names that go.
+    """Move pictures of components to a trash folder, heeding labels; the paths that go.
 
     See fastdup_gpu.delete_components_by_label.
     """
     if how not in ("one", "all", "majority"):
         raise choose("how", how, ["one", "all", "majority"])
+    whole_number("min_items", min_items)
     found = read_groups(top_components_file, "top_components_file")
     if (
         how == "majority"
@@ -62,7 +65,9 @@ def delete_components_by_label(
 def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[Group]:
     if to_delete is None:
         return list(groups)
-    wanted = {int(component) for component in to_delete}
+    if isinstance(to_delete, str) or not isinstance(to_delete, Iterable):
+        raise InvalidArgument(f"to_delete={to_delete!r}: expected a list of component_ids")
+    wanted = {whole_number("component in to_delete", component) for component in to_delete}
     unknown = wanted - {group.component for group in groups}
     if unknown:
         raise InvalidArgument(
@@ -73,11 +78,9 @@ def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[
 
 
 def _above(groups: Iterable[Group], min_distance: float) -> list[Group]:
-    if not -1 <= min_distance <= 1:
-        raise InvalidArgument(
-            f"min_distance={min_distance!r}: expected a similarity from 0 to 1; groups whose mean "
-            "similarity is larger are taken"
-        )
+    meaning = "a similarity from 0 to 1; groups whose mean similarity is larger are taken"
+    if not -1 <= real_number("min_distance", min_distance, meaning) <= 1:
+        raise InvalidArgument(f"min_distance={min_distance!r}: expected {meaning}")
     return [group for group in groups if group.distance > min_distance]
 
 
@@ -85,9 +88,9 @@ def _remove(groups: Sequence[Group], how: str, origin: Origin, dry_run: bool) ->
     going: list[Item] = []
     kept: list[Item] = []
     refused: list[tuple[str, str]] = []
+    items = iter(as_items((name, name) for group in groups for name in group.members))
     for group in groups:
-        items = [Item(name, name) for name in group.members]
-        sound, bad = removal.sort_out(items, origin)
+        sound, bad = removal.sort_out(islice(items, len(group.members)), origin)
         refused += bad
         keep = _kept(sound, group, how, origin)
         kept += keep
@@ -106,13 +109,15 @@ def _kept(sound: Sequence[Item], group: Group, how: str, origin: Origin) -> list
     return [keeping.best(sound, origin)]
 
 
-def finish(going: Sequence[Item], refused: list[tuple[str, str]], dry_run: bool) -> list[str]:
-    """Move to the trash, or print what would go; the names that go."""
+def finish(items: Sequence[Item], refused: list[tuple[str, str]], dry_run: bool) -> list[str]:
+    """Move to the trash, or print what would go; the paths that go."""
+    going, locked = trash.movable(items)
+    refused = refused + locked
     derived.tell(going)
     if dry_run:
-        removal.report([item.name for item in going], refused, TRASH)
-        return [item.name for item in going]
-    outcome = removal.to_trash(going)
+        trash.report([item.path for item in going], refused, TRASH)
+        return [item.path for item in going]
+    outcome = trash.to_trash(going)
     outcome.refused[:0] = refused
-    removal.summarize(outcome, "moved to the trash:")
+    trash.summarize(outcome, "moved to the trash:")
     return outcome.done

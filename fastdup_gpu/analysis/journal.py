@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats.files import parse_json
 
 LOG_NAME = "undo.jsonl"
@@ -29,7 +29,7 @@ _TAKEN = "there is already a file at the place it would go to"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One file: its name in the results, where it is, where it goes (absolute paths)."""
+    """One file: the `name` that users are told, where it is, where it goes (absolute paths)."""
 
     name: str
     source: str
@@ -52,7 +52,8 @@ def timestamp() -> str:
 
 def move_all(moves: Sequence[Move], log: Path) -> Outcome:
     """Move files, after writing `log`, which must not exist. A file that cannot be moved is
-    refused with the reason, and the rest goes on."""
+    refused with the reason, and the rest goes on. Raises WorkDirError, and moves nothing, where
+    the log cannot be written."""
     outcome = Outcome(log=log)
     # Out of the log, so that undoing never takes a file for one of ours that is not.
     free = [move for move in moves if not os.path.lexists(move.target)]
@@ -179,6 +180,16 @@ def _flush(path: str | Path) -> None:
 
 
 def _write_log(log: Path, moves: Iterable[Move]) -> None:
+    try:
+        _write_lines(log, moves)
+    except OSError as error:
+        raise WorkDirError(
+            f"the undo log {str(log)!r} cannot be written ({error.strerror or error}), so nothing "
+            "was moved; it needs room on a disk that you may write to"
+        ) from error
+
+
+def _write_lines(log: Path, moves: Iterable[Move]) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("x", encoding="utf-8") as stream:
         lines: Iterable[object] = ({"format": FORMAT}, *map(asdict, moves))

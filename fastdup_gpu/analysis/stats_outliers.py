@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._words import count
-from fastdup_gpu.analysis import derived, removal
+from fastdup_gpu.analysis import derived, removal, trash
 from fastdup_gpu.analysis.annotations import as_labels
+from fastdup_gpu.analysis.bounds import bounds_of, numbers_of
 from fastdup_gpu.analysis.cvat import export_to_cvat
 from fastdup_gpu.analysis.deletion import finish
 from fastdup_gpu.analysis.labelimg import export_to_labelImg
-from fastdup_gpu.analysis.removal import Item, Origin
+from fastdup_gpu.analysis.removal import Item, Origin, as_items
 from fastdup_gpu.formats import results
 
 RETAG: dict[str, Callable[..., list[int]]] = {
@@ -42,19 +43,22 @@ def delete_or_retag_stats_outliers(
     save_path: str | os.PathLike[str] | None = None,
     work_dir: str | os.PathLike[str] | None = None,
 ) -> list[str]:
-    """Deal with pictures whose `metric` is out of bounds; the names of those dealt with.
+    """Deal with pictures whose `metric` is out of bounds; the paths of those dealt with.
 
     See fastdup_gpu.delete_or_retag_stats_outliers.
     """
     if how not in HOW:
         raise choose("how", how, HOW)
     table = _read(stats_file, metric, filename_col, label_col)
-    values = pd.to_numeric(table[metric], errors="coerce")
+    values = numbers_of(table[metric], metric)
     bounds = bounds_of(values, lower_percentile, upper_percentile, lower_threshold, upper_threshold)
-    found = table[bounds.outside(values)].drop_duplicates(filename_col)
-    items = reformatted(found[filename_col], get_reformat_filename_func)
+    found = table[bounds.outside(values)]
+    names = [_name(cell, filename_col) for cell in found[filename_col]]
+    first = ~pd.Series(names, dtype=object).duplicated().to_numpy()
+    found, names = found[first], list(dict.fromkeys(names))
+    items = reformatted(names, get_reformat_filename_func)
     if how in RETAG:
-        labels = [as_labels(label) for label in found[label_col]] if label_col else None
+        labels = [as_labels(label) for label in found[label_col]] if label_col is not None else None
         return _retag(items, labels, how, folder_for(save_path, how), dry_run)
     folder = folder_for(save_path, how) if how == "move" else None
     origin = Origin(results.work_dir_of(stats_file, work_dir))
@@ -75,23 +79,35 @@ def _read(
     table = stats_file if isinstance(stats_file, pd.DataFrame) else results.read_stats(stats_file)
     if metric == "size" and "size" not in table and {"width", "height"} <= set(table):
         table = table.assign(size=table["width"] * table["height"])
-    wanted = {"metric": metric, "filename_col": filename_col, "label_col": label_col}
+    wanted = {"metric": metric, "filename_col": filename_col}
+    wanted |= {} if label_col is None else {"label_col": label_col}
     for argument, column in wanted.items():
-        if column is not None and column not in table:
+        if column not in list(table):
             raise choose(argument, column, list(table))
     return table
 
 
+def _name(cell: object, filename_col: str) -> str:
+    try:
+        return path_text("file name", cell)
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            f"column filename_col={filename_col!r} holds {cell!r}; expected file names"
+        ) from error
+
+
 def _move(
-    going: Sequence[Item], refused: list[tuple[str, str]], folder: Path, dry_run: bool
+    items: Sequence[Item], refused: list[tuple[str, str]], folder: Path, dry_run: bool
 ) -> list[str]:
+    going, locked = trash.movable(items)
+    refused = refused + locked
     derived.tell(going)
     if dry_run:
-        removal.report([item.name for item in going], refused, f"move to {str(folder)!r}")
-        return [item.name for item in going]
-    outcome = removal.to_folder(going, folder)
+        trash.report([item.path for item in going], refused, f"move to {str(folder)!r}")
+        return [item.path for item in going]
+    outcome = trash.to_folder(going, folder, "save_path")
     outcome.refused[:0] = refused
-    removal.summarize(outcome, f"moved to {str(folder)!r}:")
+    trash.summarize(outcome, f"moved to {str(folder)!r}:")
     return outcome.done
 
 
@@ -102,78 +118,33 @@ def _retag(
     folder: Path,
     dry_run: bool,
 ) -> list[str]:
-    names = [item.name for item in items]
+    paths = [item.path for item in items]
     if dry_run:
-        removal.report(names, [], f"write for {how.partition('=')[2]} to {str(folder)!r}")
-        return names
-    written = RETAG[how]([item.path for item in items], labels, folder) if items else []
+        trash.report(paths, [], f"write for {how.partition('=')[2]} to {str(folder)!r}")
+        return paths
+    written = RETAG[how](paths, labels, folder) if items else []
     print(f"wrote {len(written)} of {count(len(items), 'file')} to {str(folder)!r}")
-    return [names[position] for position in written]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What counts as an outlier of a metric: below `low` or above `high`."""
-
-    low: float | None
-    high: float | None
-
-    def outside(self, values: pd.Series[float]) -> pd.Series[bool]:
-        """Which values lie outside; nan never does."""
-        below = values < (float("-inf") if self.low is None else self.low)
-        return below | (values > (float("inf") if self.high is None else self.high))
-
-
-def bounds_of(
-    values: pd.Series[float],
-    lower_percentile: float | None,
-    upper_percentile: float | None,
-    lower_threshold: float | None,
-    upper_threshold: float | None,
-) -> Bounds:
-    """The thresholds given, or those at the percentiles (0 to 1, by linear interpolation)."""
-    given = {
-        "lower": (lower_percentile, lower_threshold),
-        "upper": (upper_percentile, upper_threshold),
-    }
-    limits: list[float | None] = []
-    for side, (percentile, threshold) in given.items():
-        if percentile is not None and threshold is not None:
-            raise InvalidArgument(
-                f"{side}_percentile={percentile!r} and {side}_threshold={threshold!r} were both "
-                "given; use one of them"
-            )
-        if percentile is not None and not 0 <= percentile <= 1:
-            raise InvalidArgument(
-                f"{side}_percentile={percentile!r}: expected a number from 0 to 1"
-            )
-        limits.append(threshold if percentile is None else float(values.quantile(percentile)))
-    if limits == [None, None]:
-        raise InvalidArgument(
-            "nothing to look for; give lower_percentile, upper_percentile, lower_threshold or "
-            "upper_threshold"
-        )
-    return Bounds(*limits)
+    return [paths[position] for position in written]
 
 
 def reformatted(names: Iterable[str], function: Callable[[str], Any] | None) -> list[Item]:
     """Items whose paths a user's function tells; it may return a str or a path."""
     if function is None:
-        return [Item(name, name) for name in names]
-    items = []
-    for name in names:
-        try:
-            path = os.fsdecode(function(name))
-        except Exception as error:  # a user's function may raise anything
-            raise InvalidArgument(
-                f"get_reformat_filename_func failed for {name!r}: {type(error).__name__}: {error}"
-            ) from error
-        items.append(Item(name, path))
-    return items
+        return as_items((name, name) for name in names)
+    return as_items((name, _reformatted(name, function)) for name in names)
+
+
+def _reformatted(name: str, function: Callable[[str], Any]) -> str:
+    try:
+        return path_text("its result", function(name))
+    except Exception as error:  # a user's function may raise anything
+        raise InvalidArgument(
+            f"get_reformat_filename_func failed for {name!r}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def folder_for(save_path: str | os.PathLike[str] | None, how: str) -> Path:
     """The save_path, which `how` needs."""
-    if save_path is None or not os.fspath(save_path):
+    if save_path is None or not path_text("save_path", save_path):
         raise InvalidArgument(f"how={how!r} needs save_path, the folder to write to")
     return Path(save_path)

@@ -110,8 +110,9 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
         return path
     if isinstance(source, pd.DataFrame):
         made_of = source.attrs.get("work_dir")
-        known = isinstance(made_of, str | os.PathLike) and Path(made_of).is_dir()
-        return Path(made_of) if known else None
+        if isinstance(made_of, str | os.PathLike) and Path(made_of).is_dir():
+            return Path(made_of)
+        return None
     if not isinstance(source, str | os.PathLike):
         return None
     path = Path(source)

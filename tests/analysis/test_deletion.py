@@ -286,3 +286,85 @@ def test_csv_that_is_no_table(tmp_path):
 def test_statistics_of_other_shape_do_not_stop_deletion(run):
     write_stats(run, [])
     assert len(fastdup.delete_components(fastdup.find_top_components(run))) == 3
+
+
+def locked(monkeypatch, *folders):
+    """Folders that may not be written to, for root as well, who runs some of these tests."""
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name not in folders and real(path, mode)
+    )
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    """Two pictures of one component in data/a, two in data/b; the largest is in data/a."""
+    places = ("a/big.png", "a/1.png", "b/2.png", "b/3.png")
+    sizes = [(90, 90), (20, 20), (20, 20), (20, 20)]
+    names = [picture(tmp_path / "data" / p, i, sizes[i]) for i, p in enumerate(places)]
+    return work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+
+
+def test_files_of_a_folder_that_may_not_be_written_to_stay(
+    two_folders, tmp_path, monkeypatch, capsys, caplog
+):
+    locked(monkeypatch, "data", "a")
+    table = fastdup.find_top_components(two_folders)
+    before = tree(tmp_path)
+    assert short(fastdup.delete_components(table)) == ["2", "3"]
+    assert "1.png' (it is in a folder that may not be written to)" in capsys.readouterr().out
+    assert short(fastdup.delete_components(table, dry_run=False)) == ["2", "3"]
+    assert "1.png" in caplog.text
+    (log,) = logs(tmp_path)
+    assert log.parent.parent.parent == tmp_path / "data" / "b"
+    fastdup.undo_deletion(log)
+    assert tree(tmp_path) == before
+
+
+def test_nothing_goes_where_no_folder_may_be_written_to(two_folders, tmp_path, monkeypatch):
+    locked(monkeypatch, "data", "a", "b")
+    before = tree(tmp_path)
+    table = fastdup.find_top_components(two_folders)
+    assert fastdup.delete_components(table, dry_run=False) == []
+    assert tree(tmp_path) == before
+
+
+def test_disk_that_takes_no_trash(two_folders, tmp_path, caplog):
+    """What a system says of a folder is not always so: the attempt counts."""
+    (tmp_path / "data" / ".fastdup-trash").touch()
+    before = tree(tmp_path)
+    table = fastdup.find_top_components(two_folders)
+    assert fastdup.delete_components(table, dry_run=False) == []
+    assert "no trash folder can be made beside it" in caplog.text
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("given", [5, ["x"], [2.5], "12", [None]])
+def test_what_names_no_component(run, given):
+    with pytest.raises(fastdup.InvalidArgument, match="to_delete"):
+        fastdup.delete_components(fastdup.find_top_components(run), given)
+
+
+@pytest.mark.parametrize("given", ["x", None, float("nan")])
+def test_what_is_no_similarity(run, given):
+    table = fastdup.find_top_components(run)
+    for delete in (fastdup.delete_components, fastdup.delete_components_by_label):
+        with pytest.raises(fastdup.InvalidArgument, match="min_distance="):
+            delete(table, min_distance=given)
+    with pytest.raises(fastdup.InvalidArgument, match="min_items="):
+        fastdup.delete_components_by_label(table, min_items=given)
+
+
+def test_links_are_followed_anew_each_time(tmp_path):
+    """Where a folder leads to may change between two calls."""
+    for place in ("one/a.png", "one/b.png", "two/a.png", "two/b.png"):
+        picture(tmp_path / place, 0)
+    (tmp_path / "here").symlink_to("one")
+    names = [str(tmp_path / "here" / n) for n in ("a.png", "b.png")]
+    table = fastdup.find_top_components(work_dir(tmp_path / "out", dict.fromkeys(names, 0)))
+    assert short(fastdup.delete_components(table)) == ["b"]
+    (tmp_path / "here").unlink()
+    (tmp_path / "here").symlink_to("two")
+    assert short(fastdup.delete_components(table, dry_run=False)) == ["b"]
+    assert (tmp_path / "one" / "b.png").exists()
+    assert not (tmp_path / "two" / "b.png").exists()

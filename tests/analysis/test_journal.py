@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fastdup_gpu import FormatError, InvalidArgument
+from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.analysis import journal
 from fastdup_gpu.analysis.journal import Move, move_all, undo
 
@@ -147,7 +147,7 @@ def test_undo_twice_and_lost_files(tmp_path):
 def test_log_is_never_overwritten(tmp_path):
     planned = moves(tmp_path, ["a"])
     (tmp_path / "undo.jsonl").write_text("precious")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(WorkDirError, match=r"undo\.jsonl.*nothing was moved"):
         move_all(planned, tmp_path / "undo.jsonl")
     assert (tmp_path / "undo.jsonl").read_text() == "precious"
     assert Path(planned[0].source).exists()

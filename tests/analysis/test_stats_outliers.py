@@ -11,7 +11,7 @@ import pytest
 
 import fastdup_gpu as fastdup
 
-from .made import HOSTILE, logs, picture, tree, work_dir
+from .made import HOSTILE, logs, picture, tree, work_dir, write_csv
 
 COUNT = 20
 
@@ -62,7 +62,16 @@ def test_never_more_than_the_share_asked_for_where_values_are_equal(tmp_path):
         ({"lower_threshold": 1, "how": "move"}, "save_path"),
         ({"lower_threshold": 1, "how": "retag=cvat"}, "save_path"),
         ({"lower_threshold": 1, "filename_col": "from"}, "filename_col='from'"),
+        ({"lower_threshold": 1, "filename_col": None}, "filename_col=None"),
         ({"lower_threshold": 1, "label_col": "label"}, "label_col='label'"),
+        ({"lower_threshold": 200, "upper_threshold": 10}, "200, is above the upper bound, 10"),
+        ({"lower_percentile": 0.9, "upper_percentile": 0.1}, "is above the upper bound"),
+        ({"lower_percentile": 0.9, "upper_threshold": 2}, "is above the upper bound"),
+        ({"lower_threshold": float("nan")}, "lower_threshold=nan"),
+        ({"upper_threshold": "x"}, "upper_threshold='x'"),
+        ({"lower_percentile": "x"}, "lower_percentile='x'"),
+        ({"lower_threshold": 1, "how": "move", "save_path": 5}, "save_path=5"),
+        ({"lower_threshold": 1, "work_dir": 5}, "work_dir=5"),
     ],
 )
 def test_wrong_arguments(run, arguments, named):
@@ -71,8 +80,24 @@ def test_wrong_arguments(run, arguments, named):
 
 
 def test_unknown_metric_lists_the_known_ones(run):
-    with pytest.raises(fastdup.InvalidArgument, match="'blur'"):
-        fastdup.delete_or_retag_stats_outliers(run, "sharpness", lower_threshold=1)
+    for metric in ("sharpness", None, ["blur"]):
+        with pytest.raises(fastdup.InvalidArgument, match="'blur'"):
+            fastdup.delete_or_retag_stats_outliers(run, metric, lower_threshold=1)
+
+
+@pytest.mark.parametrize("cells", [["a", "b"], [[1], [2]], [1.0, "many"]])
+def test_metric_that_holds_no_numbers(cells):
+    table = pd.DataFrame({"filename": ["1.jpg", "2.jpg"], "x": pd.Series(cells, dtype=object)})
+    with pytest.raises(fastdup.InvalidArgument, match="metric='x': the column holds"):
+        fastdup.delete_or_retag_stats_outliers(table, "x", lower_threshold=1)
+
+
+@pytest.mark.parametrize("cell", [float("nan"), 5, ["1.jpg"], None])
+def test_what_is_no_file_name(cell):
+    table = pd.DataFrame({"filename": pd.Series([cell, "2.jpg"], dtype=object), "x": [0.0, 2.0]})
+    with pytest.raises(fastdup.InvalidArgument, match="filename_col='filename' holds"):
+        fastdup.delete_or_retag_stats_outliers(table, "x", lower_threshold=1)
+    assert fastdup.delete_or_retag_stats_outliers(table, "x", upper_threshold=2) == []
 
 
 def test_area_is_a_metric(run, tmp_path):
@@ -133,6 +158,28 @@ def test_work_dir_tells_files_of_a_table_that_changed(run, tmp_path):
     assert fastdup.delete_or_retag_stats_outliers(table, **options, work_dir=run) == []
 
 
+def test_scores_of_a_gallery_know_the_run(run, tmp_path):
+    files = sorted(str(p) for p in (tmp_path / "data" / "0").glob("*.png"))
+    write_csv(run / "similarity.csv", "from,to,distance", [(files[0], files[1], 0.9)])
+    table = fastdup.create_similarity_gallery(
+        run, tmp_path / "page", get_label_func=lambda name: Path(name).name, min_items=1
+    )
+    options = {"metric": "score", "filename_col": "from", "lower_threshold": 51}
+    assert fastdup.delete_or_retag_stats_outliers(table, **options) == files[:1]
+    picture(Path(files[0]), 5, (50, 50))
+    assert fastdup.delete_or_retag_stats_outliers(table, **options) == []
+
+
+def test_move_to_a_folder_that_cannot_be_written_to(run, tmp_path):
+    (tmp_path / "file").touch()
+    before = tree(tmp_path)
+    with pytest.raises(fastdup.WorkDirError, match=r"^save_path="):
+        fastdup.delete_or_retag_stats_outliers(
+            run, "mean", lower_threshold=3, dry_run=False, how="move", save_path=tmp_path / "file"
+        )
+    assert tree(tmp_path) == before
+
+
 def test_reformatted_names_point_to_the_files_touched(run, tmp_path):
     here = tmp_path / "here"
     (tmp_path / "data").rename(here)
@@ -143,9 +190,24 @@ def test_reformatted_names_point_to_the_files_touched(run, tmp_path):
         dry_run=False,
         get_reformat_filename_func=lambda name: name.replace("/data/", "/here/"),
     )
-    assert numbers(gone) == [0, 1]
-    assert "/data/" in gone[0]
+    assert gone == [str(here / "0" / "00.png"), str(here / "1" / "01.png")]
     assert len(tree(here)) == COUNT - 2
+
+
+@pytest.mark.parametrize("how", ["delete", "move", "retag=labelImg"])
+def test_dry_run_names_the_files_that_would_be_touched(run, tmp_path, capsys, how):
+    (tmp_path / "data").rename(tmp_path / "here")
+    (tmp_path / "here" / "0" / "02.png").unlink()
+    options = {"lower_threshold": 3, "how": how, "save_path": tmp_path / "new"}
+    found = fastdup.delete_or_retag_stats_outliers(
+        run, "mean", **options, get_reformat_filename_func=lambda n: n.replace("/data/", "/here/")
+    )
+    printed = capsys.readouterr().out
+    assert str(tmp_path / "here" / "0" / "00.png") in found
+    assert all(f"{name!r}\n" in printed for name in found)
+    assert "/data/" not in printed
+    if how != "retag=labelImg":
+        assert f"alone: {str(tmp_path / 'here' / '0' / '02.png')!r}" in printed
 
 
 def test_failing_function_names_the_file(run):

@@ -1,0 +1,126 @@
+"""Where files go that are taken away: to the trash beside them, or to another folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fastdup_gpu._words import count
+from fastdup_gpu.analysis.journal import (
+    LOG_NAME,
+    Move,
+    Outcome,
+    move_all,
+    reason,
+    timestamp,
+    undo,
+)
+from fastdup_gpu.analysis.removal import Item
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.files import prepare_folder
+
+_log = logging.getLogger(__name__)
+
+
+def movable(items: Iterable[Item]) -> tuple[list[Item], list[tuple[str, str]]]:
+    """The items whose folders let them go, and the paths of the others with the reason."""
+    going, refused = [], []
+    writable: dict[str, bool] = {}
+    for item in items:
+        folder = item.folder
+        if folder not in writable:
+            writable[folder] = _is_writable(folder)
+        if writable[folder]:
+            going.append(item)
+        else:
+            refused.append((item.path, "it is in a folder that may not be written to"))
+    return going, refused
+
+
+def to_trash(items: Sequence[Item]) -> Outcome:
+    """Move files to a trash folder beside them, on their own file system, with an undo log in the
+    first of these folders. Where none can be made, the files stay."""
+    stamp = timestamp()
+    moves: list[Move] = []
+    refused: list[tuple[str, str]] = []
+    log = None
+    for root, members in _roots(items):
+        trash = Path(root, names.TRASH_DIR, stamp)
+        try:
+            trash.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"no trash folder can be made beside it: {reason(error)}"
+            refused += [(item.path, why) for item in members]
+            continue
+        log = log or trash / LOG_NAME
+        moves += [Move(i.path, i.place, _below(trash, i.place, root)) for i in members]
+    outcome = Outcome() if log is None else move_all(moves, log)
+    outcome.refused[:0] = refused
+    return outcome
+
+
+def to_folder(items: Sequence[Item], folder: Path, argument: str) -> Outcome:
+    """Move files to `folder`, below which they keep their sub-folders (counted from the folder
+    that they have in common), with an undo log in it. Raises WorkDirError where it cannot be
+    written to, naming the `argument`."""
+    if not items:
+        return Outcome()
+    prepare_folder(folder, argument)
+    root = os.path.commonpath([item.folder for item in items])
+    target = folder.resolve()
+    moves = [Move(item.path, item.place, _below(target, item.place, root)) for item in items]
+    return move_all(moves, target / f"{timestamp()}-{LOG_NAME}")
+
+
+def bring_back(log: str | os.PathLike[str]) -> list[str]:
+    """Undo the moves of a log; the paths that are files again, a warning for each other."""
+    outcome = undo(log)
+    for name, why in outcome.refused:
+        _log.warning("left alone: %r (%s)", name, why)
+    return outcome.done
+
+
+def report(going: Sequence[str], refused: Sequence[tuple[str, str]], verb: str) -> None:
+    """Print what would be done, a line a file; names with odd characters are shown escaped."""
+    for name in going:
+        print(f"would {verb}: {name!r}")
+    for name, why in refused:
+        print(f"would leave alone: {name!r} ({why})")
+    print(f"{count(len(going), 'file')} to {verb}, {len(refused)} left alone; nothing was touched")
+
+
+def summarize(outcome: Outcome, verb: str) -> None:
+    """Print how many files went, and how to take it back; log those that stayed."""
+    for name, why in outcome.refused:
+        _log.warning("left alone: %r (%s)", name, why)
+    print(f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
+    if outcome.log is not None and outcome.done:
+        print(f"to take it back: fastdup-gpu undo {str(outcome.log)!r}")
+
+
+def _roots(items: Sequence[Item]) -> Iterable[tuple[str, list[Item]]]:
+    """The folder to put a trash into, with the files that go there: for all files of a file
+    system the folder they have in common, or each one's own where that cannot be used."""
+    by_disk: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        by_disk[os.lstat(item.place).st_dev].append(item)
+    for disk, members in by_disk.items():
+        root = os.path.commonpath([item.folder for item in members])
+        if Path(root).stat().st_dev == disk and _is_writable(root):
+            yield root, members
+            continue
+        by_folder: dict[str, list[Item]] = defaultdict(list)
+        for item in members:
+            by_folder[item.folder].append(item)
+        yield from by_folder.items()
+
+
+def _is_writable(folder: str) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _below(top: Path, place: str, root: str) -> str:
+    return str(top / Path(place).relative_to(root))
