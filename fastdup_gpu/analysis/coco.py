@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import Corners, as_boxes
 from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
+from fastdup_gpu.analysis.label_sources import as_list
 from fastdup_gpu.formats.files import parse_json, replacing
 from fastdup_gpu.formats.names import BOX_COLUMNS
 
@@ -30,6 +32,7 @@ def export_to_coco(
     See fastdup_gpu.export_to_coco.
     """
     asked = entries(files, labels)
+    path = Path(path_text("save_path", save_path))
     of_file = _boxes(boxes, [entry.name for entry in asked])
     classes = {label: i for i, label in enumerate(class_names(asked), 1)}
     images: list[dict[str, Any]] = []
@@ -42,7 +45,7 @@ def export_to_coco(
         for label, box in _objects(entry.labels, of_file[entry.position], picture):
             annotations.append(_annotation(len(annotations) + 1, len(done), classes[label], box))
     categories = [{"id": i, "name": label, "supercategory": ""} for label, i in classes.items()]
-    _write(Path(save_path), images, annotations, categories)
+    _write(path, images, annotations, categories)
     return done
 
 
@@ -51,7 +54,8 @@ def import_from_coco(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     See fastdup_gpu.import_from_coco.
     """
-    place = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+    given = Path(path_text("path", path))
+    place = given / FILE_NAME if given.is_dir() else given
     try:
         content = parse_json(place.read_text(encoding="utf-8"))
         images = {image["id"]: image["file_name"] for image in content["images"]}
@@ -72,7 +76,7 @@ def import_from_coco(path: str | os.PathLike[str]) -> pd.DataFrame:
 def _boxes(boxes: Iterable[object] | None, names: Sequence[str]) -> list[list[Corners]]:
     if boxes is None:
         return [[] for _ in names]
-    given = list(boxes)
+    given = as_list(boxes, "boxes", "expected a list with the boxes of each file, or None")
     if len(given) != len(names):
         raise InvalidArgument(f"boxes has {len(given)} entries for {len(names)} files")
     return [as_boxes(own, name) for own, name in zip(given, names, strict=True)]

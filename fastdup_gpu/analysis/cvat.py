@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu.analysis.exports import (
     Picture,
     class_names,
@@ -40,8 +41,8 @@ def export_to_cvat(
     See fastdup_gpu.export_to_cvat.
     """
     asked = entries(files, labels)
-    folder = Path(save_path)
-    prepare_folder(folder)
+    folder = Path(path_text("save_path", save_path))
+    prepare_folder(folder, "save_path")
     frames: list[_Frame] = []
     with (
         replacing(folder / ZIP_NAME, "wb") as stream,

@@ -9,13 +9,22 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
+
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
+from fastdup_gpu.analysis.label_sources import as_list, open_named
 from fastdup_gpu.sources import read_by_name
 from fastdup_gpu.sources.pixels import relaxed_limits
 
 _log = logging.getLogger(__name__)
+LABELS = (
+    "expected a label for each file, in their order, a dict or a callable by file name, one text "
+    "for all, or None"
+)
 _STEM = 60
 _ORIENTATION = 0x0112
 
@@ -41,18 +50,37 @@ class Picture:
     extension: str
 
 
-def entries(files: Iterable[object] | str, labels: object) -> list[Entry]:
-    """Files and labels as given to an export: lists of one length, a column of a table, or a
-    single text, which as a label counts for all files. A label may be None or a list."""
-    given = [files] if isinstance(files, str | os.PathLike) else list(files)
-    names = [os.fsdecode(name) if isinstance(name, os.PathLike) else str(name) for name in given]
-    if labels is None or isinstance(labels, str):
-        return [Entry(i, name, as_labels(labels)) for i, name in enumerate(names)]
-    own = list(labels) if isinstance(labels, Iterable) else []
+def entries(files: object, labels: object) -> list[Entry]:
+    """Files and labels as given to an export.
+
+    Labels come in the order of the files, or by name (a mapping, a callable); a single text counts
+    for all files. One label may be None or a list. Raises InvalidArgument for anything else.
+    """
+    names = file_names("files", files)
+    own = [labels] * len(names) if labels is None or isinstance(labels, str) else None
+    own = own if own is not None else _labels_of(names, labels)
     if len(own) != len(names):
-        raise InvalidArgument(f"labels has {len(own)} entries for {len(names)} files")
+        raise InvalidArgument(
+            f"labels has {len(own)} entries for {len(names)} files; give one for each file"
+        )
     pairs = zip(names, own, strict=True)
     return [Entry(i, name, as_labels(label)) for i, (name, label) in enumerate(pairs)]
+
+
+def file_names(argument: str, given: object) -> list[str]:
+    """A list of names, or a single one; raises InvalidArgument for what is no path."""
+    single = isinstance(given, str | os.PathLike)
+    listed = [given] if single else as_list(given, argument, "expected a list of file names")
+    return [path_text(f"{argument}[{i}]", name) for i, name in enumerate(listed)]
+
+
+def _labels_of(names: Sequence[str], labels: object) -> list[Any]:
+    source = open_named(labels, "labels")
+    column = isinstance(labels, pd.Series)  # may stand beside that of the files
+    if source is None or (column and not source.knows_any(names)):
+        return as_list(labels, "labels", LABELS)
+    source.check(names)
+    return [source.find(name) for name in names]
 
 
 def read_all(asked: Sequence[Entry]) -> Iterator[Picture]:

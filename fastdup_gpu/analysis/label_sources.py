@@ -33,13 +33,15 @@ class LabelSource:
     knows: Callable[[str], bool] | None = None
     example: object = None
 
+    def knows_any(self, filenames: Sequence[str]) -> bool:
+        """Whether it can tell the label of any of the names."""
+        return self.knows is None or any(map(self.knows, filenames))
+
     def check(
         self, filenames: Sequence[str], work_dir: str | os.PathLike[str] | None = None
     ) -> None:
         """Raise InvalidArgument where neither one of the names is known nor any of the run."""
-        if self.knows is None or not filenames or any(map(self.knows, filenames)):
-            return
-        if any(map(self.knows, names_of_run(work_dir))):
+        if not filenames or self.knows_any(filenames) or self.knows_any(names_of_run(work_dir)):
             return
         raise InvalidArgument(
             f"{self.argument} has none of the {len(filenames)} file names; its keys are like "
@@ -63,6 +65,11 @@ def open_labels(
     if source is not None:
         return source
     labels = as_list(given, ARGUMENT, FORMS)
+    if isinstance(given, pd.Series) and _is_shuffled(given.index):
+        raise InvalidArgument(
+            f"{ARGUMENT} is a Series whose index has the numbers of rows in another order; give "
+            "its tolist() if that is the order of the pictures, else a dict by file name"
+        )
     order = order_of_run(work_dir, own)
     return _of_list(order, order.aligned(labels, None, ARGUMENT), ARGUMENT)
 
@@ -86,11 +93,6 @@ def as_list(given: object, argument: str, expected: str) -> list[Any]:
     unfit = isinstance(given, str | bytes | set | frozenset | pd.DataFrame)
     if unfit or not isinstance(given, Iterable):
         raise InvalidArgument(f"{argument} is a {type(given).__name__}; {expected}")
-    if isinstance(given, pd.Series) and _is_shuffled(given.index):
-        raise InvalidArgument(
-            f"{argument} is a Series whose index has the numbers of rows in another order; give "
-            "its tolist() if that is the order of the pictures, else a dict by file name"
-        )
     return list(given)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
 from fastdup_gpu.formats.files import prepare_folder, replacing
 
@@ -25,8 +26,8 @@ def export_to_labelImg(
     See fastdup_gpu.export_to_labelImg.
     """
     asked = entries(files, labels)
-    folder = Path(save_path)
-    prepare_folder(folder)
+    folder = Path(path_text("save_path", save_path))
+    prepare_folder(folder, "save_path")
     names = xml_names([entry.name for entry in asked])
     done = []
     for picture in read_all(asked):

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from fastdup_gpu._arguments import path_text, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Labels, read_labels
+from fastdup_gpu.analysis.exports import file_names
+from fastdup_gpu.analysis.label_order import in_order
 from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import prepare_folder, replacing
 from fastdup_gpu.formats.names import DEFAULT_DIM
@@ -62,18 +63,18 @@ def export_to_tensorboard_projector(
     """
     if sample_method != "random":
         raise choose("sample_method", sample_method, ["random"])
-    stored = open_features(locate(Path(work_dir)), d)
-    names = stored.filenames if file_list is None else [os.fspath(name) for name in file_list]
+    folder = Path(path_text("log_dir", log_dir))
+    stored = open_features(locate(Path(path_text("work_dir", work_dir))), d)
+    names = stored.filenames if file_list is None else file_names("file_list", file_list)
     if len(names) != len(stored.filenames):
         raise InvalidArgument(
             f"file_list has {len(names)} names for {len(stored.filenames)} features; give one for "
             "each row of the features csv, in its order"
         )
     rows = _sample(len(names), sample_size)
-    folder = Path(log_dir)
-    prepare_folder(folder)
     sample = [names[row] for row in rows]
-    labels = read_labels(get_label_func, [stored.filenames[row] for row in rows], work_dir)
+    labels = read_labels(get_label_func, sample, own=in_order(names, "the pictures of the run"))
+    prepare_folder(folder, "log_dir")
     with replacing(folder / FEATURES) as stream:
         for row in rows:
             stream.write("\t".join(f"{x:.7g}" for x in stored.matrix[row].tolist()) + "\n")
@@ -99,18 +100,19 @@ def generate_sprite_image(
 
     See fastdup_gpu.generate_sprite_image.
     """
-    names = [os.fspath(name) for name in img_list][: _at_least(1, "sample_size", sample_size)]
+    listed = file_names("img_list", img_list)
+    names = listed[: whole_number("sample_size", sample_size, 1)]
     if not names:
         raise InvalidArgument("img_list is empty; give file names of pictures")
-    folder = Path(log_dir)
-    prepare_folder(folder)
     grid = _grid(len(names), h, w, alternative_width, max_width)
-    path = Path(alternative_filename or SPRITE)
+    labels = read_labels(get_label_func, names, own=in_order(listed, "img_list"))
+    folder = Path(path_text("log_dir", log_dir))
+    prepare_folder(folder, "log_dir")
+    path = Path(path_text("alternative_filename", alternative_filename or SPRITE))
     if path.name == str(path):
         path = folder / path
-    prepare_folder(path.parent)
+    prepare_folder(path.parent, "alternative_filename")
     write_sprite(names, grid, path)
-    labels = read_labels(get_label_func, names)
     return str(path), names if labels is None else [", ".join(own) for own in labels]
 
 
@@ -154,10 +156,10 @@ def _grid(
     max_width: int | None = None,
 ) -> Grid:
     """A grid for `count` pictures within `max_width` and TensorBoard's limit."""
-    wide = _side(count) if columns is None else _at_least(1, "alternative_width", columns)
+    wide = _side(count) if columns is None else whole_number("alternative_width", columns, 1)
     high = max(math.ceil(count / wide), wide if columns is None else 1)
-    limit = min(MAX_SIDE, max_width or MAX_SIDE)
-    width, height = _at_least(0, "w", width), _at_least(0, "h", height)
+    limit = min(MAX_SIDE, whole_number("max_width", max_width or 0) or MAX_SIDE)
+    width, height = whole_number("w", width), whole_number("h", height)
     width, height = width or height or DEFAULT_CELL, height or width or DEFAULT_CELL
     shrink = min(1.0, limit / (width * wide), MAX_SIDE / (height * high))
     grid = Grid(wide, int(width * shrink), int(height * shrink))
@@ -175,14 +177,8 @@ def _side(count: int) -> int:
 
 def _sample(count: int, size: int) -> list[int]:
     """Rows drawn at random, the same ones every time, in ascending order."""
-    wanted = min(_at_least(1, "sample_size", size), count)
+    wanted = min(whole_number("sample_size", size, 1), count)
     return sorted(random.Random(0).sample(range(count), wanted))
-
-
-def _at_least(least: int, argument: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InvalidArgument(f"{argument}={value!r}: expected a whole number of {least} or more")
-    return int(value)
 
 
 def _write_metadata(path: Path, names: Sequence[str], labels: list[list[str]] | None) -> None:

@@ -140,6 +140,48 @@ def test_members_of_archives_are_exported(files, tmp_path):
     assert opened(tmp_path / "out").read(stored) == Path(files[0]).read_bytes()
 
 
+def by_name(files):
+    known = dict(zip(files, LABELS, strict=True))
+    known.pop(files[2])
+    return known
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        by_name,
+        lambda files: by_name(files).get,
+        lambda files: pd.Series(by_name(files)).iloc[::-1],
+        lambda files: pd.Series(LABELS, index=list("xyz")),
+    ],
+)
+def test_labels_by_the_names_of_the_files(files, tmp_path, form):
+    assert fastdup.export_to_cvat(files, form(files), tmp_path / "out") == 0
+    with (tmp_path / "out" / "fastdup_label.csv").open(newline="") as stream:
+        found = [(row["filename"], row["label"]) for row in csv.DictReader(stream)]
+    assert found == list(zip(files, ["cat", "dog;pet", ""], strict=True))
+
+
+@pytest.mark.parametrize(
+    "export", [fastdup.export_to_cvat, fastdup.export_to_labelImg, fastdup.export_to_coco]
+)
+def test_wrong_arguments_are_named_before_anything_is_written(files, tmp_path, export):
+    out = tmp_path / "out"
+    for wrong, told in (
+        ((None, LABELS, out), "files is a NoneType; expected a list of file names"),
+        ((5, LABELS, out), "files is a int"),
+        (([*files, None], None, out), r"files\[3\]=None: expected a path"),
+        ((files, LABELS, None), "save_path=None: expected a path"),
+        ((files, 5, out), "labels is a int; expected a label for each file"),
+        ((files, {"a", "b", "c"}, out), "labels is a set"),
+        ((files, LABELS[:2], out), "labels has 2 entries for 3 files"),
+        ((files, {"other.png": "cat"}, out), "labels has none of the 3 file names"),
+    ):
+        with pytest.raises(fastdup.InvalidArgument, match=told):
+            export(*wrong)
+    assert not out.exists()
+
+
 def test_labelimg_xml_is_pascal_voc(files, tmp_path):
     assert fastdup.export_to_labelImg(pd.Series(files), pd.Series(LABELS), tmp_path / "out") == 0
     found = {p.relative_to(tmp_path / "out").as_posix(): p for p in tmp_path.rglob("*.xml")}

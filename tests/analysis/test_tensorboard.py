@@ -135,6 +135,14 @@ def test_file_list_tells_where_pictures_are_now(run, tmp_path):
     files = [str(tmp_path / "moved" / f"{i}.png") for i in range(7)]
     assert fastdup.export_to_tensorboard_projector(run, tmp_path / "l", file_list=files) == 0
     assert [row[1] for row in lines(tmp_path / "l" / "metadata.tsv")[1:]] == files
+    labels = {name: f"label {i}" for i, name in enumerate(files)}
+    for given in (labels, list(labels.values())):
+        fastdup.export_to_tensorboard_projector(
+            run, tmp_path / "l", 3, file_list=files, get_label_func=given
+        )
+        assert all(
+            label == labels[name] for label, name in lines(tmp_path / "l" / "metadata.tsv")[1:]
+        )
     with pytest.raises(fastdup.InvalidArgument, match="6 names for 7"):
         fastdup.export_to_tensorboard_projector(run, tmp_path / "l", file_list=files[1:])
 
@@ -144,6 +152,10 @@ def test_wrong_arguments(run, tmp_path):
         fastdup.export_to_tensorboard_projector(run, tmp_path, sample_method="first")
     with pytest.raises(fastdup.InvalidArgument, match="sample_size=0"):
         fastdup.export_to_tensorboard_projector(run, tmp_path, sample_size=0)
+    with pytest.raises(fastdup.InvalidArgument, match="log_dir=None: expected a path"):
+        fastdup.export_to_tensorboard_projector(run, None)
+    with pytest.raises(fastdup.InvalidArgument, match="file_list is a int; expected a list"):
+        fastdup.export_to_tensorboard_projector(run, tmp_path, file_list=5)
     assert fastdup.export_to_tensorboard_projector(run, tmp_path, d=9) == 1
     assert fastdup.export_to_tensorboard_projector(tmp_path / "none", tmp_path) == 1
 
@@ -219,6 +231,40 @@ def test_picture_that_cannot_be_read_leaves_its_cell_white(tmp_path, caplog):
     assert not (pixels[:10, :10] == 255).all()
     assert not (pixels[10:, :10] == 255).all()
     assert "none.png" in caplog.text
+
+
+def test_a_label_file_is_as_long_as_the_list_of_pictures(tmp_path):
+    files = [picture(tmp_path / "s" / f"{i}.png", i) for i in range(5)]
+    path = tmp_path / "labels.csv"
+    path.write_text("index,label\n" + "".join(f"{i},L{i}\n" for i in range(5)))
+    for given in (path, [f"L{i}" for i in range(5)]):
+        _, labels = fastdup.generate_sprite_image(files, 3, tmp_path / "logs", given)
+        assert labels == ["L0", "L1", "L2"]
+    with pytest.raises(fastdup.InvalidArgument, match="3 labels, but 5 were expected"):
+        fastdup.generate_sprite_image(files, 3, tmp_path / "logs", ["L0", "L1", "L2"])
+
+
+def test_one_name_is_a_list_of_one(tmp_path):
+    name = picture(tmp_path / "a.png")
+    assert fastdup.generate_sprite_image(name, 9, tmp_path / "logs")[1] == [name]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"img_list": None}, "img_list is a NoneType; expected a list of file names"),
+        ({"img_list": [None]}, r"img_list\[0\]=None: expected a path"),
+        ({"max_width": "x"}, "max_width='x': expected a whole number"),
+        ({"max_width": -5}, "max_width=-5: expected a whole number of 0 or more"),
+        ({"log_dir": None}, "log_dir=None: expected a path"),
+        ({"h": "x"}, "h='x'"),
+    ],
+)
+def test_wrong_arguments_of_a_sprite(tmp_path, options, told):
+    given = {"img_list": [picture(tmp_path / "a.png")], "sample_size": 3, "log_dir": tmp_path / "l"}
+    with pytest.raises(fastdup.InvalidArgument, match=told):
+        fastdup.generate_sprite_image(**{**given, **options})
+    assert not (tmp_path / "l").exists()
 
 
 def test_empty_list(tmp_path):
