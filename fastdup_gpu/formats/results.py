@@ -124,13 +124,16 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
 def _table(
     source: Source, file_name: str, needed: Sequence[str], nrows: int | None
 ) -> pd.DataFrame:
-    """A DataFrame of its own (the caller's is copied) that has the columns `needed`."""
+    """A DataFrame of its own (the caller's is copied) that has the columns `needed`. One that is
+    read from a run names its work_dir in attrs."""
     if isinstance(source, pd.DataFrame):
         table, shown = (source if nrows is None else source.head(nrows)).copy(), "the DataFrame"
         table = table.reset_index(drop=True)
     elif isinstance(source, str | os.PathLike):
         path = Path(source) / file_name if Path(source).is_dir() else Path(source)
         table, shown = read_table(path, nrows), str(path)
+        folder = work_dir_of(source)
+        table.attrs = {} if folder is None else {"work_dir": str(folder.absolute())}
     else:
         raise InvalidArgument(
             f"{type(source).__name__} was given; expected a work_dir, a csv file or a DataFrame"

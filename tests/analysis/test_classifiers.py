@@ -52,6 +52,63 @@ def test_several_labels_vote_each(run):
     assert fastdup.create_knn_classifier(run, 9, labels)["prediction"][0] == "pet"
 
 
+def test_neighbours_are_counted_and_not_their_labels():
+    edges = pd.DataFrame({"from": ["q"] * 3, "to": ["a", "b", "c"], "distance": [0.99, 0.98, 0.97]})
+    labels = {"a": ["x", "y"], "b": ["z"], "c": ["z"], "q": "?"}
+    assert fastdup.create_knn_classifier(edges, 3, labels)["prediction"][0] == "z"
+    assert fastdup.create_knn_classifier(edges, 1, labels)["prediction"][0] == "x"
+
+
+def numbered(run, tmp_path):
+    """A csv with the labels of the run, without names."""
+    path = tmp_path / "labels.csv"
+    rows = [(i, LABELS[name] or "") for i, name in enumerate("abcde")]
+    write_csv(path, "index,label", rows)
+    return path
+
+
+def test_labels_without_names_need_the_run_of_a_table(run, tmp_path):
+    csv = numbered(run, tmp_path)
+    wanted = fastdup.create_knn_classifier(run, 3, LABELS)
+    pd.testing.assert_frame_equal(fastdup.create_knn_classifier(run, 3, csv), wanted)
+    edges = pd.read_csv(run / "similarity.csv").iloc[::-1]
+    for labels in (csv, list("abc"), list("abcde")):
+        with pytest.raises(fastdup.InvalidArgument, match="needs the work_dir"):
+            fastdup.create_knn_classifier(edges, 3, labels)
+    edges.attrs["work_dir"] = str(run)
+    pd.testing.assert_frame_equal(fastdup.create_knn_classifier(edges, 3, csv), wanted)
+    pd.testing.assert_frame_equal(
+        fastdup.create_knn_classifier(fastdup.Session(run).similarity, 3, csv), wanted
+    )
+
+
+def test_labels_of_clusters_without_a_features_csv(run, tmp_path):
+    rows = [(0, "a", 1, 0.1), (4, "e", 1, 0.1), (1, "b", 1, 0.1), (2, "c", 1, 0.1), (3, "d", 0, 0)]
+    folder = tmp_path / "clusters"
+    folder.mkdir()
+    write_csv(folder / "kmeans_assignments.csv", "index,filename,cluster,distance", rows)
+    wanted = fastdup.create_kmeans_classifier(folder, 2, LABELS)
+    csv = numbered(run, tmp_path)
+    pd.testing.assert_frame_equal(fastdup.create_kmeans_classifier(folder, 2, csv), wanted)
+    assert fastdup.create_kmeans_clusters_gallery(folder, tmp_path, get_label_func=csv) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"k": None}, "k=None: expected a whole number of 1 or more"),
+        ({"k": "5"}, "k='5'"),
+        ({"k": 2.5}, "k=2.5"),
+        ({"k": 0}, "k=0"),
+        ({"threshold": "x"}, "threshold='x': expected a similarity, or None"),
+        ({"get_label_func": 5}, "get_label_func is a int; expected a callable, a dict"),
+    ],
+)
+def test_wrong_arguments_of_knn(run, options, told):
+    with pytest.raises(fastdup.InvalidArgument, match=told):
+        fastdup.create_knn_classifier(run, **{"k": 3, "get_label_func": LABELS, **options})
+
+
 def test_kmeans_gives_the_majority_of_the_nearest_cluster(run):
     rows = [(0, "a", 1, 0.1), (0, "a", 0, 0.2), (1, "b", 1, 0.1), (2, "c", 1, 0.1)]
     rows += [(3, "d", 0, 0.1), (4, "e", 2, 0.1)]
