@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.analysis.slices import Everywhere, wanted_labels
 from fastdup_gpu.formats.names import STATS_COLUMNS_ADVANCED
 from fastdup_gpu.galleries.options import Slice
 
 LabelsOf = Mapping[str, Sequence[str]]
-Everywhere = Callable[[], Iterable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +87,6 @@ def slice_mask(
         return np.array([not wanted.isdisjoint(own) for own in labels], dtype=bool)
     ends = zip(labels, others, strict=True)
     return np.array([bool(wanted & (set(a) ^ set(b))) for a, b in ends], dtype=bool)
-
-
-def wanted_labels(
-    slice: Slice, present: Iterable[Sequence[str]], everywhere: Everywhere = tuple
-) -> set[str]:
-    """The labels that a slice names; raises InvalidArgument where no picture has any of them."""
-    wanted = {slice} if isinstance(slice, str) else set(map(str, slice or ()))
-    known = {label for labels in present for label in labels}
-    if wanted.isdisjoint(known):
-        known = known.union(*everywhere())
-    if wanted.isdisjoint(known):
-        some = ", ".join(repr(label) for label in sorted(known)[:10])
-        raise InvalidArgument(
-            f"slice={slice!r}: no picture here has this label; labels are {some or 'missing'}"
-        )
-    return wanted
 
 
 def rank_outliers(outliers: pd.DataFrame, how: str, neighbors: int | None = None) -> pd.DataFrame:
@@ -233,11 +217,6 @@ def in_order(
     values = table[column].to_numpy(dtype=float)
     order = np.lexsort((_codes(table[names], sort=True), -values if descending else values))
     return table.iloc[order].reset_index(drop=True)
-
-
-def by_name(labels: Sequence[Sequence[str]] | None, filenames: Sequence[str]) -> LabelsOf | None:
-    """Labels as a mapping from names."""
-    return None if labels is None else dict(zip(filenames, labels, strict=True))
 
 
 def call_text(function: Callable[[str], object], name: str, argument: str) -> str:

@@ -1,0 +1,50 @@
+"""Which labels a slice and a keyword ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fastdup_gpu._errors import InvalidArgument
+
+Everywhere = Callable[[], Iterable[Sequence[str]]]
+
+
+def wanted_labels(
+    slice: str | Iterable[object] | None,
+    present: Iterable[Sequence[str]],
+    everywhere: Everywhere = tuple,
+) -> set[str]:
+    """The labels that a slice names, as texts; raises InvalidArgument where no picture has any of
+    them. `everywhere` tells the labels of all pictures, where those present are a part of them."""
+    names = [slice] if isinstance(slice, str) else () if slice is None else slice
+    wanted = set(map(str, names))
+    known = _found(wanted.__contains__, present, everywhere)
+    if wanted.isdisjoint(known):
+        raise _unknown(f"slice={slice!r}: no picture here has this label", known)
+    return wanted
+
+
+def labels_with(
+    keyword: str, present: Iterable[Sequence[str]], everywhere: Everywhere = tuple
+) -> set[str]:
+    """The labels that contain a keyword; raises InvalidArgument where no picture has any."""
+    if not isinstance(keyword, str):
+        raise InvalidArgument(f"keyword={keyword!r}: expected a text that labels contain")
+    known = _found(lambda label: keyword in label, present, everywhere)
+    wanted = {label for label in known if keyword in label}
+    if not wanted:
+        raise _unknown(f"keyword={keyword!r}: no label of a picture here contains it", known)
+    return wanted
+
+
+def _found(
+    wanted: Callable[[str], bool], present: Iterable[Sequence[str]], everywhere: Everywhere
+) -> set[str]:
+    """All labels present, and where none of them is wanted those of all pictures as well."""
+    known = {label for labels in present for label in labels}
+    return known if any(map(wanted, known)) else known.union(*everywhere())
+
+
+def _unknown(problem: str, known: set[str]) -> InvalidArgument:
+    some = ", ".join(repr(label) for label in sorted(known)[:10])
+    return InvalidArgument(f"{problem}; labels are {some or 'missing'}")
