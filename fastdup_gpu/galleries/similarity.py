@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from fastdup_gpu.analysis.similarity import edge_similarity
+from fastdup_gpu.analysis.slices import wanted_labels
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.tables import objects
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import Slice, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
-from fastdup_gpu.galleries.select import LabelsOf, label_score, neighbor_rows, wanted_labels
+from fastdup_gpu.galleries.select import LabelsOf, label_score, neighbor_rows
 
 _LISTS = ("to", "distance")
 INTRO = "A picture and those most similar to it."
