@@ -1,9 +1,11 @@
 """The functions of the V0.2xx API that conclude from results: components, deletion, labels.
 
 As in _api: the documented signature of each, and one call. `get_label_func` is everywhere a
-callable from a file name to its label, a dict by file name, a csv `index,label` (one row for each
-row of atrain_features.dat.csv) or `filename,label`, or a list in that order; a label is a text, a
-list of texts, or None for a picture without one.
+callable from a file name to its label, a dict (or a Series) by file name, a csv `filename,label`
+or `index,label` (one row for each row of atrain_features.dat.csv, whose number is `index`), or a
+list in the order of that file; a label is a text, a list of texts, or None for a picture without
+one. What comes without names needs the work_dir: a folder, a csv in it, or a DataFrame that names
+it in attrs["work_dir"], as those of Session do.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ def find_top_components(
     group_by: 'visual', a row for each component, or 'label', a row for each label with its
         pictures in any component.
     slice: only this label or these; for 'visual' components with such a picture. 'same' and
-        'diff' pick components whose pictures share one label, or do not.
-    keyword: only labels that contain this text.
+        'diff' pick components whose labelled pictures share one label, or do not. A label that
+        no picture of the run has is an error.
+    keyword: only labels that contain this text; one that no label contains is an error.
     threshold: only components more similar than this. min_items, max_items: bounds of `len`.
     metric: sort by the mean of this statistic over the pictures of a row, instead of by their
         number: 'mean', 'min', 'max', 'unique', 'blur' or 'size' (width x height); it is added
@@ -182,7 +185,8 @@ def create_knn_classifier(
     """Predict the label of each picture from its neighbours in similarity.csv, by majority.
 
     work_dir: of a run, a similarity.csv, or its DataFrame. k: so many nearest neighbours vote,
-    of those that the run stored (nearest_neighbors_k). threshold: only neighbours more similar.
+    of those with a label that the run stored (nearest_neighbors_k), each once for each of its
+    labels. threshold: only neighbours more similar.
 
     Returns a DataFrame `prediction`, `label`, `filename`, a row for each picture in the order of
     the run; `prediction` is None where no neighbour votes. Raises InvalidArgument.

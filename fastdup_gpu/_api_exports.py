@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def export_to_cvat(files: Iterable[PathLike] | str, labels: object, save_path: PathLike) -> int:
     """Write pictures and labels as fastdup_label.zip, for CVAT's 'Create from backup'.
 
-    files: file names. labels: for each a label, a list of labels, or None; or None for all.
+    files: file names. labels: for each a label, a list of labels, or None, in the order of the
+        files, or in a dict or by a callable from a name; one text counts for all, None for none.
     save_path: folder for the zip, and for fastdup_label.csv, which tells for each frame of the
         task the file it was.
 
@@ -34,7 +35,8 @@ def export_to_cvat(files: Iterable[PathLike] | str, labels: object, save_path: P
 def export_to_labelImg(files: Iterable[PathLike] | str, labels: object, save_path: PathLike) -> int:
     """Write labels as Pascal VOC xml, one file for each picture, as labelImg reads them.
 
-    files: file names. labels: for each a label, a list of labels, or None; or None for all.
+    files: file names. labels: for each a label, a list of labels, or None, in the order of the
+        files, or in a dict or by a callable from a name; one text counts for all, None for none.
     save_path: folder for the xml files (in the sub-folders of the pictures) and classes.txt.
 
     A label becomes a box around the whole picture. Pictures that cannot be read are left out
@@ -54,7 +56,8 @@ def export_to_coco(
 ) -> int:
     """Write pictures, labels and boxes as COCO json; not part of the V0.2xx API.
 
-    files: file names. labels: for each a label, a list of labels, or None; or None for all.
+    files: file names. labels: for each a label, a list of labels, or None, in the order of the
+        files, or in a dict or by a callable from a name; one text counts for all, None for none.
     save_path: folder for fastdup_coco.json, or a name that ends in .json.
     boxes: for each file a list of boxes x1, y1, x2, y2 in pixels, to which its labels belong one
         to one (or one label to all); without boxes a label gets the whole picture.
@@ -97,7 +100,7 @@ def export_to_tensorboard_projector(
     with_images: draw a sprite image of the pictures.
     d: length of a feature vector; 576 also stands for the length stored.
     file_list: paths of the pictures, one for each row of atrain_features.dat.csv, where they are
-        elsewhere now.
+        elsewhere now; get_label_func is then asked for these.
 
     Returns 0 on success, 1 on failure. Raises InvalidArgument.
     """
@@ -121,6 +124,7 @@ def generate_sprite_image(
     """Draw many pictures into the cells of one image, row by row.
 
     img_list: file names; the first `sample_size` are drawn, each whole and in proportion.
+    get_label_func: as elsewhere; a list or a csv index,label is in the order of all of img_list.
     log_dir: folder for sprite.png. alternative_filename: another name for it,
         or a path of its own.
     h, w: size of a cell in pixels; 0 = as the other one, or 100.

@@ -52,7 +52,7 @@ def in_order(filenames: Sequence[str], where: str) -> Order:
 def order_of_rows(table: pd.DataFrame) -> Order:
     """The order of the rows of a table with a column `filename`, and perhaps `index`."""
     listed = list(table["filename"])
-    where = f"the {len(listed)} rows of the table"
+    where = f"the {len(listed)} rows of the table (no work_dir is known)"
     if INDEX in table and pd.api.types.is_integer_dtype(table[INDEX]) and table[INDEX].is_unique:
         return Order(listed, table[INDEX].tolist(), where)
     return in_order(listed, where)
