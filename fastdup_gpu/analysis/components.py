@@ -3,56 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fastdup_gpu._arguments import path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
-from fastdup_gpu.analysis.annotations import Labels, read_labels
-from fastdup_gpu.analysis.chaining import split_chain
-from fastdup_gpu.analysis.groups import COLUMNS, write_table
-from fastdup_gpu.analysis.similarity import component_similarity, similarity_of_distance
+from fastdup_gpu.analysis.annotations import Labels
+from fastdup_gpu.analysis.component import (
+    Component,
+    needed,
+    read_clusters,
+    read_components,
+    read_top_components,
+    split,
+)
+from fastdup_gpu.analysis.component_labels import ALIKE, GivenLabels, sliced, wanted_of
+from fastdup_gpu.analysis.groups import COLUMNS, DISTANCES, is_table, write_table
 from fastdup_gpu.formats import results
-from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.formats.tables import objects
 
 METRICS = ("mean", "min", "max", "unique", "blur", "size")
 OPTIONS = ("min_similarity", "nrows", "split_sentence_to_label_list")
 Source = str | os.PathLike[str] | pd.DataFrame
-
-
-@dataclass(slots=True)
-class Component:
-    """One group: its number, its similarity, and its pictures (names, ids, labels)."""
-
-    number: int
-    distance: float
-    files: list[str] = field(default_factory=list)
-    ids: list[int] = field(default_factory=list)
-    labels: list[list[str]] = field(default_factory=list)
-
-    def take(self, positions: Sequence[int], number: int) -> Component:
-        """A part of the group under a number of its own."""
-        return Component(
-            number,
-            self.distance,
-            [self.files[i] for i in positions],
-            [self.ids[i] for i in positions],
-            [self.labels[i] for i in positions] if self.labels else [],
-        )
-
-    @property
-    def is_uniform(self) -> bool:
-        """Whether all pictures share one label."""
-        return len({label for own in self.labels for label in own}) == 1
-
-    def has(self, wanted: Callable[[str], bool]) -> bool:
-        """Whether a label of any picture is wanted."""
-        return any(wanted(label) for own in self.labels for label in own)
 
 
 def find_top_components(
@@ -74,23 +50,27 @@ def find_top_components(
 
     See fastdup_gpu.find_top_components.
     """
-    _check(group_by, metric, comp_type, get_label_func, slice, keyword, kwargs)
+    labelled = get_label_func is not None or (is_table(work_dir) and "label" in work_dir)
+    _check(group_by, metric, comp_type, labelled, slice, keyword, kwargs)
+    _check_values(threshold, min_items, max_items, save_path, kwargs)
     folder = results.work_dir_of(work_dir)
-    nrows = kwargs.get("nrows")
-    reader = _read_components if comp_type == "component" else _read_clusters
-    found = reader(work_dir, folder, nrows)
-    _add_labels(found, get_label_func, folder, bool(kwargs.get("split_sentence_to_label_list")))
+    found = _read(work_dir, folder, comp_type, kwargs.get("nrows"))
+    given = GivenLabels(get_label_func, folder, bool(kwargs.get("split_sentence_to_label_list")))
+    given.add_to(found)
+    by_label = group_by == "label"
+    alike = slice if not by_label and isinstance(slice, str) and slice in ALIKE else None
+    wanted = wanted_of(found, slice if alike is None else None, keyword, given.everywhere)
     if kwargs.get("min_similarity") is not None:
-        found = _split(found, _needed(folder, "min_similarity"), float(kwargs["min_similarity"]))
+        found = split(found, needed(folder, "min_similarity"), float(kwargs["min_similarity"]))
     if threshold is not None:
         found = [component for component in found if component.distance > threshold]
-    by_label = group_by == "label"
-    table = _label_table(found) if by_label else _visual_table(_sliced(found, slice, keyword))
-    if by_label:
-        table = table[[_wanted(label, slice, keyword) for label in table["label"]]]
+    found = found if by_label else sliced(found, alike, wanted)
+    table = _label_table(found) if by_label else _visual_table(found, labelled)
+    if by_label and wanted is not None:
+        table = table[[label in wanted for label in table["label"]]]
     table = _sized(table, min_items, max_items)
     if metric is not None:
-        table = table.assign(**{metric: _means(table, metric, _needed(folder, "metric"))})
+        table = table.assign(**{metric: _means(table, metric, needed(folder, "metric"))})
     keys = [metric or "len", "distance"]
     table = table.sort_values(keys, ascending=not descending, kind="stable")
     table = table.reset_index(drop=True)
@@ -105,7 +85,7 @@ def _check(
     group_by: str,
     metric: str | None,
     comp_type: str,
-    labels: Labels,
+    labelled: bool,
     slice: object,
     keyword: str | None,
     options: dict[str, Any],
@@ -118,100 +98,55 @@ def _check(
     for option in options:
         if option not in OPTIONS:
             raise choose("keyword argument", option, OPTIONS)
+    if slice is not None and not isinstance(slice, Iterable):
+        raise InvalidArgument(f"slice={slice!r}: expected a label, or a list of labels")
     wishes = {"group_by='label'": group_by == "label", "slice": slice, "keyword": keyword}
     for wish, given in wishes.items():
-        if given and labels is None:
+        if given is not None and given is not False and not labelled:
             raise InvalidArgument(f"{wish} needs get_label_func, which tells the labels")
 
 
-def _needed(folder: Path | None, argument: str) -> Path:
-    if folder is None:
-        raise InvalidArgument(f"{argument} needs the files of the run: give its work_dir")
-    return folder
+def _check_values(
+    threshold: float | None,
+    min_items: int | None,
+    max_items: int | None,
+    save_path: str | os.PathLike[str] | None,
+    options: dict[str, Any],
+) -> None:
+    reals = {"threshold": threshold, "min_similarity": options.get("min_similarity")}
+    wholes = {"min_items": min_items, "max_items": max_items, "nrows": options.get("nrows")}
+    for argument, value in reals.items():
+        if value is not None:
+            real_number(argument, value)
+    for argument, value in wholes.items():
+        if value is not None:
+            whole_number(argument, value)
+    if save_path is not None:
+        path_text("save_path", save_path)
 
 
-def _read_components(source: Source, folder: Path | None, nrows: int | None) -> list[Component]:
-    """Components of two pictures and more."""
-    table = results.read_components(source, nrows=nrows, work_dir=folder)
-    table = table[table.duplicated("component_id", keep=False)]
-    similarity = component_similarity(table, folder)
-    groups: dict[int, Component] = {}
-    rows = zip(table["component_id"], table["filename"], table["__id"], strict=True)
-    for number, name, row in rows:
-        group = groups.setdefault(int(number), Component(int(number), similarity[int(number)]))
-        group.files.append(name)
-        group.ids.append(int(row))
-    return list(groups.values())
-
-
-def _read_clusters(source: Source, folder: Path | None, nrows: int | None) -> list[Component]:
-    """k-means clusters, each picture in the nearest one; the similarity of a cluster is
-    1 / (1 + the mean squared distance to its centre)."""
-    table = results.read_kmeans(_needed(folder, "comp_type='cluster'"))
-    table = table.drop_duplicates("index").head(nrows or len(table))
-    groups: dict[int, Component] = {}
-    distances: dict[int, list[float]] = defaultdict(list)
-    columns = (table[name] for name in ("cluster", "filename", "index", "distance"))
-    for number, name, row, distance in zip(*columns, strict=True):
-        group = groups.setdefault(int(number), Component(int(number), 0.0))
-        group.files.append(name)
-        group.ids.append(int(row))
-        distances[int(number)].append(distance)
-    for number, group in groups.items():
-        group.distance = similarity_of_distance(float(np.mean(distances[number])))
-    return list(groups.values())
-
-
-def _add_labels(found: list[Component], given: Labels, folder: Path | None, words: bool) -> None:
-    labels = read_labels(given, [name for c in found for name in c.files], folder)
-    if labels is None:
-        return
-    if words:
-        labels = [[word for label in own for word in label.split()] for own in labels]
-    following = iter(labels)
-    for component in found:
-        component.labels = [next(following) for _ in component.files]
-
-
-def _split(found: list[Component], folder: Path, min_similarity: float) -> list[Component]:
-    """Components cut into groups that hold together without chains; the first group keeps the
-    number, further ones get new numbers after the largest."""
-    matrix = open_features(feature_paths(folder)[0]).matrix
-    following = max((c.number for c in found), default=0) + 1
-    parts = []
-    for component in found:
-        groups = split_chain(matrix[component.ids], min_similarity)
-        kept = [group.tolist() for group in groups if len(group) > 1]
-        for i, group in enumerate(kept):
-            parts.append(component.take(group, component.number if i == 0 else following))
-            following += i > 0
-    return parts
-
-
-def _sliced(
-    found: list[Component], slice: str | Collection[str] | None, keyword: str | None
+def _read(
+    source: Source, folder: Path | None, comp_type: str, nrows: int | None
 ) -> list[Component]:
-    if isinstance(slice, str) and slice in ("same", "diff"):
-        found = [c for c in found if c.is_uniform == (slice == "same")]
-        return [c for c in found if keyword is None or c.has(lambda label: keyword in label)]
-    if slice is None and keyword is None:
-        return found
-    return [c for c in found if c.has(lambda label: _wanted(label, slice, keyword))]
+    if is_table(source):
+        return read_top_components(source, folder, nrows)
+    if comp_type == "cluster":
+        return read_clusters(folder, nrows)
+    return read_components(source, folder, nrows)
 
 
-def _wanted(label: str, slice: str | Collection[str] | None, keyword: str | None) -> bool:
-    picked = {slice} if isinstance(slice, str) else None if slice is None else set(slice)
-    return (picked is None or label in picked) and (keyword is None or keyword in label)
-
-
-def _visual_table(found: list[Component]) -> pd.DataFrame:
+def _visual_table(found: list[Component], labelled: bool) -> pd.DataFrame:
     rows = [(c.number, c.files, c.ids, c.distance, len(c.files)) for c in found]
     table = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
-    if any(c.labels for c in found):
-        table["label"] = pd.Series(
-            [[own[0] if len(own) == 1 else own for own in c.labels] for c in found], dtype=object
-        )
+    if labelled:
+        table["label"] = objects(map(_shown, found))
     return table
+
+
+def _shown(component: Component) -> list[str | list[str]]:
+    """For each picture its label, or a list of none or several."""
+    labels = component.labels or [[] for _ in component.files]
+    return [own[0] if len(own) == 1 else own for own in labels]
 
 
 def _label_table(found: list[Component]) -> pd.DataFrame:
@@ -225,9 +160,9 @@ def _label_table(found: list[Component]) -> pd.DataFrame:
                 numbers.append(component.number)
                 ids.append(row)
                 distances.append(component.distance)
-    columns = ("label", "files", "component_id", "files_ids", "distance", "len")
+    columns = ("label", "files", "component_id", "files_ids", "distance", "len", DISTANCES)
     content = [
-        (label, files, numbers, ids, float(np.mean(distances)), len(files))
+        (label, files, numbers, ids, float(np.mean(distances)), len(files), distances)
         for label, (files, numbers, ids, distances) in rows.items()
     ]
     return pd.DataFrame(content, columns=pd.Index(columns))

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.removal import Origin
-from fastdup_gpu.formats.files import parse_json, read_csv, write_csv
+from fastdup_gpu.formats import results
+from fastdup_gpu.formats.files import parse_json, prepare_folder, read_csv, write_csv
 
 FILE_NAME = "top_components.csv"
 COLUMNS = ("component_id", "files", "files_ids", "distance", "len")
-_LISTS = ("files", "files_ids", "label", "component_id")
+DISTANCES = "component_distance"  # of tables grouped by label: that of each file's component
+_LISTS = ("files", "files_ids", "label", "component_id", DISTANCES)
+_WORK_DIR = "work_dir"  # in the csv a column, of the table an attribute
 
 
 @dataclass(slots=True)
 class Group:
-    """One component: its number, its similarity, and the labels of each of its pictures."""
+    """One component: its number, its similarity, the labels of each of its pictures, and their
+    rows in the features csv where the table tells them."""
 
     component: int
     distance: float
     members: dict[str, list[str]] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,23 @@ def read_groups(table: pd.DataFrame | str | os.PathLike[str], argument: str) -> 
         path = Path(table) / FILE_NAME if Path(table).is_dir() else Path(table)
         table = read_table(path)
         written = path.stat().st_mtime_ns
-    if not isinstance(table, pd.DataFrame) or not set(COLUMNS) - {"files_ids", "len"} <= set(table):
+    if not is_table(table) or "distance" not in table:
         raise InvalidArgument(
             f"{argument} is {_shown(table)}; expected the DataFrame of find_top_components() "
             "with the columns component_id, files and distance"
         )
-    work_dir = table.attrs.get("work_dir")
-    known = Path(work_dir) if work_dir is not None else None
-    return Groups(_groups(table), Origin(known, written))
+    try:
+        groups = _groups(table)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidArgument(
+            f"{argument} is no table of find_top_components(): {error}"
+        ) from error
+    return Groups(groups, Origin(results.work_dir_of(table), written))
+
+
+def is_table(table: object) -> TypeGuard[pd.DataFrame]:
+    """Whether this looks like a DataFrame of find_top_components()."""
+    return isinstance(table, pd.DataFrame) and {"component_id", "files"} <= set(table)
 
 
 def _shown(table: object) -> str:
@@ -68,32 +83,61 @@ def _shown(table: object) -> str:
 def _groups(table: pd.DataFrame) -> list[Group]:
     found: dict[int, Group] = {}
     for row in table.to_dict("records"):
-        distance = float(row["distance"])
-        for component, name, label in _members(row):
+        count = len(_listed(row["files"]))
+        labels, ids = (_each(row.get(column), count) for column in ("label", "files_ids"))
+        members = zip(_listed(row["files"]), *_components(row, count), labels, ids, strict=True)
+        for name, component, distance, label, number in members:
             group = found.setdefault(component, Group(component, distance))
-            group.distance = min(group.distance, distance)
+            name = path_text("file name", name)
             group.members.setdefault(name, []).extend(as_labels(label))
+            if number is not None:
+                group.ids[name] = _whole(number)
     return list(found.values())
 
 
-def _members(row: dict[Any, Any]) -> Iterator[tuple[int, str, Any]]:
-    """Component, name and label of each picture of a row, whatever the table is grouped by."""
-    files, components, labels = row["files"], row["component_id"], row.get("label")
-    if not isinstance(components, list):
-        components = [components] * len(files)
-    if not isinstance(labels, list):
-        labels = [labels] * len(files)
-    for component, name, label in zip(components, files, labels, strict=True):
-        yield int(component), name, label
+def _components(row: dict[Any, Any], count: int) -> tuple[list[int], list[float]]:
+    """Component of each picture of a row, and its similarity, whatever the table is grouped by."""
+    components = [_whole(number) for number in _each(row["component_id"], count)]
+    distances = row.get(DISTANCES)
+    if distances is None and len(set(components)) > 1:
+        raise ValueError(
+            f"rows with several components need the column {DISTANCES}, which tells the similarity "
+            "of each file's component"
+        )
+    given = row["distance"] if distances is None else distances
+    return components, [float(distance) for distance in _each(given, count)]
+
+
+def _listed(cell: Any) -> list[Any]:
+    if isinstance(cell, str) or not isinstance(cell, Iterable):
+        raise TypeError(
+            f"files holds {cell!r}, expected lists of names; of a csv give its path, not what "
+            "pandas reads from it"
+        )
+    return list(cell)
+
+
+def _each(cell: Any, count: int) -> list[Any]:
+    """An entry for each picture, from a list or from what holds for all."""
+    single = isinstance(cell, str) or not isinstance(cell, Iterable)
+    return [cell] * count if single else list(cell)
+
+
+def _whole(number: Any) -> int:
+    if number != int(number):
+        raise ValueError(f"{number!r} is no whole number")
+    return int(number)
 
 
 def write_table(table: pd.DataFrame, save_path: str | os.PathLike[str]) -> Path:
-    """Write a table as csv, its lists as JSON; `save_path` is a folder or a name ending in
-    .csv."""
+    """Write a table as csv, its lists as JSON, and in a column which run it is of; `save_path` is
+    a folder or a name ending in .csv. Raises WorkDirError where it cannot be written."""
     path = Path(save_path)
-    path = path if path.suffix == ".csv" else path / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = path if path.suffix == ".csv" and not path.is_dir() else path / FILE_NAME
+    prepare_folder(path.parent, "save_path")
     coded = {c: [json.dumps(v) if c in _LISTS else v for v in table[c]] for c in table}
+    if _WORK_DIR in table.attrs:
+        coded[_WORK_DIR] = [table.attrs[_WORK_DIR]] * len(table)
     write_csv(path, [str(c) for c in coded], zip(*coded.values(), strict=True))
     return path
 
@@ -105,10 +149,18 @@ def read_table(path: Path) -> pd.DataFrame:
         columns = {name: _cells(name, (row[i] for row in rows)) for i, name in enumerate(header)}
     except (ValueError, IndexError) as error:
         raise FormatError(f"{path} is no table of find_top_components(): {error}") from error
-    return pd.DataFrame(columns)
+    runs = set(columns.pop(_WORK_DIR, ()))
+    if len(runs) > 1:
+        raise FormatError(f"{path} has rows of several runs in work_dir; give one csv a run")
+    table = pd.DataFrame(columns)
+    if run := "".join(runs):
+        table.attrs[_WORK_DIR] = run
+    return table
 
 
 def _cells(name: str, cells: Iterable[str]) -> list[Any]:
     if name in _LISTS:
         return [parse_json(cell) for cell in cells]
+    if name == _WORK_DIR:
+        return list(cells)
     return [float(cell) for cell in cells]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from fastdup_gpu.analysis.nearest import F32, unit_rows
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 
@@ -35,7 +36,9 @@ def component_similarity(table: pd.DataFrame, folder: Path | None) -> dict[int, 
     """For each component the mean similarity of its pairs: from the column mean_distance, or,
     where older files lack it, from similarity.csv (nan where that is missing too)."""
     if "mean_distance" not in table:
-        return _from_edges(table, folder)
+        return stored_similarity(
+            dict(zip(table["filename"], table["component_id"], strict=True)), folder
+        )
     first = table.drop_duplicates("component_id")
     stored = zip(first["component_id"], first["mean_distance"], strict=True)
     if holds_similarities(folder):
@@ -43,15 +46,23 @@ def component_similarity(table: pd.DataFrame, folder: Path | None) -> dict[int, 
     return {int(number): similarity_of_distance(float(value)) for number, value in stored}
 
 
-def _from_edges(table: pd.DataFrame, folder: Path | None) -> dict[int, float]:
-    found: dict[int, float] = dict.fromkeys((int(c) for c in table["component_id"]), float("nan"))
+def stored_similarity(component_of: Mapping[str, int], folder: Path | None) -> dict[int, float]:
+    """For each component the mean similarity of its pairs in similarity.csv, by the component of
+    each picture; nan where there is no pair."""
+    found = dict.fromkeys((int(number) for number in component_of.values()), float("nan"))
     if folder is None or not (folder / names.SIMILARITY).is_file():
         return found
     edges = results.read_edges(folder)
-    of_file = dict(zip(table["filename"], table["component_id"], strict=True))
-    values: dict[int, list[float]] = defaultdict(list)
-    pairs = zip(edges["from"], edges["to"], edge_similarity(edges, folder), strict=True)
-    for one, other, similarity in pairs:
-        if one in of_file and of_file[one] == of_file.get(other):
-            values[int(of_file[one])].append(similarity)
-    return found | {number: float(np.mean(own)) for number, own in values.items()}
+    one, other = (edges[end].map(dict(component_of)) for end in ("from", "to"))
+    inside = one.notna() & (one == other)
+    means = edges["distance"][inside].astype(np.float64).groupby(one[inside]).mean()
+    if not holds_similarities(folder):
+        means = 1.0 / (1.0 + means)
+    return found | {int(number): float(mean) for number, mean in means.items()}  # type: ignore[call-overload]
+
+
+def mean_cosine(features: F32) -> float:
+    """The mean cosine similarity of every two rows of f32[n, d], n at least 2."""
+    rows = unit_rows(features).astype(np.float64)
+    total = rows.sum(axis=0)
+    return float((total @ total - np.sum(rows * rows)) / (len(rows) * (len(rows) - 1)))

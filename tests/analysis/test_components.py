@@ -82,6 +82,37 @@ def test_slices_of_labels(run):
     assert found(keyword="og", slice="same") == [3]
 
 
+def test_a_label_of_no_picture_is_an_error(run):
+    for options, told in (
+        ({"slice": "cow"}, "slice='cow': no picture here has this label; labels are 'big owl', "),
+        ({"slice": ["cow", "hen"]}, "no picture here has this label"),
+        ({"slice": "cow", "group_by": "label"}, "no picture here has this label"),
+        ({"keyword": "cow"}, "keyword='cow': no label of a picture here contains it"),
+        ({"keyword": 3}, "keyword=3: expected a text"),
+        ({"slice": 3}, "slice=3: expected a label, or a list of labels"),
+    ):
+        with pytest.raises(fastdup.InvalidArgument, match=told):
+            fastdup.find_top_components(run, label_of, **options)
+    assert fastdup.find_top_components(run, label_of, keyword="owl").empty
+
+
+def test_numbers_are_labels_to_slice_by(run):
+    numbers = [1, 2, 1, 3, 3, 4]
+    for wanted in ([3], ["3"], "3"):
+        table = fastdup.find_top_components(run, numbers, slice=wanted)
+        assert table["component_id"].tolist() == [3]
+
+
+def test_components_without_labels_are_neither_of_one_nor_of_several(run):
+    def known(name):
+        return {"a": "cat", "b": "dog"}.get(Path(name).stem)
+
+    for wanted, found in (("diff", [0]), ("same", [])):
+        table = fastdup.find_top_components(run, known, slice=wanted)
+        assert table["component_id"].tolist() == found
+        assert "label" in table
+
+
 def test_labels_stand_beside_the_files(run):
     table = fastdup.find_top_components(run, label_of)
     assert table["label"].tolist() == [["cat", "cat", "dog"], ["dog", "dog"]]
@@ -89,7 +120,9 @@ def test_labels_stand_beside_the_files(run):
 
 def test_group_by_label(run):
     table = fastdup.find_top_components(run, label_of, group_by="label")
-    assert list(table) == ["label", "files", "component_id", "files_ids", "distance", "len"]
+    first = ["label", "files", "component_id", "files_ids", "distance", "len"]
+    assert list(table) == [*first, "component_distance"]
+    assert table["component_distance"].tolist() == [[0.99] * 3, [0.99] * 2]
     assert table["label"].tolist() == ["dog", "cat"]
     assert [letters(files) for files in table["files"]] == ["cde", "ab"]
     assert table["component_id"].tolist() == [[0, 3, 3], [0, 0]]
@@ -109,7 +142,8 @@ def test_words_of_a_label(run):
 def test_saved_as_csv_with_lists_as_json(run, tmp_path):
     table = fastdup.find_top_components(run, label_of, save_path=tmp_path / "new")
     saved = pd.read_csv(tmp_path / "new" / "top_components.csv")
-    assert list(saved) == list(table)
+    assert list(saved) == [*table, "work_dir"]
+    assert saved["work_dir"].tolist() == [str(run)] * len(table)
     for column in ("files", "files_ids", "label"):
         assert [json.loads(cell) for cell in saved[column]] == table[column].tolist()
     fastdup.find_top_components(run, save_path=tmp_path / "other.csv")
@@ -126,6 +160,14 @@ def test_saved_as_csv_with_lists_as_json(run, tmp_path):
         ({"slice": "cat"}, "get_label_func"),
         ({"keyword": "cat"}, "get_label_func"),
         ({"min_similarty": 0.9}, "min_similarity"),
+        ({"threshold": "x"}, "threshold='x'"),
+        ({"threshold": float("nan")}, "threshold=nan"),
+        ({"min_items": "a"}, "min_items='a'"),
+        ({"max_items": -1}, "max_items=-1"),
+        ({"nrows": -1}, "nrows=-1"),
+        ({"min_similarity": "a"}, "min_similarity='a'"),
+        ({"get_label_func": 5}, "get_label_func"),
+        ({"save_path": 5}, "save_path=5"),
     ],
 )
 def test_wrong_arguments(run, arguments, named):
@@ -207,6 +249,92 @@ def test_parts_of_a_component_get_numbers_of_their_own(tmp_path):
         "cd": 1,
     }
     assert len(fastdup.delete_components(table, [1])) == 1
+
+
+def test_parts_have_the_similarity_of_their_own_pairs(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcdxy")]
+    groups = dict(zip(names, [0, 0, 0, 0, 4, 4], strict=True))
+    edges = [(names[0], names[1], 0.9987), (names[1], names[0], 0.9989), (names[1], names[2], 0.9)]
+    features = angles(0, 3, 20, 21, 90, 91)
+    found = work_dir(tmp_path / "out", groups, features=features, edges=edges, similarity=0.95)
+    table = fastdup.find_top_components(found, min_similarity=0.99)
+    of = {letters(f): d for f, d in zip(table["files"], table["distance"], strict=True)}
+    assert of["ab"] == pytest.approx(0.9988)  # as stored
+    assert of["cd"] == pytest.approx(np.cos(np.deg2rad(1)))  # no pair is stored
+    assert of["xy"] == 0.95  # not cut
+    assert len(fastdup.delete_components(table, min_distance=0.96)) == 2
+
+
+def test_parts_of_another_metric_have_its_similarity(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcd")]
+    edges = [(names[0], names[1], 3.0), (names[1], names[0], 5.0)]
+    found = work_dir(
+        tmp_path / "out",
+        dict.fromkeys(names, 0),
+        features=angles(0, 1, 20, 21),
+        edges=edges,
+        distance="euclidean",
+    )
+    table = fastdup.find_top_components(found, min_similarity=0.99)
+    of = {letters(f): d for f, d in zip(table["files"], table["distance"], strict=True)}
+    assert of["ab"] == 0.2
+    assert np.isnan(of["cd"])
+
+
+def test_parts_of_a_cluster_keep_near_its_centre(run):
+    rows = [
+        (i, f"{n}.png", 7, d) for i, (n, d) in enumerate(zip("abcd", [1, 3, 7, 9], strict=True))
+    ]
+    write_csv(run / "kmeans_assignments.csv", "index,filename,cluster,distance", rows)
+    angles(0, 1, 20, 21, 50, 70).astype("<f4").tofile(run / "atrain_features.dat")
+    table = fastdup.find_top_components(run, comp_type="cluster", min_similarity=0.99)
+    of = {letters(f): d for f, d in zip(table["files"], table["distance"], strict=True)}
+    assert of == {"ab": pytest.approx(1 / 3), "cd": pytest.approx(1 / 9)}
+
+
+def test_its_own_table_as_input(run):
+    table = fastdup.find_top_components(run, label_of)
+    pd.testing.assert_frame_equal(fastdup.find_top_components(table), table)
+    again = fastdup.find_top_components(table, min_items=3, metric="blur")
+    assert again["component_id"].tolist() == [0]
+    assert again["blur"].tolist() == [5.0]
+    bare = table[["component_id", "files", "distance"]]
+    assert fastdup.find_top_components(bare)["files_ids"].tolist() == [[0, 1, 2], [3, 4]]
+    labels = fastdup.find_top_components(table, group_by="label")
+    assert labels["label"].tolist() == ["dog", "cat"]
+    whole = fastdup.find_top_components(labels)
+    assert {frozenset(ids) for ids in whole["files_ids"]} == {
+        frozenset((0, 1, 2)),
+        frozenset((3, 4)),
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": ["a.png", "b.png"]},
+        {"files": [[1, 2, 3], [4, 5]]},
+        {"files": [["a.png"], ["b.png"]]},
+        {"component_id": [float("nan"), 1]},
+        {"distance": ["near", "far"]},
+    ],
+)
+def test_tables_that_are_none_of_its_own(run, change):
+    table = fastdup.find_top_components(run).assign(**change)
+    with pytest.raises(fastdup.InvalidArgument, match="is no table of find_top_components"):
+        fastdup.find_top_components(table)
+    with pytest.raises(fastdup.InvalidArgument, match="is no table of find_top_components"):
+        fastdup.delete_components(table)
+
+
+def test_where_no_csv_can_be_written(run, tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "x.csv"):
+        with pytest.raises(fastdup.WorkDirError, match=r"^save_path="):
+            fastdup.find_top_components(run, save_path=path)
+    (tmp_path / "folder.csv").mkdir()
+    fastdup.find_top_components(run, save_path=tmp_path / "folder.csv")
+    assert (tmp_path / "folder.csv" / "top_components.csv").is_file()
 
 
 def test_end_to_end_on_copies(tmp_path):

@@ -263,6 +263,39 @@ def test_table_grouped_by_label_is_taken_apart_by_component(tmp_path):
     assert short(fastdup.delete_components_by_label(table, 2)) == ["b", "d"]
 
 
+def test_components_of_a_label_are_judged_each_by_its_own_similarity(tmp_path):
+    names = [picture(tmp_path / "data" / f"{n}.png", i) for i, n in enumerate("abcd")]
+    found = work_dir(tmp_path / "out", dict(zip(names, [0, 0, 2, 2], strict=True)))
+    stored = (found / "connected_components.csv").read_text().splitlines()
+    stored[3:] = [line.replace("0.99", "0.95") for line in stored[3:]]
+    (found / "connected_components.csv").write_text("\n".join(stored) + "\n")
+    options = {"get_label_func": lambda _: "cat", "group_by": "label"}
+    table = fastdup.find_top_components(found, **options, save_path=tmp_path)
+    assert table["distance"].tolist() == pytest.approx([0.97])
+    assert short(fastdup.delete_components(table, min_distance=0.96)) == ["b"]
+    for given in (table, tmp_path):
+        assert short(fastdup.delete_components_by_label(given, 2, min_distance=0.96)) == ["b"]
+    with pytest.raises(fastdup.InvalidArgument, match="component_distance"):
+        fastdup.delete_components(table.drop(columns="component_distance"))
+
+
+def test_file_that_changed_before_the_table_was_saved(tmp_path):
+    table = labelled(tmp_path, ["cat", "cat", "cat"])
+    picture(tmp_path / "d" / "0_cat.png", 55, (70, 70))
+    fastdup.find_top_components(table.attrs["work_dir"], save_path=tmp_path / "saved.csv")
+    assert short(fastdup.delete_components(table)) == ["1_cat"]
+    assert short(fastdup.delete_components_by_label(tmp_path / "saved.csv", 3)) == ["1_cat"]
+
+
+def test_csv_of_several_runs(tmp_path):
+    row = (1, '["a.jpg", "b.jpg"]', 0.99)
+    write_csv(
+        tmp_path / "x.csv", "component_id,files,distance,work_dir", [(*row, "p"), (*row, "q")]
+    )
+    with pytest.raises(fastdup.FormatError, match="several runs"):
+        fastdup.delete_components_by_label(tmp_path / "x.csv")
+
+
 def test_saved_table_works_like_the_table(tmp_path):
     table = labelled(tmp_path, ["cat", "cat", "dog"])
     found = Path(table.attrs["work_dir"])
