@@ -289,6 +289,53 @@ def test_stats_gallery_of_each_metric(write, metric, descending, first):
     assert sum(page.view()["histogram"]["counts"]) == 8
 
 
+def labels_shown(path):
+    return {picture["d"][0]: picture.get("l") for picture in Page(path).pictures}
+
+
+@pytest.mark.parametrize(
+    ("function", "stem"),
+    [(fastdup.create_stats_gallery, "blur"), (fastdup.create_aspect_ratio_gallery, "aspect_ratio")],
+)
+def test_labels_without_names_belong_to_the_rows_of_the_statistics(run, tmp_path, function, stem):
+    everyone = {letter: [letter.upper()] for letter in "abcdefgh"}
+    stats = pd.read_csv(run.work_dir / "atrain_stats.csv")
+    mixed = stats.iloc[[3, 1, 0, 2, 7, 6, 5, 4]]
+    path = tmp_path / "labels.csv"
+    path.write_text("index,label\n" + "".join(f"{i},{x}\n" for i, x in enumerate("ABCDEFGH")))
+    for table, labels in (
+        (stats, list("ABCDEFGH")),
+        (mixed, list("DBACHGFE")),
+        (mixed, path),
+        (run.work_dir, list("ABCDEFGH")),
+    ):
+        function(table, tmp_path, get_label_func=labels, num_images=0)
+        assert labels_shown(tmp_path / f"{stem}.html") == everyone
+        function(table, tmp_path, get_label_func=labels, slice="C", num_images=0)
+        assert labels_shown(tmp_path / f"{stem}.html") == {"c": ["C"]}
+    with pytest.raises(fastdup.InvalidArgument, match="8 labels, but 2 were expected"):
+        function(stats.head(2), tmp_path / "new", get_label_func=path)
+    assert not (tmp_path / "new").exists()
+
+
+def test_labels_without_names_need_the_run_of_a_table(run, tmp_path):
+    edges = pd.read_csv(run.work_dir / "similarity.csv")
+    labels = list("ABCDEFGH")
+    with pytest.raises(fastdup.InvalidArgument, match="needs the work_dir"):
+        fastdup.create_similarity_gallery(edges, tmp_path / "new", get_label_func=labels)
+    assert not (tmp_path / "new").exists()
+    given = {"get_label_func": labels, "work_dir": run.work_dir}
+    fastdup.create_similarity_gallery(edges, tmp_path, **given)
+    assert labels_shown(tmp_path / "similarity.html")["c"] == ["C"]
+
+
+def test_labels_of_few_pictures_leave_the_others_without(run, tmp_path):
+    only = {run.names[5]: "alone"}
+    assert fastdup.create_duplicates_gallery(run.work_dir, tmp_path, get_label_func=only) == 0
+    with pytest.raises(fastdup.InvalidArgument, match="none of the 8 file names"):
+        fastdup.create_stats_gallery(run.work_dir, tmp_path, get_label_func={"f.png": "alone"})
+
+
 def test_aspect_ratios_of_a_label_are_counted_after_the_slice(write):
     options = {"get_label_func": label, "slice": "bird", "num_images": 1}
     page = write(fastdup.create_aspect_ratio_gallery, "aspect_ratio", **options)
