@@ -38,7 +38,8 @@ def find_top_components(
 ) -> pd.DataFrame:
     """List the groups of similar pictures, the largest first.
 
-    work_dir: where run() wrote its files, a connected_components.csv, or its DataFrame.
+    work_dir: where run() wrote its files, a connected_components.csv, or its DataFrame, or what
+        this function gave, whose labels count where get_label_func is not given.
     group_by: 'visual', a row for each component, or 'label', a row for each label with its
         pictures in any component.
     slice: only this label or these; for 'visual' components with such a picture. 'same' and
@@ -50,7 +51,8 @@ def find_top_components(
         number: 'mean', 'min', 'max', 'unique', 'blur' or 'size' (width x height); it is added
         as a column.
     descending: False = smallest first.
-    save_path: folder for top_components.csv, or a name that ends in .csv.
+    save_path: folder for top_components.csv, or a name that ends in .csv; it has a column
+        `work_dir` as well.
     comp_type: 'component', or 'cluster' for the clusters of run_kmeans().
     kwargs: `min_similarity`: cut components that hang together by chains into groups in which
         every two pictures are so similar by their features; the first part keeps the
@@ -59,10 +61,12 @@ def find_top_components(
 
     Returns a DataFrame `component_id`, `files` (list of names), `files_ids` (list of rows in
     the features csv), `distance` (mean similarity of the pairs, 0 to 1, larger is nearer; of a
-    cluster 1 / (1 + mean squared distance to its centre)), `len`, and with labels `label` (list,
-    one for each file). With group_by='label': `label`, `files`, `component_id` (list),
-    `files_ids`, `distance`, `len`. Raises InvalidArgument, and FastdupError where files of the
-    run are missing or damaged.
+    cluster 1 / (1 + mean squared distance to its centre); nan where no pair of a part is known,
+    with metrics other than cosine), `len`, and with labels `label` (list, one for each file).
+    With group_by='label': `label`, `files`, `component_id` (list), `files_ids`, `distance` (mean
+    over its pictures), `len`, `component_distance` (list, that of each file's component).
+    attrs["work_dir"] is the run. Raises InvalidArgument, and FastdupError where files of the run
+    are missing or damaged, or save_path cannot be written to.
     """
     arguments = {k: v for k, v in locals().items() if k != "kwargs"}
     from fastdup_gpu.analysis import components

@@ -40,7 +40,9 @@ def export_to_labelImg(files: Iterable[PathLike] | str, labels: object, save_pat
     save_path: folder for the xml files (in the sub-folders of the pictures) and classes.txt.
 
     A label becomes a box around the whole picture. Pictures that cannot be read are left out
-    with a warning. Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths
+    with a warning. An xml of the same picture is written anew; one of another picture, or of
+    unknown origin, stays, and the new one gets another name. Labels are added to a classes.txt
+    that is there. Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths
     differ.
     """
     from fastdup_gpu.analysis import labelimg

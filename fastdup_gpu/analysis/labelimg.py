@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Sequence
-from itertools import chain, count
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastdup_gpu._arguments import path_text
 from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
-from fastdup_gpu.formats.files import prepare_folder, replacing
+from fastdup_gpu.analysis.xml_names import xml_names
+from fastdup_gpu.formats.files import TEXT, prepare_folder, replacing
 
 CLASSES = "classes.txt"
 # What XML 1.0 cannot hold, lone surrogates included.
@@ -21,14 +21,15 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def export_to_labelImg(
     files: Iterable[object] | str, labels: object, save_path: str | os.PathLike[str]
 ) -> list[int]:
-    """Write one xml for each picture, and classes.txt; the positions in `files` of those written.
+    """Write one xml for each picture, beside those of other pictures, and add to classes.txt; the
+    positions in `files` of those written.
 
     See fastdup_gpu.export_to_labelImg.
     """
     asked = entries(files, labels)
     folder = Path(path_text("save_path", save_path))
     prepare_folder(folder, "save_path")
-    names = xml_names([entry.name for entry in asked])
+    names = xml_names([entry.name for entry in asked], folder)
     done = []
     for picture in read_all(asked):
         target = folder / names[picture.entry.position]
@@ -36,26 +37,23 @@ def export_to_labelImg(
         with replacing(target, "wb") as stream:
             ET.ElementTree(_annotation(picture)).write(stream, "utf-8", xml_declaration=False)
         done.append(picture.entry.position)
-    with replacing(folder / CLASSES) as stream:
-        stream.writelines(" ".join(label.split()) + "\n" for label in class_names(asked))
+    _add_classes(folder / CLASSES, class_names(asked))
     return done
 
 
-def xml_names(files: Sequence[str]) -> list[str]:
-    """For each file the path of its xml: the sub-folders below the folder that all have in
-    common, and the name with .xml for its extension; where two would be the same, the later one
-    keeps its extension (`a.png.xml`), or gets a number."""
-    places = [Path(os.path.normpath(Path(name).absolute())) for name in files]
-    root = os.path.commonpath([place.parent for place in places]) if places else ""
-    taken: set[str] = set()
-    names = []
-    for place in places:
-        inside = str(place.relative_to(root))
-        plain = str(place.with_suffix("").relative_to(root))
-        numbered = (f"{inside}.{number}" for number in count(2))
-        names.append(next(c for c in chain((plain, inside), numbered) if c not in taken))
-        taken.add(names[-1])
-    return [f"{name}.xml" for name in names]
+def _add_classes(path: Path, labels: Iterable[str]) -> None:
+    """Add labels to a list of classes; those there keep their lines, whose numbers may be used."""
+    known = []
+    if path.is_file():
+        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+            known = [line.rstrip("\r\n") for line in stream.read().split("\n")]
+        known = known[:-1] if known[-1] == "" else known
+    listed = dict.fromkeys(" ".join(label.split()) for label in labels)
+    there = set(known)
+    added = [label for label in listed if label not in there]
+    if added or not path.is_file():
+        with replacing(path) as stream:
+            stream.writelines(line + "\n" for line in known + added)
 
 
 def _annotation(picture: Picture) -> ET.Element:

@@ -206,6 +206,63 @@ def test_labelimg_names_that_differ_by_extension_only(tmp_path):
     assert sorted(written.values()) == ["a", "a.jpg", "a.png", "a.png"]
 
 
+def written(folder):
+    return {p.name: ET.parse(p).findtext("path") for p in folder.glob("*.xml")}
+
+
+def test_labelimg_keeps_what_earlier_calls_wrote(tmp_path):
+    files = [picture(tmp_path / "in" / d / "a.png", i) for i, d in enumerate("pqr")]
+    for name, label in zip(files, ("zebra", "ant", "zebra"), strict=True):
+        fastdup.export_to_labelImg([name], [label], tmp_path / "out")
+    expected = {"a.xml": files[0], "a.png.xml": files[1], "a.png.2.xml": files[2]}
+    assert written(tmp_path / "out") == expected
+    assert (tmp_path / "out" / "classes.txt").read_text() == "zebra\nant\n"
+    for name in files:  # those of the same picture are written anew
+        fastdup.export_to_labelImg([name], ["bee"], tmp_path / "out")
+    assert written(tmp_path / "out") == expected
+    labels = {ET.parse(p).findtext("object/name") for p in (tmp_path / "out").glob("*.xml")}
+    assert labels == {"bee"}
+    assert (tmp_path / "out" / "classes.txt").read_text() == "zebra\nant\nbee\n"
+
+
+def test_labelimg_keeps_classes_in_their_lines(tmp_path):
+    file = picture(tmp_path / "in" / "a.png")
+    (tmp_path / "classes.txt").write_bytes(b"zebra\r\n\nant \xff")
+    fastdup.export_to_labelImg([file, file], ["ant", "zebra"], tmp_path)
+    assert (tmp_path / "classes.txt").read_bytes() == b"zebra\n\nant \xff\nant\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no xml",
+        b"<annotation><path>HERE</path>",
+        b"<annotation><a><path>HERE</path></a></annotation>",
+        b'<!DOCTYPE a [<!ENTITY e "HERE">]><annotation><path>&e;</path></annotation>',
+        b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><annotation>&e;</annotation>',
+        b'<?xml version="1.0" encoding="none"?><annotation><path>HERE</path></annotation>',
+        b"<a>" * 200_000,
+    ],
+)
+def test_labelimg_leaves_files_alone_that_it_does_not_understand(tmp_path, content):
+    file = picture(tmp_path / "in" / "a.png")
+    (tmp_path / "out").mkdir()
+    foreign = content.replace(b"HERE", file.encode())
+    (tmp_path / "out" / "a.xml").write_bytes(foreign)
+    fastdup.export_to_labelImg([file], None, tmp_path / "out")
+    assert (tmp_path / "out" / "a.xml").read_bytes() == foreign
+    assert ET.parse(tmp_path / "out" / "a.png.xml").findtext("path") == file
+
+
+def test_names_for_many_files_of_one_name():
+    from fastdup_gpu.analysis.xml_names import xml_names
+
+    names = xml_names(["/in/a.png"] * 20_000, Path("/none"))
+    assert len(set(names)) == 20_000
+    assert names[:3] == ["a.xml", "a.png.xml", "a.png.2.xml"]
+
+
 def test_labelimg_stays_in_its_folder(tmp_path):
     picture(tmp_path / "in" / "p" / "a.png")
     picture(tmp_path / "b.png")

@@ -1,0 +1,87 @@
+"""Names of the xml files of labelImg: one for each picture, and never that of another picture's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from xml.parsers import expat
+
+_LARGEST = 16 << 20
+_PLACE = ["annotation", "path"]
+
+
+def xml_names(files: Sequence[str], folder: Path) -> list[str]:
+    """For each file the path of its xml in `folder`: the sub-folders below the folder that all have
+    in common, and the name with .xml for its extension; where two would be the same, or there is
+    the xml of another picture, the later one keeps its extension (`a.png.xml`), or gets a number.
+    """
+    places = [Path(os.path.normpath(Path(name).absolute())) for name in files]
+    root = os.path.commonpath([place.parent for place in places]) if places else ""
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
+    names = []
+    for place in places:
+        candidates = _candidates(place, root, numbers)
+        name = next(n for n in candidates if n not in taken and _is_free(folder / n, place))
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _candidates(place: Path, root: str, numbers: dict[str, int]) -> Iterator[str]:
+    """Names in the order of liking; `numbers` tells the last one used for a file of a name."""
+    inside = str(place.relative_to(root))
+    yield f"{place.with_suffix('').relative_to(root)}.xml"
+    yield f"{inside}.xml"
+    while True:
+        numbers[inside] = numbers.get(inside, 1) + 1
+        yield f"{inside}.{numbers[inside]}.xml"
+
+
+def _is_free(xml: Path, place: Path) -> bool:
+    """Whether there is no such file, or one of the same picture. What xml cannot hold, and
+    returns, are not kept apart there, so that of such a path it is not known."""
+    if not os.path.lexists(xml):
+        return True
+    stored = picture_of(xml)
+    known = stored is not None and not {"\ufffd", "\r"} & {*stored, *str(place)}
+    return known and os.path.normpath(str(stored)) == str(place)
+
+
+def picture_of(xml: Path) -> str | None:
+    """The <path> in an xml of labelImg; None for any other file.
+
+    One with a document type is another one: that is where entities are declared, which may grow
+    without bounds or name files.
+    """
+    try:
+        if not xml.is_file() or xml.stat().st_size > _LARGEST:
+            return None
+        return _Reader().read(xml.read_bytes())
+    except (OSError, ValueError, LookupError, expat.ExpatError):
+        return None
+
+
+class _Reader:
+    """Collects the text of the one element that is wanted."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._text: list[str] = []
+
+    def read(self, content: bytes) -> str | None:
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.StartElementHandler = lambda tag, _: self._open.append(tag)
+        parser.EndElementHandler = lambda _: self._open.pop()
+        parser.CharacterDataHandler = self._add
+        parser.Parse(content, True)
+        return "".join(self._text) or None
+
+    def _add(self, text: str) -> None:
+        if self._open == _PLACE:
+            self._text.append(text)
+
+    def _refuse(self, *_: object) -> None:
+        raise ValueError("a document type")
