@@ -91,7 +91,7 @@ ROOMS = {
     "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
     "models": room("_cpu _errors protocol formats.names", "numpy"),
     "galleries": room(
-        "_errors _words analysis formats sources",
+        "_arguments _errors _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
     "analysis": room("_arguments _errors _params _words formats sources", "numpy pandas cv2 PIL"),
@@ -110,8 +110,8 @@ ROOMS = {
         f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _atomic _errors _ordered pictures reading shrink indexing kmeans graphs "
-        "formats.names formats.files kernels",
+        "protocol _accel _atomic _errors _ordered pictures reading shrink indexing kmeans "
+        "graphs formats.names formats.files kernels",
         f"numpy onnxruntime onnx {CUDA}",
     ),
     "kernels": room("_errors", "numpy cupy cupyx"),
