@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastdup_gpu._cpu import has_int8_dot
 from fastdup_gpu._errors import InvalidArgument, MissingDependency, ModelError
+from fastdup_gpu._onnxruntime import ort
 from fastdup_gpu.protocol import F32, ModelSpec
 
 log = logging.getLogger("fastdup_gpu")
@@ -102,7 +102,7 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, spec: ModelSpec) -> None:
-        import openvino
+        from fastdup_gpu._openvino import openvino
 
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         try:

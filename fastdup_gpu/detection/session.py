@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument, ModelError
+from fastdup_gpu._onnxruntime import ort
 from fastdup_gpu.detection.fitting import F32
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

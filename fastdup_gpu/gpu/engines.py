@@ -170,9 +170,9 @@ def _key(spec: ModelSpec, name: Name, precision: str, device: int, batch: int) -
 
 def _version(name: Name) -> str:
     if name == "onnxruntime":
-        import onnxruntime
+        from fastdup_gpu._onnxruntime import ort
 
-        return str(onnxruntime.__version__)
+        return str(ort.__version__)
     from fastdup_gpu.gpu.tensorrt import library
 
     return str(library(name).__version__)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from fastdup_gpu._errors import BackendUnavailable, ModelError
+from fastdup_gpu._onnxruntime import ort
 from fastdup_gpu.gpu.forms import read_form
 from fastdup_gpu.protocol import ModelSpec
 

@@ -275,7 +275,8 @@ BEHAVIOUR = (
         (*RUN, *KMEANS),
         "network",
         "usage data is sent unless switched off",
-        "no telemetry; nothing is sent anywhere",
+        "no telemetry; nothing is sent anywhere, and that of onnxruntime and OpenVINO is switched "
+        "off (ORT_DISABLE_TELEMETRY=1 is set, unless it is set otherwise)",
         "pictures are private",
     ),
     Behaviour(

@@ -88,7 +88,9 @@ ROOMS = {
         "_atomic _errors formats.names formats.files pictures protocol reading",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
-    "detection": room("_errors", "numpy cv2 PIL onnxruntime"),
+    "_onnxruntime": room("", "onnxruntime"),
+    "_openvino": room("", "openvino"),
+    "detection": room("_errors _onnxruntime", "numpy cv2 PIL"),
     "models": room("_cpu _errors protocol formats.names", "numpy"),
     "galleries": room(
         "_arguments _errors _words analysis formats sources",
@@ -105,14 +107,14 @@ ROOMS = {
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _atomic _cpu _errors _ordered pictures shrink indexing kmeans graphs "
-        "formats.names formats.files",
-        f"numpy scipy onnxruntime openvino hnswlib threadpoolctl {PICTURES}",
+        "protocol _atomic _cpu _errors _onnxruntime _openvino _ordered pictures shrink indexing "
+        "kmeans graphs formats.names formats.files",
+        f"numpy scipy hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _accel _atomic _errors _ordered pictures reading shrink indexing kmeans "
-        "graphs formats.names formats.files kernels",
-        f"numpy onnxruntime onnx {CUDA}",
+        "protocol _accel _atomic _errors _onnxruntime _ordered pictures reading shrink "
+        "indexing kmeans graphs formats.names formats.files kernels",
+        f"numpy onnx {CUDA}",
     ),
     "kernels": room("_errors", "numpy cupy cupyx"),
 }
