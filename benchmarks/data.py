@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from fastdup_gpu.formats.features import save_features
+from fastdup_gpu.formats.saving import save_features
 from fastdup_gpu.protocol import F32
 
 _BLOCK = 16_384  # rows

@@ -163,11 +163,13 @@ def save_binary_feature(save_path: PathLike, filenames: Sequence[str], np_array:
     save_path: folder to write to. filenames: n names. np_array: numbers of shape (n, d), row i
     for filenames[i]; stored as float32.
 
-    Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths differ.
+    Results of a run over other features in that folder go, as they would speak of these. Returns 0
+    on success, 1 on failure. Raises InvalidArgument where the lengths differ, or a number is nan
+    or infinite.
     """
-    from fastdup_gpu.formats import features
+    from fastdup_gpu.formats import saving
 
-    return _status(lambda: features.save_features(save_path, filenames, np_array))
+    return _status(lambda: saving.save_features(save_path, filenames, np_array))
 
 
 def init_search(

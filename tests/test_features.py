@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from making import photos
 
 import fastdup_gpu
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
@@ -115,6 +117,11 @@ def test_arrays_of_every_kind(tmp_path, given):
         (["a", "b"], np.zeros((2, 0)), "rows of no numbers"),
         (["a", 5], np.zeros((2, 3)), r"filenames\[1\]=5"),
         (["a", None], np.zeros((2, 3)), r"filenames\[1\]=None"),
+        ("ab", np.zeros((2, 3)), "filenames='ab': expected a list"),
+        (None, np.zeros((2, 3)), "filenames=None: expected a list"),
+        (["a", "b"], [[1, 2], [3, np.nan]], r"np_array\[1\] holds nan"),
+        (["a", "b"], [[-np.inf, 2], [3, 4]], r"np_array\[0\] holds nan, an infinity"),
+        (["a", "b"], [[1, 2], [3, 1e39]], r"np_array\[1\].*more than float32 can hold"),
     ],
 )
 def test_what_cannot_be_saved_leaves_the_files_alone(tmp_path, filenames, array, words):
@@ -122,6 +129,46 @@ def test_what_cannot_be_saved_leaves_the_files_alone(tmp_path, filenames, array,
     with pytest.raises(InvalidArgument, match=words):
         fastdup_gpu.save_binary_feature(tmp_path, filenames, array)
     np.testing.assert_array_equal(fastdup_gpu.load_binary_feature(tmp_path)[1], kept)
+
+
+def test_results_of_other_features_go(tmp_path):
+    """They would speak of the new names."""
+    out = tmp_path / "out"
+    photos(tmp_path / "in", 4)
+    assert fastdup_gpu.run(str(tmp_path / "in"), str(out), str(tmp_path / "in")) == 0
+    assert fastdup_gpu.run_kmeans_on_extracted(str(out), str(out), num_clusters=2) == 0
+    save(out, 4, 576)
+    left = sorted(path.name for path in out.iterdir() if path.is_file())
+    assert left == ["atrain_features.dat", "atrain_features.dat.csv"]
+    assert fastdup_gpu.run("", str(out), run_mode=2) == 0
+    assert "model" not in json.loads((out / "config.json").read_text())
+
+
+def test_statistics_of_the_same_pictures_stay(tmp_path):
+    out = tmp_path / "out"
+    photos(tmp_path / "in", 4)
+    assert fastdup_gpu.run(str(tmp_path / "in"), str(out)) == 0
+    before, features = (out / "atrain_features.dat").read_bytes(), fastdup_gpu.load_binary_feature
+    filenames, array = features(out)
+    assert fastdup_gpu.save_binary_feature(out, filenames, array - array.mean(0)) == 0
+    assert (out / "atrain_stats.csv").is_file()
+    assert not (out / "similarity.csv").exists()
+    assert not (out / "nnf.index").exists()
+    assert fastdup_gpu.run(str(tmp_path / "in"), str(out), resume=1) == 0  # extracts anew
+    assert (out / "atrain_features.dat").read_bytes() == before
+
+
+@pytest.mark.parametrize("given", [None, "", 5])
+def test_what_is_no_path_to_features(given):
+    with pytest.raises(InvalidArgument, match=r"filename=.*expected the path of a features file"):
+        fastdup_gpu.load_binary_feature(given)
+
+
+def test_a_file_that_holds_no_features(tmp_path):
+    (tmp_path / "similarity.csv").write_text("from,to,distance\n")
+    words = r"similarity\.csv should stand; give a features file such as"
+    with pytest.raises(WorkDirError, match=words):
+        fastdup_gpu.load_binary_feature(tmp_path / "similarity.csv")
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, caplog):
@@ -202,6 +249,18 @@ def test_lists_of_features_keep_their_order(tmp_path, nodes):
     assert listed_features(listing) == [c, a, b]
     listing.write_text(f'"{b}"\n')
     assert listed_features(listing) == [b]
+
+
+def test_names_in_a_list_are_those_of_the_current_folder_first(tmp_path, nodes, monkeypatch):
+    (tmp_path / "lists").mkdir()
+    listing = tmp_path / "lists" / "list.txt"
+    monkeypatch.chdir(tmp_path)
+    listing.write_text("filename\nnodes/a/atrain_features.dat\nnodes/b\n")
+    found = listed_features(listing)
+    assert [dat.resolve() for dat in found] == nodes[1:]
+    save(tmp_path / "lists" / "own", 2, 3)
+    listing.write_text("own\n")
+    assert listed_features(listing) == [tmp_path / "lists" / "own" / "atrain_features.dat"]
 
 
 def test_a_list_with_missing_features_is_refused(tmp_path, nodes):

@@ -33,7 +33,7 @@ class ExtractionFiles:
         self.rows = 0
         self.bad = 0
         self.position = 0
-        self._state_path = folder / names.TMP_DIR / f"{kind}_extraction.json"
+        self._state_path = folder / names.EXTRACTION.format(kind=kind)
         self._streams: dict[str, IO[Any]] = {}
         self._targets = _targets(kind, with_stats=bool(stats_columns))
 

@@ -17,12 +17,12 @@ from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import (
     TEXT,
     CsvWriter,
-    prepare_folder,
     read_csv,
     replacing,
 )
 
 _LITTLE = np.dtype("<f4")
+_ROWS = 65_536  # at a time
 
 
 def write_array(stream: IO[bytes], rows: ArrayLike) -> None:
@@ -33,10 +33,12 @@ def write_array(stream: IO[bytes], rows: ArrayLike) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
-    """Stored features: `filenames` of the rows, `matrix` f32[n, d] (a read-only memory map)."""
+    """Stored features: `filenames` of the rows, `matrix` f32[n, d] (a read-only memory map),
+    `files` the .dat files that they stand in."""
 
     filenames: list[str]
     matrix: NDArray[np.float32]
+    files: tuple[Path, ...] = ()
 
 
 def feature_paths(folder: Path, kind: str = names.TRAIN) -> tuple[Path, Path]:
@@ -65,12 +67,17 @@ def open_features(dat: Path, d: int = names.DEFAULT_DIM) -> FeatureSet:
     csv_path = dat.with_name(dat.name + ".csv")
     if not dat.is_file():
         raise WorkDirError(f"{dat} does not exist; run with run_mode=0 or 1 first")
+    if not csv_path.is_file():
+        raise WorkDirError(
+            f"{csv_path} does not exist, where the names of the rows of {dat} should stand; give a "
+            "features file such as work_dir/atrain_features.dat"
+        )
     filenames = read_filenames(csv_path)
     size = dat.stat().st_size
     if not filenames:
         if size:
             raise FormatError(f"{dat} has {size} bytes but {csv_path.name} names no rows")
-        return FeatureSet([], np.zeros((0, d), np.float32))
+        return FeatureSet([], np.zeros((0, d), np.float32), (dat,))
     stored, rest = divmod(size, 4 * len(filenames))
     if rest or not stored:
         raise FormatError(
@@ -80,48 +87,26 @@ def open_features(dat: Path, d: int = names.DEFAULT_DIM) -> FeatureSet:
     if stored != d and d != names.DEFAULT_DIM:
         raise FormatError(f"{dat} holds rows of {stored} numbers, but d={d} was asked for")
     matrix = np.memmap(dat, _LITTLE, "r", shape=(len(filenames), stored))
-    return FeatureSet(filenames, matrix)
+    return FeatureSet(filenames, matrix, (dat,))
 
 
 def load_features(filename: str | os.PathLike[str], d: int) -> tuple[list[str], NDArray[Any]]:
     """Names and a writable f32[n, d] array in memory; `filename` is the .dat, its .csv, or a
     work_dir."""
+    if not isinstance(filename, (str, os.PathLike)) or not os.fspath(filename):
+        raise InvalidArgument(
+            f"filename={filename!r}: expected the path of a features file, such as "
+            "work_dir/atrain_features.dat"
+        )
     features = open_features(locate(Path(filename)), d)
     return features.filenames, np.array(features.matrix, dtype=np.float32)
 
 
 def locate(path: Path, kind: str = names.TRAIN) -> Path:
     """The .dat that a path to a .dat, its .csv, or their folder means."""
-    if _is(Path.is_dir, path):
+    if is_folder(path):
         return feature_paths(path, kind)[0]
     return path.with_name(path.name[:-4]) if path.name.endswith(".dat.csv") else path
-
-
-def save_features(
-    save_path: str | os.PathLike[str], filenames: Sequence[str], np_array: ArrayLike
-) -> None:
-    """Write features and names into the folder `save_path` for run_mode=2."""
-    array = np.asarray(np_array)
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise InvalidArgument(
-            f"np_array has shape {array.shape} and dtype {array.dtype}, expected numbers n x d"
-        )
-    if len(filenames) != len(array):
-        raise InvalidArgument(f"{len(filenames)} filenames were given for {len(array)} rows")
-    if not array.shape[1]:
-        raise InvalidArgument("np_array has rows of no numbers, expected d of 1 or more")
-    named = [_name(i, filename) for i, filename in enumerate(filenames)]
-    folder = Path(save_path)
-    prepare_folder(folder)
-    write_features(folder, named, [array])
-
-
-def _name(row: int, filename: object) -> str:
-    if not isinstance(filename, (str, bytes, os.PathLike)):
-        raise InvalidArgument(
-            f"filenames[{row}]={filename!r}: expected a path (str or os.PathLike)"
-        )
-    return os.fsdecode(filename)
 
 
 def write_features(
@@ -131,8 +116,8 @@ def write_features(
     dat, csv_path = feature_paths(folder)
     with replacing(dat, "wb") as stream:
         for part in parts:
-            for start in range(0, len(part), 65536):
-                write_array(stream, part[start : start + 65536])
+            for start in range(0, len(part), _ROWS):
+                write_array(stream, part[start : start + _ROWS])
     with replacing(csv_path) as stream:
         writer = CsvWriter(stream)
         writer.writerow(names.FEATURES_COLUMNS)
@@ -142,36 +127,65 @@ def write_features(
 def listed_features(path: Path) -> list[Path]:
     """The .dat files that a run_mode=2 input means: a features file, a folder with features
     (its own, else those of its sub-folders), or a text file listing such paths. [] = none."""
-    if _is(Path.is_dir, path):
-        own = feature_paths(path)[0]
-        return [own] if own.is_file() else sorted(path.rglob(own.name))
-    if path.name.endswith((".dat", ".dat.csv")):
+    if is_folder(path):
+        return own_features(path) or sorted(path.rglob(names.FEATURES.format(kind=names.TRAIN)))
+    if is_features_name(path):
         dat = locate(path)
         return [dat] if _is(Path.is_file, dat) else []
-    return _read_list(path) if _is(Path.is_file, path) else []
+    return [dat for entry in list_entries(path) for dat in required_features(entry, str(path))]
 
 
-def _read_list(path: Path) -> list[Path]:
+def own_features(folder: Path) -> list[Path]:
+    """The features file that lies in a folder itself, if there is one."""
+    own = feature_paths(folder)[0]
+    return [own] if _is(Path.is_file, own) else []
+
+
+def is_features_name(path: Path) -> bool:
+    """Whether a path is named like a features file, or the csv beside one."""
+    return path.name.endswith((".dat", ".dat.csv")) and not is_folder(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder."""
+    return _is(Path.is_dir, path)
+
+
+def list_entries(path: Path) -> list[Path]:
+    """The features files and folders that a text file lists, relative ones in the current folder
+    or else beside it; [] where it is something else."""
+    if not _is(Path.is_file, path):
+        return []
     try:
         with path.open(**TEXT) as stream:  # type: ignore[call-overload]
-            rows = [row[0] for row in csv.reader(stream) if row]
+            rows = [row for row in csv.reader(stream) if row]
     except (csv.Error, ValueError):
         return []
-    entries = [path.parent / row for row in rows]
-    if not all(e.name.endswith((".dat", ".dat.csv")) or _is(Path.is_dir, e) for e in entries):
-        return []
-    return [dat for entry in entries for dat in _required(entry, path)]
+    if rows and [cell.strip() for cell in rows[0]] == ["filename"]:
+        del rows[0]
+    entries = [_beside(row[0], path) for row in rows]
+    fit = all(is_features_name(e) or is_folder(e) for e in entries)
+    return entries if fit else []
+
+
+def _beside(name: str, listing: Path) -> Path:
+    here, beside = Path(name), listing.parent / name
+    return here if _is(Path.exists, here) or not _is(Path.exists, beside) else beside
 
 
 def _is(kind: Callable[[Path], bool], path: Path) -> bool:
     try:
         return kind(path)
-    except OSError:  # such as a line too long for a name
+    except (OSError, ValueError):  # such as a line too long for a name
         return False
 
 
-def _required(entry: Path, listed_in: Path) -> list[Path]:
+def required_features(entry: Path, listed_in: str) -> list[Path]:
+    """The .dat files of an entry of a list; raises WorkDirError where there are none."""
     found = listed_features(entry)
     if not found:
-        raise WorkDirError(f"{listed_in} lists {str(entry)!r}, where there are no features")
+        raise WorkDirError(
+            f"{listed_in} lists {str(entry)!r}, where there are no features; correct or remove "
+            "that entry"
+        )
     return found

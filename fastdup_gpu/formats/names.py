@@ -8,6 +8,8 @@ BAD_CSV = "{kind}_features.bad.csv"
 STATS_CSV = "{kind}_stats.csv"
 CROPS_CSV = "{kind}_crops.csv"
 DETECTIONS = "tmp/{kind}_detections.jsonl"
+EXTRACTION = "tmp/{kind}_extraction.json"
+JOINED = "tmp/joined.json"
 TRAIN, TEST = "atrain", "atest"
 
 SIMILARITY = "similarity.csv"

@@ -31,8 +31,33 @@ _OF_PICTURES = (
 
 def clear(folder: Path, kind: str) -> None:
     """Remove what was computed from features of `kind` that are about to be replaced."""
-    gone = [*_EDGES, *(name.format(kind=kind) for name in _OF_PICTURES)]
+    gone = [*_EDGES, *_of_pictures(kind)]
     if kind == names.TRAIN:
-        gone += [*_OF_TRAIN, *(name.format(kind=names.TEST) for name in _OF_PICTURES)]
+        gone += [*_OF_TRAIN, *_of_pictures(names.TEST), names.JOINED]
+    _remove(folder, gone)
+
+
+def clear_test(folder: Path) -> None:
+    """Remove the test pictures of an earlier run, where there are none now."""
+    _remove(folder, _of_pictures(names.TEST))
+
+
+def make_room(folder: Path, *, same_pictures: bool = False, joining: bool = False) -> None:
+    """Remove what a run left in a folder before its features are replaced by some that it did not
+    extract: `same_pictures` tells that they are of the same rows, whose statistics then stay,
+    `joining` that names.JOINED speaks of the new features already."""
+    gone = [*_EDGES, *_OF_TRAIN, *_of_pictures(names.TEST), names.CONFIG]
+    gone += [names.EXTRACTION.format(kind=names.TRAIN)]  # or resume=1 would take them for its own
+    if not same_pictures:
+        gone += [name.format(kind=names.TRAIN) for name in (names.BAD_CSV, names.STATS_CSV)]
+    gone += [] if joining else [names.JOINED]
+    _remove(folder, gone)
+
+
+def _of_pictures(kind: str) -> list[str]:
+    return [name.format(kind=kind) for name in _OF_PICTURES]
+
+
+def _remove(folder: Path, gone: list[str]) -> None:
     for name in gone:
         (folder / name).unlink(missing_ok=True)

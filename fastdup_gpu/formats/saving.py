@@ -1,0 +1,86 @@
+"""Features of the user's own, checked and written for run_mode=2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.formats import stale
+from fastdup_gpu.formats.features import feature_paths, read_filenames, write_features
+from fastdup_gpu.formats.files import prepare_folder
+
+_ROWS = 65_536  # at a time
+
+
+def save_features(
+    save_path: str | os.PathLike[str], filenames: Sequence[str], np_array: ArrayLike
+) -> None:
+    """Write features and names into the folder `save_path` for run_mode=2; results of what stood
+    there before go."""
+    array = _finite(_numbers(np_array))
+    named = _names(filenames)
+    if len(named) != len(array):
+        raise InvalidArgument(f"{len(named)} filenames were given for {len(array)} rows")
+    folder = _folder(save_path)
+    prepare_folder(folder)
+    stale.make_room(folder, same_pictures=_stored_names(folder) == named)
+    write_features(folder, named, [array])
+
+
+def _numbers(np_array: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(np_array)
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InvalidArgument(
+            f"np_array has shape {array.shape} and dtype {array.dtype}, expected numbers n x d"
+        )
+    if not array.shape[1]:
+        raise InvalidArgument("np_array has rows of no numbers, expected d of 1 or more")
+    return array
+
+
+def _finite(array: NDArray[Any]) -> NDArray[Any]:
+    """The array; raises InvalidArgument for what float32 cannot hold as a number."""
+    for start in range(0, len(array), _ROWS):
+        part = array[start : start + _ROWS]
+        with np.errstate(over="ignore", invalid="ignore"):
+            bad = ~np.isfinite(part.astype(np.float32)).all(axis=1)
+        if bad.any():
+            row = start + int(bad.argmax())
+            raise InvalidArgument(
+                f"np_array[{row}] holds nan, an infinity or more than float32 can hold; leave such "
+                "rows out, together with their filenames"
+            )
+    return array
+
+
+def _names(filenames: object) -> list[str]:
+    if isinstance(filenames, (str, bytes, os.PathLike)) or not isinstance(filenames, Iterable):
+        raise InvalidArgument(f"filenames={filenames!r}: expected a list of a name for each row")
+    return [_name(row, filename) for row, filename in enumerate(filenames)]
+
+
+def _name(row: int, filename: object) -> str:
+    if not isinstance(filename, (str, bytes, os.PathLike)):
+        raise InvalidArgument(
+            f"filenames[{row}]={filename!r}: expected a path (str or os.PathLike)"
+        )
+    return os.fsdecode(filename)
+
+
+def _folder(save_path: object) -> Path:
+    if not isinstance(save_path, (str, os.PathLike)) or not os.fspath(save_path):
+        raise InvalidArgument(f"save_path={save_path!r}: expected the path of a folder")
+    return Path(save_path)
+
+
+def _stored_names(folder: Path) -> list[str] | None:
+    try:
+        return read_filenames(feature_paths(folder)[1])
+    except (OSError, FormatError):
+        return None
