@@ -128,6 +128,16 @@ def test_yaml_with_a_path_a_list_and_one_part(here):
     assert yolo(here, "path: data/images\nval: val\n") == ["data/images/val/2.jpg"]
 
 
+def test_yaml_beside_the_folders_that_it_looks_for_above(here):
+    """As exported by Roboflow; yolov5 then leaves out the `../`."""
+    put(here / "data/train/images/a.jpg")
+    put(here / "data/valid/images/b.jpg")
+    text = "train: ../train/images\nval: ../valid/images\n"
+    assert yolo(here, text) == ["data/train/images/a.jpg", "data/valid/images/b.jpg"]
+    put(here / "train/images/c.jpg")  # where it says
+    assert yolo(here, text) == ["data/../train/images/c.jpg", "data/valid/images/b.jpg"]
+
+
 def test_yaml_with_a_list_file(here):
     put(here / "data/train.txt", b"./images/train/1.jpg\n./more/3.jpg\n")
     assert yolo(here, "train: train.txt\n") == ["data/./images/train/1.jpg", "data/./more/3.jpg"]

@@ -6,15 +6,13 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from fastdup_gpu._errors import InputError, InvalidArgument
+from fastdup_gpu._errors import InputError
 from fastdup_gpu.formats.names import TMP_DIR, TRAIN
 from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
 from fastdup_gpu.sources.base import (
     ALL,
-    ARCHIVE_SUFFIXES,
-    IMAGE_EXTENSIONS,
     VIDEO_EXTENSIONS,
     Box,
     Found,
@@ -26,9 +24,11 @@ from fastdup_gpu.sources.cloud import Wishes
 from fastdup_gpu.sources.crops import crops_folder, cut
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.folder import FileSource
+from fastdup_gpu.sources.kinds import check_boxes, check_kinds, means_videos
+from fastdup_gpu.sources.naming import USUAL, spoken_of_as
 from fastdup_gpu.sources.video import FRAMES_CSV, extract_frames
 
-__all__ = ["find_videos", "open_source", "read_by_name"]
+__all__ = ["find_videos", "list_input", "open_source", "read_by_name"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,14 +48,15 @@ def open_source(
     delete_tar: bool = False,
     delete_img: bool = False,
     part: Part = ALL,
+    min_file_size: int = 0,
 ) -> Source:
     """List an input, and cut it into boxes where it says so.
 
     `input_dir`: a folder, a picture, an archive, a video, a text file of names, a csv with a column
     `filename` (with boxes: also `col_x,row_y,width,height`), a yolov5 yaml, or a list, tuple,
     iterator, array or Series of files and folders; or the s3:// or minio:// URL of a bucket,
-    prefix or object, also in such a list. Names stay as given or found, remote ones are URLs.
-    Folders are sorted by code point of the path, lists keep their order.
+    prefix or object, also in such a list; or what `list_input` found. Names stay as given or found,
+    remote ones are URLs. Folders are sorted by code point of the path, lists keep their order.
 
     Remote archives and videos are copied to `work_dir/tmp` and read there; `delete_tar` deletes
     the copy of each archive after its last picture. `sync_s3_to_local` copies remote pictures
@@ -73,7 +74,7 @@ def open_source(
     `part`: the items that will be loaded. Names and positions are those of the whole input, but
     only for these boxes are cut and remote pictures copied, and archives behind the last of them
     are not opened (nor listed in `names`). Videos are cut whole: their frames are not counted
-    before.
+    before. `min_file_size`: bytes that a picture needs for a box to be cut out of it.
 
     Raises InvalidArgument for arguments that are wrong or do not fit each other, InputError for
     an input that is missing, unreadable or holds no picture, WorkDirError where crops or
@@ -81,17 +82,15 @@ def open_source(
     """
     wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img, part)
     box = parse_bounding_box(bounding_box)
-    found = lists.find(input_dir, work_dir)
-    if bounding_box.strip() and found.boxes is not None:
-        raise InvalidArgument(
-            f"bounding_box={bounding_box!r} was given together with the boxes of "
-            f"{found.shown!r}; use one of them"
-        )
+    found = input_dir if isinstance(input_dir, Found) else lists.find(input_dir, work_dir)
+    check_boxes(found, bounding_box)
     crops_dir = crops_folder(work_dir, kind)
     if found.boxes is not None:
-        return _cut_listed(found, found.boxes, crops_dir, threads, wishes)
+        check_kinds(found, tar_only)
+        return _cut_listed(found, found.boxes, crops_dir, threads, wishes, min_file_size)
     found.pictures = _without_frames(found, work_dir)
-    if _means_videos(found, tar_only):
+    check_kinds(found, tar_only)
+    if means_videos(found, tar_only):
         _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
         source: Source = extract_frames(
             cloud.local_files(found.videos, work_dir),
@@ -108,9 +107,27 @@ def open_source(
         return source
     try:
         asked = {i: (i, box) for i in part.of(len(source.names))}
-        return cut(source, source.names, asked, crops_dir, threads=threads)
+        return cut(
+            source, source.names, asked, crops_dir, threads=threads, min_file_size=min_file_size
+        )
     finally:
         source.close()
+
+
+def list_input(
+    given: object,
+    work_dir: Path,
+    *,
+    tar_only: bool = False,
+    bounding_box: str = "",
+    argument: str = USUAL,
+) -> Found:
+    """What an input holds, for `open_source` later; raises its errors, which name `argument`."""
+    with spoken_of_as(argument):
+        found = lists.find(given, work_dir)
+        check_boxes(found, bounding_box)
+        check_kinds(found, tar_only)
+    return found
 
 
 def find_videos(input_dir: object, work_dir: Path) -> list[str]:
@@ -139,10 +156,6 @@ def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
         return read_member(name)
 
 
-def _means_videos(found: Found, tar_only: bool) -> bool:
-    return bool(found.videos) and not found.archives and (tar_only or not found.pictures)
-
-
 def _without_frames(found: Found, work_dir: Path) -> list[str]:
     """Pictures but for the frames that an earlier run cut from the videos beside them, where
     the work_dir is inside the input or the input itself."""
@@ -157,21 +170,12 @@ def _without_frames(found: Found, work_dir: Path) -> list[str]:
 
 
 def _open(found: Found, tar_only: bool, wishes: Wishes) -> Source:
-    """Archives or files, never both."""
-    if found.pictures and found.archives and not tar_only:
-        raise InvalidArgument(
-            f"input_dir: {found.shown!r} holds {len(found.pictures)} pictures and "
-            f"{len(found.archives)} archives (e.g. {found.archives[0]!r}), which cannot be mixed; "
-            "use turi_param='tar_only=1' to take the archives only, or point to one kind"
-        )
     if found.archives:
         _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
         _note_left_out(found, len(found.videos), "videos")
         return _archives(found.archives, wishes)
-    if found.pictures and not tar_only:
-        _note_left_out(found, len(found.videos), "videos")
-        return _pictures(found.pictures, wishes)
-    raise _nothing(found, tar_only)
+    _note_left_out(found, len(found.videos), "videos")
+    return _pictures(found.pictures, wishes)
 
 
 def _archives(paths: list[str], wishes: Wishes) -> Source:
@@ -193,11 +197,14 @@ def _pictures(names: list[str], wishes: Wishes) -> Source:
 
 
 def _cut_listed(
-    found: Found, boxes: list[Box | str], crops_dir: Path, threads: int, wishes: Wishes
+    found: Found,
+    boxes: list[Box | str],
+    crops_dir: Path,
+    threads: int,
+    wishes: Wishes,
+    min_file_size: int,
 ) -> Source:
     """Cut the boxes of a csv, each picture opened once however its rows are spread."""
-    if not boxes:
-        raise _nothing(found, False)
     names = found.pictures
     pictures: dict[str, int] = {}
     asked = {
@@ -206,7 +213,7 @@ def _cut_listed(
     }
     source = _pictures(list(pictures), replace(wishes, part=ALL))
     try:
-        return cut(source, names, asked, crops_dir, threads=threads)
+        return cut(source, names, asked, crops_dir, threads=threads, min_file_size=min_file_size)
     finally:
         source.close()
 
@@ -214,13 +221,3 @@ def _cut_listed(
 def _note_left_out(found: Found, count: int, what: str) -> None:
     if count:
         _log.warning("%r: left out %d %s", found.shown, count, what)
-
-
-def _nothing(found: Found, tar_only: bool) -> InputError:
-    videos = sorted(VIDEO_EXTENSIONS)
-    wanted = [*ARCHIVE_SUFFIXES, *videos] if tar_only else [*sorted(IMAGE_EXTENSIONS), *videos]
-    left = f" and {len(found.pictures)} pictures that tar_only=1 leaves out" if tar_only else ""
-    return InputError(
-        f"input_dir: {found.shown!r} holds nothing to run on{left}; looked for names that end in "
-        f"{', '.join(wanted)}"
-    )

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
+from fastdup_gpu.pictures import Refused
+from fastdup_gpu.protocol import Status
 from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
@@ -29,6 +31,10 @@ STEM = 60
 # Pictures handed to the threads at a time: few where their bytes are already in memory.
 CHUNK, CHUNK_LOADED = 1024, 64
 NO_BOX = Box(0, 0, 0, 0)
+
+# Why a picture is not cut, told from other reasons after it was stored as text.
+_SMALL = "{} bytes, min_file_size is {}"
+_TOO_SMALL = re.compile(_SMALL.format(r"\d+", r"\d+"))
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +50,8 @@ class Request:
 
 
 class CropSource:
-    """One item for each box; loading one that could not be cut raises the reason, and one that
-    was not asked for finds no file."""
+    """One item for each box; loading one that could not be cut raises the reason (Refused where
+    the picture's file was too small), and one that was not asked for finds no file."""
 
     sequential = False
 
@@ -57,7 +63,7 @@ class CropSource:
     def load(self, index: int) -> bytes:
         """The JPEG of crop `index`."""
         if index in self._failed:
-            raise OSError(self._failed[index])
+            raise _refusal(self._failed[index])
         return read_file(self.names[index])
 
     def path(self, index: int) -> str:
@@ -66,6 +72,10 @@ class CropSource:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _refusal(why: str) -> Exception:
+    return Refused(Status.FILE_TOO_SMALL, why) if _TOO_SMALL.fullmatch(why) else OSError(why)
 
 
 def crops_folder(work_dir: Path, kind: str) -> Path:
@@ -80,6 +90,7 @@ def cut(
     folder: Path,
     *,
     threads: int = 0,
+    min_file_size: int = 0,
 ) -> CropSource:
     """Cut the items `asked`, by their index: an index into `source` and a box, into JPEGs in
     `folder`. `names` are those of the pictures of all items, asked for or not.
@@ -87,12 +98,13 @@ def cut(
     Boxes are in pixels after EXIF orientation and are clipped to the picture. Every crop is
     made anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
     i becomes `{i:07d}_{name of the picture}.jpg`. A box that gives no crop keeps its place.
-    Raises WorkDirError where the folder cannot be written to.
+    A picture of less than `min_file_size` bytes gives none. Raises WorkDirError where the folder
+    cannot be written to.
     """
     paths = [folder / file_name(i, name) for i, name in enumerate(names)]
     requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
     with writable(folder):
-        failed = _cut_all(source, requests, threads or os.cpu_count() or 1)
+        failed = _cut_all(source, requests, threads or os.cpu_count() or 1, min_file_size)
     if failed:
         first = next(iter(failed.items()))
         _log.warning(
@@ -126,7 +138,9 @@ def _row(name: str, request: Request) -> Crop:
     return Crop(request.index, name, str(request.path), box)
 
 
-def _cut_all(source: Source, requests: Sequence[Request], threads: int) -> dict[int, str]:
+def _cut_all(
+    source: Source, requests: Sequence[Request], threads: int, least: int
+) -> dict[int, str]:
     """Item -> why it has no crop."""
     failed: dict[int, str] = {}
     groups: dict[int, list[Request]] = {}
@@ -134,11 +148,12 @@ def _cut_all(source: Source, requests: Sequence[Request], threads: int) -> dict[
         groups.setdefault(request.picture, []).append(request)
 
     def work(data: bytes | str | None, group: list[Request]) -> dict[int, str]:
-        return _cut_picture(fetch(source, group[0].picture) if data is None else data, group)
+        data = fetch(source, group[0].picture, least) if data is None else data
+        return _cut_picture(data, group)
 
     with relaxed_limits(), ThreadPoolExecutor(threads) as pool:
         for part in _chunks(groups.values(), CHUNK_LOADED if source.sequential else CHUNK):
-            data = [fetch(source, g[0].picture) if source.sequential else None for g in part]
+            data = [fetch(source, g[0].picture, least) if source.sequential else None for g in part]
             for failures in pool.map(work, data, part):
                 failed.update(failures)
     return dict(sorted(failed.items()))
@@ -150,12 +165,13 @@ def _chunks(groups: Iterable[list[Request]], size: int) -> Iterator[list[list[Re
         yield part
 
 
-def fetch(source: Source, picture: int) -> bytes | str:
-    """The bytes of a picture, or why they cannot be had."""
+def fetch(source: Source, picture: int, min_file_size: int = 0) -> bytes | str:
+    """The bytes of a picture, or why they cannot be had or are too few."""
     try:
-        return source.load(picture)
+        data = source.load(picture)
     except OSError as error:
         return str(error)
+    return _SMALL.format(len(data), min_file_size) if len(data) < min_file_size else data
 
 
 def _cut_picture(data: bytes | str, group: list[Request]) -> dict[int, str]:

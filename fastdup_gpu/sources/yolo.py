@@ -22,8 +22,8 @@ def parts(path: str, text: str) -> list[str]:
     """The folders and list files of a yaml, in the order train, val, test.
 
     Each is looked for below `path` beside the yaml, below `path` in the current directory, and
-    without `path` beside the yaml. A part that is not on this disk costs a warning; raises
-    InputError where none is.
+    without `path` beside the yaml; then, as yolov5 does, without a leading `../`. A part that is
+    not on this disk costs a warning; raises InputError where none is.
     """
     content = _load(path, text)
     root = "".join(_texts(path, content, "path"))
@@ -61,7 +61,12 @@ def _texts(path: str, content: dict[str, Any], key: str) -> list[str]:
 def _locate(path: str, root: str, name: str) -> str | None:
     if is_remote(name) or Path(name).is_absolute():
         return name if is_remote(name) or exists(name) else None
-    folder = str(Path(path).parent)
+    places = _places(str(Path(path).parent), root, name)
+    if name.startswith("../"):
+        places += _places(str(Path(path).parent), root, name.removeprefix("../"))
+    return next((place for place in places if exists(place)), None)
+
+
+def _places(folder: str, root: str, name: str) -> list[str]:
     below = name if root in ("", ".") else join(root, name)
-    beside = [below, name] if folder == "." else [join(folder, below), below, join(folder, name)]
-    return next((place for place in beside if exists(place)), None)
+    return [below, name] if folder == "." else [join(folder, below), below, join(folder, name)]

@@ -35,7 +35,8 @@ class DetectPlan:
     """Search the pictures of `part`; crops go to `folder`, the record of them to `record`.
 
     `margin_x`, `margin_y`: how much a crop reaches beyond its box on either side, in widths and
-    heights of the box. `resume`: keep what an earlier run with the same plan recorded.
+    heights of the box. `resume`: keep what an earlier run with the same plan recorded. Pictures
+    of less than `min_file_size` bytes are not searched.
     """
 
     part: range
@@ -45,6 +46,7 @@ class DetectPlan:
     margin_y: float
     threads: int
     resume: bool
+    min_file_size: int = 0
 
 
 @dataclass(slots=True)
@@ -118,7 +120,9 @@ def _search_all(
     with ThreadPoolExecutor(plan.threads, thread_name_prefix="detect") as pool:
 
         def submit(picture: int) -> Future[_Cut]:
-            data = crops.fetch(source, picture) if source.sequential else None
+            data = None
+            if source.sequential:
+                data = crops.fetch(source, picture, plan.min_file_size)
             return pool.submit(_search, source, detector, plan, picture, data)
 
         yield from in_order(submit, pictures, plan.threads * _AHEAD)
@@ -127,7 +131,7 @@ def _search_all(
 def _search(
     source: Source, detector: Detector, plan: DetectPlan, picture: int, data: bytes | str | None
 ) -> _Cut:
-    data = crops.fetch(source, picture) if data is None else data
+    data = crops.fetch(source, picture, plan.min_file_size) if data is None else data
     pixels = read_upright(data) if isinstance(data, bytes) else data
     if isinstance(pixels, str):
         return _Cut(Searched(picture, [], pixels), [])
@@ -214,6 +218,6 @@ def _fingerprint(source: Source, detector: Detector, plan: DetectPlan) -> str:
     names = [source.names[picture] for picture in plan.part]
     for name, stamp in zip(names, stamps(names), strict=True):
         digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp)
-    kept = [str(plan.folder), plan.part.start, plan.margin_x, plan.margin_y]
+    kept = [str(plan.folder), plan.part.start, plan.margin_x, plan.margin_y, plan.min_file_size]
     digest.update(json.dumps([detector.describe(), kept], sort_keys=True).encode())
     return digest.hexdigest()
