@@ -88,7 +88,7 @@ def make_config(**given: Any) -> RunConfig:
     )
     config = RunConfig(
         input_dir=_input("input_dir", given["input_dir"]),
-        work_dir=_work_dir(given["work_dir"]),
+        work_dir=folder_of_results(given["work_dir"]),
         test_dir=_input("test_dir", given["test_dir"]),
         compute=given["compute"],
         verbose=a.flag("verbose"),
@@ -182,10 +182,11 @@ def _input(name: str, value: Any) -> Input:
     )
 
 
-def _work_dir(value: Any) -> Path:
+def folder_of_results(value: Any) -> Path:
+    """work_dir as a path; raises InvalidArgument where it is none, or empty."""
     if not isinstance(value, (str, os.PathLike)):
         raise InvalidArgument(f"work_dir is {type(value).__name__}, expected a path")
-    if str(value) == "":
+    if os.fspath(value) == "":
         raise InvalidArgument("work_dir is empty; give a folder for the result files")
     return Path(value)
 

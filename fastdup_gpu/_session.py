@@ -38,8 +38,10 @@ class Session:
     """
 
     def __init__(self, work_dir: PathLike, **options: Unpack[RunOptions]) -> None:
+        from fastdup_gpu._config import folder_of_results
+
         check_options(options)
-        self.work_dir = Path(work_dir)
+        self.work_dir = folder_of_results(work_dir)
         self._options = options
         self._searcher: Searcher | None = None
 
@@ -59,7 +61,7 @@ class Session:
 
         config = make_config(**self._arguments(input_dir=input_dir, **options))
         self._searcher = None
-        summary = pipeline.run(config)
+        summary = pipeline.run(config, warn=not config.verbose)
         if config.verbose:
             print(*summary.lines(), sep="\n")
         return summary

@@ -94,7 +94,7 @@ def _add_option(group: Any, name: str, default: Any, placeholder: str, text: str
 
 def _run(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if name in DEFAULTS}
-    return _show(args, pipeline.run(make_config(**given), Progress()))
+    return _show(args, pipeline.run(make_config(**given), Progress(), warn=False))
 
 
 def _show(args: argparse.Namespace, summary: Any) -> int:
@@ -123,7 +123,7 @@ def _demo(args: argparse.Namespace) -> int:
 
     pictures = demo.make_pictures(args.work_dir)
     config = make_config(input_dir=str(pictures), work_dir=args.work_dir)
-    _show(args, pipeline.run(config, Progress()))
+    _show(args, pipeline.run(config, Progress(), warn=False))
     page = write_report(args.work_dir)
     if not args.json:
         print(f"report: {page}")

@@ -17,7 +17,7 @@ from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import FeatureSet, feature_paths, open_features
 from fastdup_gpu.formats.files import read_json, write_json
 from fastdup_gpu.protocol import Backend, Index
-from fastdup_gpu.stages import graph, joined
+from fastdup_gpu.stages import graph, stored
 from fastdup_gpu.stages.neighbors import (
     Edges,
     load_index,
@@ -42,7 +42,7 @@ class Comparison:
     def go(self) -> None:
         """Neighbours, then components, unless a resumed run has them already."""
         base = open_features(feature_paths(self.folder)[0], self.dim)
-        queries = joined.query_features(self.config, self.folder, base)
+        queries = stored.query_features(self.config, self.folder, base)
         if self.config.run_mode in (2, 4):
             self.summary.valid = len((queries or base).filenames)
         if not base.filenames:
@@ -113,7 +113,7 @@ class Comparison:
         del search["threads"]
         stamps = [
             (str(path), path.stat().st_size, path.stat().st_mtime_ns)
-            for path in joined.files_behind(base, queries)
+            for path in stored.files_behind(base, queries)
         ]
         wanted = [config.k, config.threshold, config.lower_threshold, asdict(config.tuning)]
         content = json.dumps([self.backend.name, search, wanted, stamps, config.run_mode])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import logging
 from typing import TYPE_CHECKING
 
 from fastdup_gpu import _provenance
@@ -14,36 +13,44 @@ from fastdup_gpu._registry import open_backend
 from fastdup_gpu._summary import Summary
 from fastdup_gpu.comparing import Comparison
 from fastdup_gpu.detection import open_detector
-from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import prepare_folder, read_json, write_csv, write_json
+from fastdup_gpu.formats import names, stale
+from fastdup_gpu.formats.files import prepare_folder, read_json, write_json
 from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.protocol import ModelSpec
-from fastdup_gpu.sources import open_source
-from fastdup_gpu.sources.base import Crop, Part, Source
+from fastdup_gpu.sources import list_input, open_source
+from fastdup_gpu.sources.base import Found, Part, Source
 from fastdup_gpu.sources.crops import crops_folder
 from fastdup_gpu.stages import joined
+from fastdup_gpu.stages.ahead import look_ahead
+from fastdup_gpu.stages.cutouts import write_crops
 from fastdup_gpu.stages.detect import DetectPlan, detect
 from fastdup_gpu.stages.extract import ExtractPlan, Wanted, extract
 
 if TYPE_CHECKING:
     from fastdup_gpu.detection.detector import Detector
 
+_log = logging.getLogger("fastdup_gpu")
 
-def run(config: RunConfig, progress: Progress | None = None) -> Summary:
-    """Run the stages of config.run_mode; raises FastdupError where one cannot be done."""
-    return _Run(config, progress or Progress()).go()
+
+def run(config: RunConfig, progress: Progress | None = None, *, warn: bool = True) -> Summary:
+    """Run the stages of config.run_mode; raises FastdupError where one cannot be done.
+
+    `warn`: log how many pictures were left out, for callers that do not show the summary.
+    """
+    return _Run(config, progress or Progress(), warn=warn).go()
 
 
 class _Run:
     """One run: the config, the backend, and what is found on the way."""
 
-    def __init__(self, config: RunConfig, progress: Progress) -> None:
+    def __init__(self, config: RunConfig, progress: Progress, *, warn: bool) -> None:
         self.config = config
         self.progress = progress
+        self.warn = warn
         self.folder = joined.work_folder(config)
         tuning = config.tuning
         self.backend = open_backend(config.compute, device=tuning.device, decoder=tuning.decoder)
-        self.model: ModelSpec | None = None
+        self.model = _model(config, self.backend.name)
         self.runs_on = ""
         self.detector: Detector | None = None
         self.extracted = False  # whether any picture was, rather than found done before
@@ -55,14 +62,20 @@ class _Run:
         )
 
     def go(self) -> Summary:
-        prepare_folder(self.folder)
         mode = self.config.run_mode
+        look_ahead(self.config, self.backend.name, self.folder, self.model)
+        test = self._list_test()
+        to_join = joined.features_asked_for(self.config, self.folder) if mode == 2 else []
+        prepare_folder(self.folder)
         if mode in (0, 1):
             self._extract(self.config.input_dir, names.TRAIN)
-        if mode in (0, 1, 3) and self.config.test_dir:
-            self._extract(self.config.test_dir, names.TEST)
-        if mode == 2:
-            joined.gather_features(self.config, self.folder)
+        if test is not None:
+            self._extract(test, names.TEST)
+        elif mode in (0, 1) and not self._left_as_it_was():
+            stale.clear_test(self.folder)
+            write_crops(self.folder, names.TEST, ())
+        if to_join:
+            joined.join(to_join, self.config, self.folder)
         if mode != 1:
             dim = self.model.dim if self.model else self.config.d
             comparison = Comparison(
@@ -72,16 +85,23 @@ class _Run:
         self._write_config()
         return self.summary
 
-    def _extract(self, given: Input, kind: str) -> None:
+    def _list_test(self) -> Found | None:
+        """The test pictures, so that a wrong test_dir costs no extraction."""
         config = self.config
-        self.model = choose_model(
-            config.model_path,
-            config.d,
-            high_accuracy=config.high_accuracy,
-            precision=config.tuning.model_precision,
-            backend=self.backend.name,
-            engine=config.tuning.engine,
-        )
+        if config.run_mode not in (0, 1, 3) or not config.test_dir:
+            return None
+        with self.progress.stage("list"):
+            return list_input(
+                config.test_dir,
+                self.folder,
+                tar_only=config.tuning.tar_only,
+                bounding_box=config.bounding_box,
+                argument="test_dir",
+            )
+
+    def _extract(self, given: Input | Found, kind: str) -> None:
+        config = self.config
+        assert self.model is not None
         self._open_detector()
         wanted = _part(config, kind)
         with self.progress.stage("list"):
@@ -99,14 +119,15 @@ class _Run:
                 delete_tar=config.tuning.delete_tar,
                 delete_img=config.tuning.delete_img,
                 part=wanted,
+                min_file_size=config.tuning.min_file_size,
             )
         try:
             source, part = pictures, _positions(wanted, len(pictures.names))
             if self.detector is not None:
                 source = self._detect(pictures, self.detector, part, kind)
                 part = range(len(source.names))
-            self._write_crops(source.crops, kind)
-            plan = self._extract_plan(kind, part)
+            write_crops(self.folder, kind, source.crops, detected=self.detector is not None)
+            plan = self._extract_plan(kind, part, cut=bool(source.crops))
             title = _title("extract", kind)
             with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
                 done = extract(self.backend, source, self.model, plan, advance)
@@ -118,6 +139,8 @@ class _Run:
         self.summary.resumed_at += done.resumed_at
         for reason, count in done.bad.items():
             self.summary.bad[reason] = self.summary.bad.get(reason, 0) + count
+        if self.warn and done.bad:
+            _log.warning("%s; see %s", done.left_out, self.folder / names.BAD_CSV.format(kind=kind))
 
     def _open_detector(self) -> None:
         plan = self.config.detector
@@ -143,6 +166,7 @@ class _Run:
             margin_y=tuning.augmentation_vert,
             threads=self.config.threads,
             resume=self.config.resume,
+            min_file_size=tuning.min_file_size,
         )
         title = _title("detect", kind)
         with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
@@ -150,7 +174,7 @@ class _Run:
         self.summary.add_search(done)
         return done.source()
 
-    def _extract_plan(self, kind: str, part: range) -> ExtractPlan:
+    def _extract_plan(self, kind: str, part: range, *, cut: bool) -> ExtractPlan:
         config = self.config
         return ExtractPlan(
             folder=self.folder,
@@ -161,7 +185,8 @@ class _Run:
             wanted=self._wanted_stats(),
             threads=config.threads,
             resume=config.resume,
-            min_file_size=config.tuning.min_file_size,
+            # Of crops the pictures that they were cut from have to be as large.
+            min_file_size=0 if cut else config.tuning.min_file_size,
         )
 
     def _wanted_stats(self) -> Wanted:
@@ -169,33 +194,37 @@ class _Run:
             return "none"
         return "advanced" if self.config.tuning.run_advanced_stats else "basic"
 
-    def _write_crops(self, crops: Sequence[Crop], kind: str) -> None:
-        path = self.folder / names.CROPS_CSV.format(kind=kind)
-        if not crops:
-            path.unlink(missing_ok=True)
-            return
-        rows = [(c.index, c.filename, c.crop_filename, *asdict(c.box).values()) for c in crops]
-        if self.detector is None:
-            write_csv(path, names.CROPS_COLUMNS, rows)
-            return
-        found = ((c.label, "" if c.score is None else f"{c.score:.6f}") for c in crops)
-        whole = ((*row, *more) for row, more in zip(rows, found, strict=True))
-        write_csv(path, names.DETECTED_COLUMNS, whole)
-
     def _write_config(self) -> None:
-        if self.config.run_mode == 1 and not self.extracted and self._compared_before():
+        if self._left_as_it_was():
             return  # what stands in the folder is what config.json tells of
         content = _provenance.describe(self.config, self.backend.name, self.model, self.runs_on)
         if self.detector is not None:
             content["detector"] = self.detector.describe()
         content["found"] = self.summary.as_dict()
         path = self.folder / names.CONFIG
-        if self.model is None:  # the features are those of an earlier run, and so is their model
+        if self.config.run_mode in (2, 3, 4):  # the base is of an earlier run, and so is its model
             content |= {k: v for k, v in (read_json(path) or {}).items() if k == "model"}
         write_json(path, content)
 
-    def _compared_before(self) -> bool:
+    def _left_as_it_was(self) -> bool:
+        """Whether nothing was extracted, and the results of a whole run stay as they are."""
+        if self.config.run_mode != 1 or self.extracted:
+            return False
         return all((self.folder / name).is_file() for name in (names.SIMILARITY, names.CONFIG))
+
+
+def _model(config: RunConfig, backend: str) -> ModelSpec | None:
+    """The model that pictures go through, None where none are read."""
+    if config.run_mode not in (0, 1, 3):
+        return None
+    return choose_model(
+        config.model_path,
+        config.d,
+        high_accuracy=config.high_accuracy,
+        precision=config.tuning.model_precision,
+        backend=backend,
+        engine=config.tuning.engine,
+    )
 
 
 def _title(stage: str, kind: str) -> str:

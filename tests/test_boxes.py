@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from making import photos, rows, run
 from PIL import Image, ImageOps
 
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
@@ -335,3 +336,19 @@ def test_real_boxes(tmp_path):
         got = pixels_of(source, i)
         assert got.shape == want.shape
         assert np.abs(got - want).mean() <= 4
+
+
+def test_crops_of_earlier_runs_are_no_pictures(here):
+    """Where the work_dir is the input."""
+    box = {"bounding_box": "row_y=0,col_x=0,height=40,width=40"}
+    paths = photos(Path("same"), 5)
+    run("same", Path("same"), **box)
+    for path in paths[3:]:
+        path.unlink()
+    run("same", Path("same"), **box)
+    assert len(list(Path("same/crops").iterdir())) == 3
+    Path("same/crops/mine.jpg").write_bytes(paths[0].read_bytes())
+    for expected in (3, 4):  # that of the user's own counts where nothing is a crop any more
+        assert run("same", Path("same")) == 0
+        assert len(rows(Path("same/atrain_features.dat.csv"))) == expected
+    assert [path.name for path in Path("same/crops").iterdir()] == ["mine.jpg"]

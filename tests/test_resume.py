@@ -104,6 +104,22 @@ def test_resume_makes_what_is_missing(whole, tmp_path, lost):
     assert contents(out) == contents(whole / "out")
 
 
+def test_test_pictures_of_an_earlier_run_do_not_stay(tmp_path):
+    out, given = tmp_path / "out", tmp_path / "in"
+    photos(given, 4)
+    photos(tmp_path / "test", 2)
+    assert run(given, out, test_dir=str(tmp_path / "test")) == 0
+    before = contents(out)
+    assert run(given, out, resume=1, run_mode=1) == 0  # nothing to do: a whole run stays whole
+    assert contents(out) == before
+    assert run(given, out, resume=1) == 0
+    assert not [name for name in contents(out) if name.startswith("atest")]
+    assert run("", out, run_mode=4, threshold=0) == 0
+    assert {row["from"] for row in rows(out / "similarity.csv")} == {
+        str(p) for p in given.iterdir()
+    }
+
+
 def test_resume_with_other_arguments_starts_anew(whole, tmp_path):
     out = tmp_path / "out"
     assert run(whole / "in", out, num_images=50, turi_param="run_advanced_stats=1") == 0

@@ -200,6 +200,38 @@ def test_num_images_offsets_and_small_files(tmp_path):
     assert bad["error_code"] == "ERROR_FILE_TOO_SMALL"
 
 
+@pytest.mark.parametrize("how", ["one box", "boxes"])
+def test_the_smallest_file_size_is_that_of_pictures_not_of_crops(tmp_path, how):
+    paths = photos(tmp_path / "in", 4)
+    least = sorted(path.stat().st_size for path in paths)[1]
+    given, box = tmp_path / "in", {"bounding_box": "row_y=0,col_x=0,height=20,width=20"}
+    if how == "boxes":
+        given, box = tmp_path / "boxes.csv", {}
+        lines = "".join(f"{path},0,0,20,20\n" for path in paths)
+        given.write_text(f"filename,col_x,row_y,width,height\n{lines}")
+    out = tmp_path / "out"
+    assert run(given, out, turi_param=f"min_file_size={least}", **box) == 0
+    (bad,) = rows(out / "atrain_features.bad.csv")
+    assert bad["error_code"] == "ERROR_FILE_TOO_SMALL"
+    assert len(rows(out / "atrain_features.dat.csv")) == 3
+    assert max(int(row["file_size"]) for row in rows(out / "atrain_stats.csv")) < least
+
+
+def test_pictures_left_out_are_told_of(tmp_path, caplog, capsys):
+    photos(tmp_path / "in", 2)
+    photo(0, 9, 40).save(tmp_path / "in" / "small.png")
+    (tmp_path / "in" / "empty.jpg").touch()
+    out = tmp_path / "out"
+    assert run(tmp_path / "in", out, test_dir=str(tmp_path / "in")) == 0
+    words = "2 of 4 images left out: 1 ERROR_IMAGE_TOO_SMALL, 1 ERROR_ZERO_SIZE_FILE; see "
+    told = [r.message for r in caplog.records if "left out" in r.message]
+    assert told == [f"{words}{out}/{kind}_features.bad.csv" for kind in ("atrain", "atest")]
+    caplog.clear()
+    assert run(tmp_path / "in", out, verbose=True) == 0
+    assert "1 ERROR_IMAGE_TOO_SMALL" in capsys.readouterr().out
+    assert "left out" not in caplog.text
+
+
 HOSTILE = [
     "with space.jpg",
     "quote'and\"double.jpg",

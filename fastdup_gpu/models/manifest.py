@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fastdup_gpu._cpu import has_fast_int8
-from fastdup_gpu._errors import ModelError
+from fastdup_gpu._errors import InvalidArgument, ModelError
 from fastdup_gpu.protocol import ModelSpec
 
 FOLDER = Path(__file__).parent
@@ -61,6 +61,13 @@ HIGH_ACCURACY: dict[str, Entry] = {
 DEFAULT_PATH = str(FOLDER / DEFAULT["fp16"].filename)
 
 
+def same_model(sha256: str, other: str) -> bool:
+    """Whether two files give features that can be compared: the same, or a packaged model in two
+    precisions."""
+    packaged = [{entry.sha256 for entry in model.values()} for model in (DEFAULT, HIGH_ACCURACY)]
+    return sha256 == other or any({sha256, other} <= files for files in packaged)
+
+
 def choose_model(
     model_path: str,
     d: int,
@@ -75,6 +82,10 @@ def choose_model(
     precision 'auto': int8 on CPUs that multiply 8-bit integers in vectors, where it measures 1.7
     to 2.3 times faster, fp16 weights elsewhere.
     """
+    if not model_path:
+        raise InvalidArgument(
+            "model_path is empty; give an ONNX file, or leave it out for the built-in model"
+        )
     if model_path != DEFAULT_PATH:
         return replace(_own_model(Path(model_path), d), engine=engine)
     if precision == "auto":

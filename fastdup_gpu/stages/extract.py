@@ -63,6 +63,13 @@ class ExtractResult:
     resumed_at: int
     runs_on: str
 
+    @property
+    def left_out(self) -> str:
+        """'2 of 4 images left out: 1 ERROR_IMAGE_TOO_SMALL, 1 ERROR_ZERO_SIZE_FILE'."""
+        number = sum(self.bad.values())
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.bad.items())
+        return f"{number:,} of {self.rows + number:,} images left out: {reasons}"
+
 
 def stats_columns(wanted: Wanted) -> tuple[str, ...]:
     """The columns of the stats csv; () where none is written."""

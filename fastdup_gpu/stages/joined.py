@@ -1,59 +1,125 @@
-"""Stored features as input: run_mode 2 (joined from several places), queries of run_mode 4."""
+"""run_mode 2: bringing features together, from one place or several, into the work_dir."""
 
 from __future__ import annotations
 
-import os
+import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._config import Input, RunConfig
+from fastdup_gpu._config import RunConfig
 from fastdup_gpu._errors import FormatError, WorkDirError
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.features import (
     FeatureSet,
     feature_paths,
-    listed_features,
-    locate,
+    is_features_name,
     open_features,
     write_features,
 )
+from fastdup_gpu.formats.files import read_json, write_json
+from fastdup_gpu.models.manifest import same_model
+from fastdup_gpu.stages.stored import Named, named_features, shown
+
+_log = logging.getLogger("fastdup_gpu")
 
 
 def work_folder(config: RunConfig) -> Path:
     """The work_dir; in run_mode 2 it may name the features file itself, and means its folder."""
-    path = config.work_dir
-    if config.run_mode == 2 and path.name.endswith((".dat", ".dat.csv")):
-        return path.parent
-    return path
+    return config.work_dir.parent if _names_file(config) else config.work_dir
 
 
-def gather_features(config: RunConfig, folder: Path) -> None:
-    """Bring the features that run_mode=2 means into the work_dir.
+def _names_file(config: RunConfig) -> bool:
+    return config.run_mode == 2 and is_features_name(config.work_dir)
 
-    input_dir counts where it names features (a features file, a folder with them, a list of
-    them); otherwise, as the specification says, it is ignored and the work_dir's own are used.
-    What an earlier run joined in a work_dir inside that folder is not joined again.
+
+def features_asked_for(config: RunConfig, folder: Path) -> list[Path]:
+    """The files of features that run_mode=2 means: [] for those in the work_dir as they are.
+
+    A features file that work_dir names, else those that input_dir names itself (a features file,
+    a list of them, the folder with them). Otherwise, as the specification says, input_dir is
+    ignored: the features extracted into work_dir count, and only where there are none, or where
+    they were joined before, those somewhere below input_dir do. Nothing is touched here; raises
+    WorkDirError where there are no features, or where extracted ones would be overwritten.
     """
     own = feature_paths(folder)[0]
-    found = _features_of(config.input_dir, own) or [own]
-    if [p.resolve() for p in found] == [own.resolve()]:
-        if not own.is_file():
-            raise WorkDirError(
-                f"run_mode=2 found no features in input_dir={config.input_dir!r} nor {own}; "
-                "run with run_mode=1 first, or store your own with save_binary_feature"
-            )
-        return
-    if own.resolve() in [dat.resolve() for dat in found]:
+    found = _named(config).without(own)
+    if not found.files or [dat.resolve() for dat in found.files] == [own.resolve()]:
+        _require(own, config)
+        return []
+    if own.resolve() in [dat.resolve() for dat in found.files]:
         raise WorkDirError(
-            f"{own} is among the {len(found)} files of features to be joined, and would be "
+            f"{own} is among the {len(found.files)} files of features to be joined, and would be "
             "overwritten; give another work_dir"
         )
-    sets = [open_features(dat, config.d) for dat in found]
-    _check_same_dim(found, sets)
-    stale.clear(folder, names.TRAIN)
+    if not own.is_file() or _joined_before(folder):
+        return [] if _unchanged(folder, found.files) else found.files
+    if not found.directly:
+        _log.warning(
+            "run_mode=2 takes the features in %s, not the %d other(s) below input_dir=%r; name "
+            "those in a list, with another work_dir, to join them",
+            folder,
+            len(found.files),
+            config.input_dir,
+        )
+        return []
+    return _unless_the_same(found.files, own, config)
+
+
+def _named(config: RunConfig) -> Named:
+    if _names_file(config):
+        return named_features("work_dir", str(config.work_dir))
+    own = feature_paths(config.work_dir)[0]
+    found = named_features("input_dir", config.input_dir)
+    given = config.input_dir if isinstance(config.input_dir, str) else ""
+    itself = given and Path(given).resolve() == own.parent.resolve()
+    if itself and _joined_before(config.work_dir):  # out of folders below, which may be more now
+        return Named(sorted(own.parent.rglob(own.name)))
+    return found
+
+
+def _require(own: Path, config: RunConfig) -> None:
+    if not own.is_file():
+        raise WorkDirError(
+            f"run_mode=2 found no features in {shown('input_dir', config.input_dir)} nor {own}; "
+            "run with run_mode=1 first, or store your own with save_binary_feature"
+        )
+
+
+def _unless_the_same(files: list[Path], own: Path, config: RunConfig) -> list[Path]:
+    sets, stored = [open_features(dat, config.d) for dat in files], open_features(own)
+    rows = 0
+    for part in sets:
+        rows, begin = rows + len(part.filenames), rows
+        if part.filenames != stored.filenames[begin:rows]:
+            break
+        if not np.array_equal(part.matrix, stored.matrix[begin:rows], equal_nan=True):
+            break
+    else:
+        if rows == len(stored.filenames):
+            return []
+    raise WorkDirError(
+        f"{own} holds other features, extracted there or stored by hand, which those of "
+        f"{files[0]} would overwrite; give another work_dir, or remove that file"
+    )
+
+
+def join(files: list[Path], config: RunConfig, folder: Path) -> None:
+    """Write the features of `files` one after the other into the work_dir, and from where."""
+    sets = [open_features(dat, config.d) for dat in files]
+    _check_same_dim(files, sets)
+    record = folder / names.JOINED
+    record.parent.mkdir(exist_ok=True)
+    # A kill from here on leaves a record without `own`: what lies there is to be joined again.
+    sources = [[str(dat.absolute()), *_stamp(dat)] for dat in files]
+    write_json(record, {"from": sources, "own": None})
+    stale.make_room(folder, joining=True)
     filenames = [name for s in sets for name in s.filenames]
     write_features(folder, filenames, [s.matrix for s in sets])
+    if model := _common_model(files):
+        write_json(folder / names.CONFIG, {"model": model})
+    write_json(record, {"from": sources, "own": _stamp(feature_paths(folder)[0])})
 
 
 def _check_same_dim(found: list[Path], sets: list[FeatureSet]) -> None:
@@ -63,40 +129,41 @@ def _check_same_dim(found: list[Path], sets: list[FeatureSet]) -> None:
         raise FormatError(f"features of different length cannot be joined: {listed}")
 
 
-def _features_of(given: Input, own: Path) -> list[Path]:
-    if isinstance(given, (str, os.PathLike)):
-        path = Path(given)
-        if path.name.endswith((".dat", ".dat.csv")) and not locate(path).is_file():
-            raise WorkDirError(f"input_dir={os.fspath(given)!r}: {locate(path)} does not exist")
-        found = listed_features(path) if os.fspath(given) else []
-        below = path.is_dir() and len(found) > 1
-        return [dat for dat in found if not below or dat.resolve() != own.resolve()]
-    return [dat for entry in given for dat in listed_features(Path(entry))]
+def _common_model(files: list[Path]) -> dict[str, Any] | None:
+    """What config.json beside the files says of their model, where that is the same."""
+    models = []
+    for dat in files:
+        own = dat.name == names.FEATURES.format(kind=names.TRAIN)
+        model = (read_json(dat.parent / names.CONFIG) or {}).get("model") if own else None
+        if not isinstance(model, dict):
+            return None
+        models.append(model)
+    first = models[0]
+    same = all(same_model(str(m.get("sha256")), str(first.get("sha256"))) for m in models)
+    return first if same else None
 
 
-def query_features(config: RunConfig, folder: Path, base: FeatureSet) -> FeatureSet | None:
-    """What is compared with the base: None for the base itself."""
-    test = feature_paths(folder, names.TEST)[0]
-    if config.run_mode == 4:
-        return _stored_queries(config, folder, base)
-    if config.run_mode == 3 or (config.run_mode in (0, 2) and config.test_dir):
-        return open_features(test, base.matrix.shape[1])
-    return None
+def _joined_before(folder: Path) -> bool:
+    """Whether the features in the work_dir are those that an earlier run brought together."""
+    record, own = read_json(folder / names.JOINED), feature_paths(folder)[0]
+    if record is None or not own.is_file():
+        return False
+    return record.get("own") in (None, _stamp(own))
 
 
-def _stored_queries(config: RunConfig, folder: Path, base: FeatureSet) -> FeatureSet | None:
-    """run_mode 4: test_dir, else input_dir, else stored test features, else the base itself."""
-    test = feature_paths(folder, names.TEST)[0]
-    for given in (config.test_dir, config.input_dir):
-        if not isinstance(given, str) or not given:
-            continue
-        for dat in (locate(Path(given), names.TEST), locate(Path(given))):
-            if dat.is_file() and dat.resolve() != feature_paths(folder)[0].resolve():
-                return open_features(dat, base.matrix.shape[1])
-    return open_features(test, base.matrix.shape[1]) if test.is_file() else None
+def _unchanged(folder: Path, files: list[Path]) -> bool:
+    """Whether that run finished, and these files are those that it found."""
+    record, own = read_json(folder / names.JOINED), feature_paths(folder)[0]
+    if record is None or not own.is_file() or record.get("own") != _stamp(own):
+        return False
+    return bool(record.get("from") == [[str(dat.absolute()), *_stamp(dat)] for dat in files])
 
 
-def files_behind(base: FeatureSet, queries: FeatureSet | None) -> list[Path]:
-    """The feature files in use, for telling whether they changed."""
-    maps = [s.matrix for s in (base, queries) if s is not None]
-    return [Path(os.fspath(m.filename)) for m in maps if isinstance(m, np.memmap) and m.filename]
+def _stamp(dat: Path) -> list[int]:
+    """Sizes and times of a features file and its csv; [] for a missing one."""
+    stamp: list[int] = []
+    for path in (dat, dat.with_name(dat.name + ".csv")):
+        if path.is_file():
+            status = path.stat()
+            stamp += [status.st_size, status.st_mtime_ns]
+    return stamp

@@ -128,13 +128,17 @@ def read_header(folder: Path) -> dict[str, Any]:
 
 def load_index(backend: Backend, folder: Path, features: F32, plan: SearchPlan) -> Index:
     """The index that save_index wrote, checked against the features beside it."""
-    path = folder / names.INDEX
     header = read_header(folder)
+    check_header(folder, header, features, plan)
+    return backend.load_index(folder / names.INDEX, header, features, plan)
+
+
+def check_header(folder: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> None:
+    """Raise FormatError where a stored index is not over these features, by this metric."""
     stored = (header["metric"], header["rows"], header["d"])
     asked = (plan.metric, *features.shape)
     if stored != asked:
         raise FormatError(
-            f"{path} was built for (distance, rows, d) = {stored}, not for {asked}; "
-            "run with run_mode=2 to build it anew"
+            f"{folder / names.INDEX} was built for (distance, rows, d) = {stored}, not for "
+            f"{asked}; run with run_mode=2 to build it anew"
         )
-    return backend.load_index(path, header, features, plan)

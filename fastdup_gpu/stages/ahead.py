@@ -1,0 +1,66 @@
+"""What can be known of a run before it touches anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastdup_gpu._config import RunConfig
+from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.formats import names
+from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.models.manifest import same_model
+from fastdup_gpu.protocol import ModelSpec
+from fastdup_gpu.stages.neighbors import check_header, read_header
+
+_ONLY_ON_THE_GPU = ("ivfpq", "cagra", "nndescent")
+
+
+def look_ahead(config: RunConfig, backend: str, folder: Path, model: ModelSpec | None) -> None:
+    """Raise InvalidArgument, or what is wrong with the stored files, where a run cannot end well.
+
+    `model` is the one that pictures will go through, None where none are read.
+    """
+    if config.run_mode in (0, 2):
+        _check_mode(config, backend)
+    if config.run_mode in (3, 4):
+        _check_distance(config, folder)
+    if config.run_mode == 3 and model is not None:
+        _check_base(config, folder, model)
+
+
+def _check_mode(config: RunConfig, backend: str) -> None:
+    if backend == "cpu" and config.search.mode in _ONLY_ON_THE_GPU:
+        raise InvalidArgument(
+            f"nnf_mode={config.arguments['nnf_mode']!r} needs compute='gpu'; on the CPU: "
+            "HNSW<links>, Flat, IVF<clusters>"
+        )
+
+
+def _check_distance(config: RunConfig, folder: Path) -> None:
+    built_for, asked = read_header(folder)["metric"], config.search.metric
+    if built_for != asked:
+        raise InvalidArgument(
+            f"distance={asked!r} was given, but {folder / names.INDEX} was built for "
+            f"{built_for!r}; give that one, or build another index with run_mode=2"
+        )
+
+
+def _check_base(config: RunConfig, folder: Path, model: ModelSpec) -> None:
+    """Whether the pictures will have features like those that the index is over."""
+    stored = (read_json(folder / names.CONFIG) or {}).get("model")
+    stored = stored if isinstance(stored, dict) else {}
+    if "sha256" in stored and not same_model(str(stored["sha256"]), model.sha256):
+        raise InvalidArgument(
+            f"the features in {folder} come from the model {stored.get('file')!r}, but those of "
+            f"test_dir would come from {model.path.name!r}; give the same model_path and "
+            "high_accuracy as in that run"
+        )
+    base = open_features(feature_paths(folder)[0])
+    check_header(folder, read_header(folder), base.matrix, config.search)
+    if base.matrix.shape[1] != model.dim:
+        raise InvalidArgument(
+            f"the features in {folder} have {base.matrix.shape[1]} numbers an image, but "
+            f"{model.path.name!r} would give those of test_dir {model.dim}; give the model_path, d "
+            "and high_accuracy of that run"
+        )
