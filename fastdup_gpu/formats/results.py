@@ -110,7 +110,8 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
         return path
     if isinstance(source, pd.DataFrame):
         made_of = source.attrs.get("work_dir")
-        if isinstance(made_of, str | os.PathLike) and Path(made_of).is_dir():
+        # Any text may stand there; this test is False for what can be no path as well.
+        if isinstance(made_of, str | os.PathLike) and os.path.isdir(made_of):  # noqa: PTH112
             return Path(made_of)
         return None
     if not isinstance(source, str | os.PathLike):

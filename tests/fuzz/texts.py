@@ -11,7 +11,15 @@ from unittest import mock
 
 from fastdup_gpu import InputError
 from fastdup_gpu._params import parse_nnf_mode, parse_nnf_param, parse_turi
-from fastdup_gpu.analysis import annotations, coco, decisions, evaluate, journal
+from fastdup_gpu.analysis import (
+    annotations,
+    coco,
+    decisions,
+    evaluate,
+    journal,
+    labelimg,
+    xml_names,
+)
 from fastdup_gpu.formats.results import read_filenames
 from fastdup_gpu.sources import lists, webdataset
 from fastdup_gpu.sources.base import Found
@@ -108,6 +116,16 @@ def _member(kind: str) -> Target:
     return Target(f"webdataset.{kind}", lambda: [b"1", b'{"label": 3}', b"dog"], call, _JSON)
 
 
+def _classes(path: Path) -> None:
+    """Classes that are there keep their lines."""
+    before = [line.rstrip(b"\r") for line in path.read_bytes().split(b"\n")]
+    labelimg._add_classes(path, ["cat", "dog"])
+    after = [line.rstrip(b"\r") for line in path.read_bytes().split(b"\n")]
+    kept = before if before[-1] else before[:-1]
+    assert after[: len(kept)] == kept
+    assert {b"cat", b"dog"} <= set(after)
+
+
 _COCO = {
     "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3.5, 4]}],
@@ -121,6 +139,16 @@ _GROUPS = b"file,group\na/1.jpg,7\na/2.jpg,7\n"
 _PARTS = b"path: .\ntrain: images\nval: [images, other]\nnc: 1\nnames: [a]\n"
 
 
+_XML = b"<annotation><filename>a.png</filename><path>/in/a.png</path></annotation>"
+_TAGS = (
+    b"<path>",
+    b"</path>",
+    b"<!DOCTYPE a [",
+    b"<!ENTITY e '1'>",
+    b"&e;",
+    b"<?xml ",
+    b"encoding",
+)
 _ALIAS = {"url": "https://h:9000", "accessKey": "k", "secretKey": "hush", "api": "S3v4"}
 _MC = json.dumps({"version": "10", "aliases": {"local": _ALIAS}}).encode()
 _COPIED = b'["s3/bucket/a.jpg", 3, "e"]\n\n["s3/bucket/b.jpg", 4, "f"]\n'
@@ -153,6 +181,8 @@ def targets() -> list[Target]:
             _read(coco.import_from_coco),
             _JSON,
         ),
+        Target("labelimg.xml", lambda: [_XML], _read(xml_names.picture_of), _TAGS),
+        Target("classes.txt", lambda: [b"cat\nbird\n", b"dog\r\n\n"], _read(_classes)),
         Target("mc.json", lambda: [_MC], _mc, (b'"hosts"', b'"url"', b"http://", *_JSON)),
         Target("s3.key", lambda: [b"a/b.jpg", b"..", b"/x", b"a.tar/b.jpg"], _url, (b"/", b"..")),
         Target("copies.jsonl", lambda: [_COPIED], _copies, _JSON),
