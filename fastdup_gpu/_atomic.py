@@ -51,6 +51,31 @@ def replaced(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file, which a killed process lets go of; raises WorkDirError where it is held.
+
+    Where there are no locks (Windows, some network disks) nothing is held.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(lock, _FLAGS, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WorkDirError(
+                f"another run is at work in {str(lock.parent.parent)!r}; wait for its end, or give "
+                "another work_dir"
+            ) from error
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn the OSError of a full disk into a WorkDirError that says what to do."""
     try:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from fastdup_gpu import _provenance
+from fastdup_gpu._atomic import alone
 from fastdup_gpu._config import Input, RunConfig
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Progress
@@ -27,6 +28,8 @@ from fastdup_gpu.stages.detect import DetectPlan, detect
 from fastdup_gpu.stages.extract import ExtractPlan, Wanted, extract
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fastdup_gpu.detection.detector import Detector
 
 _log = logging.getLogger("fastdup_gpu")
@@ -67,6 +70,13 @@ class _Run:
         test = self._list_test()
         to_join = joined.features_asked_for(self.config, self.folder) if mode == 2 else []
         prepare_folder(self.folder)
+        lock = self.folder / names.TMP_DIR / names.LOCK
+        lock.parent.mkdir(exist_ok=True)
+        with alone(lock):
+            return self._stages(test, to_join)
+
+    def _stages(self, test: Found | None, to_join: list[Path]) -> Summary:
+        mode = self.config.run_mode
         if mode in (0, 1):
             self._extract(self.config.input_dir, names.TRAIN)
         if test is not None:

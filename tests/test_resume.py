@@ -178,3 +178,23 @@ def test_resume_knows_the_crops_of_an_earlier_run(tmp_path, how):
     assert run(given, out, resume=1, **more) == 0
     assert contents(out) == fresh
     assert Image.open(one).size == (40, 40)
+
+
+def test_a_second_run_in_the_same_work_dir_is_refused(whole, tmp_path, caplog):
+    """Also where the first was killed and both go on from it; a dead run holds nothing."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", SCRIPT, str(whole / "in"), str(out)]
+    state = out / "tmp" / "atrain_extraction.json"
+    for end in ("killed", "left to end"):
+        state.unlink(missing_ok=True)
+        with subprocess.Popen(command, cwd=ROOT) as first:
+            while not state.is_file():
+                assert first.poll() is None
+                time.sleep(0.01)
+            caplog.clear()
+            assert run(whole / "in", out, resume=1) == 1
+            assert "another run is at work" in caplog.text
+            if end == "killed":
+                first.kill()
+    assert first.returncode == 0
+    assert contents(out) == contents(whole / "out")

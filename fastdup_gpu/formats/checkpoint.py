@@ -17,6 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
+from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import write_array
 from fastdup_gpu.formats.files import TEXT, CsvWriter, read_json, write_json
@@ -107,7 +108,11 @@ class ExtractionFiles:
         state = read_json(self._state_path) or {}
         self.close()
         self._write_state(state["sizes"], complete=True)
-        self._finish_renames(state)
+        if not self._finish_renames(state):
+            raise WorkDirError(
+                f"files in {str(self.folder)!r} were changed by another program while they were "
+                "written; run again without resume"
+            )
 
     def close(self) -> None:
         """Close the files; what was not committed is cut off by a later resume."""

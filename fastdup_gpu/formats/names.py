@@ -22,6 +22,7 @@ KMEANS_CENTROIDS = "kmeans_centroids.csv"
 KMEANS_ASSIGNMENTS = "kmeans_assignments.csv"
 SEARCH = "search.csv"
 TMP_DIR = "tmp"
+LOCK = "run.lock"  # in TMP_DIR
 CROPS_DIR = "crops"
 TRASH_DIR = ".fastdup-trash"
 

@@ -70,7 +70,7 @@ ROOMS = {
     "_summary": room("_words protocol formats stages", "numpy"),
     "_registry": room("_errors protocol"),
     "pipeline": room(
-        "_config _errors _registry _progress _provenance _summary "
+        "_atomic _config _errors _registry _progress _provenance _summary "
         "comparing protocol formats sources models stages detection"
     ),
     "comparing": room("_config _errors _progress _summary protocol formats stages", "numpy"),
