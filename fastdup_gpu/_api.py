@@ -88,8 +88,10 @@ def run(
     model_path, d: an ONNX model of your own and the length of its output.
     license: accepted for old scripts, unused. version: print the version and do nothing else.
     nearest_neighbors_k: neighbours looked for per picture, itself not counted.
-    run_mode: 0 everything; 1 features only; 2 neighbours of stored features; 3 new pictures
-        of test_dir against a stored index; 4 stored features against a stored index.
+    run_mode: 0 everything; 1 features only; 2 neighbours of stored features, those of work_dir or
+        of a features file, a folder with one or a list of them as input_dir, which are joined; 3
+        new pictures of test_dir against a stored index; 4 stored features, named the same way as
+        test_dir, against a stored index.
     min_offset, max_offset: part of the input list to read, from 0, the end not included
         (max_offset=0: to the end of the list). They count pictures, boxes where there are such,
         and frames of videos, which are all cut first.

@@ -82,6 +82,18 @@ def test_new_nodes_of_a_folder_are_joined(here, work_dir):
         assert len(features(Path(work_dir))) == expected
 
 
+def test_what_was_joined_is_no_node(here):
+    """Its rows would count twice."""
+    save("nodes/n0", 4)
+    save("nodes/n1", 5)
+    for folder in ("nodes/joined", "nodes/again", "out"):
+        assert run("nodes", Path(folder), run_mode=2) == 0
+        assert len(named(folder)) == 9
+    shutil.rmtree("nodes/n0")  # what was joined is all that is left of it
+    assert run("nodes", Path("last"), run_mode=2) == 0
+    assert "n0 0" in [name.removeprefix("nodes/") for name in named("last")]
+
+
 def test_nodes_that_did_not_change_are_not_joined_again(here):
     paths = [str(save("n0", 4)), str(save("n1", 5))]
     assert run(paths, Path("out"), run_mode=2) == 0

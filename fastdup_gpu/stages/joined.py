@@ -20,6 +20,7 @@ from fastdup_gpu.formats.features import (
 )
 from fastdup_gpu.formats.files import read_json, write_json
 from fastdup_gpu.models.manifest import same_model
+from fastdup_gpu.stages import joins
 from fastdup_gpu.stages.stored import Named, named_features, shown
 
 _log = logging.getLogger("fastdup_gpu")
@@ -53,8 +54,8 @@ def features_asked_for(config: RunConfig, folder: Path) -> list[Path]:
             f"{own} is among the {len(found.files)} files of features to be joined, and would be "
             "overwritten; give another work_dir"
         )
-    if not own.is_file() or _joined_before(folder):
-        return [] if _unchanged(folder, found.files) else found.files
+    if not own.is_file() or joins.joined_before(folder):
+        return [] if joins.unchanged(folder, found.files) else found.files
     if not found.directly:
         _log.warning(
             "run_mode=2 takes the features in %s, not the %d other(s) below input_dir=%r; name "
@@ -74,9 +75,9 @@ def _named(config: RunConfig) -> Named:
     found = named_features("input_dir", config.input_dir)
     given = config.input_dir if isinstance(config.input_dir, str) else ""
     itself = given and Path(given).resolve() == own.parent.resolve()
-    if itself and _joined_before(config.work_dir):  # out of folders below, which may be more now
-        return Named(sorted(own.parent.rglob(own.name)))
-    return found
+    if itself and joins.joined_before(config.work_dir):  # of folders below, which may be more now
+        found = Named(sorted(own.parent.rglob(own.name)))
+    return found if found.directly else Named(joins.without_joined(found.files))
 
 
 def _require(own: Path, config: RunConfig) -> None:
@@ -109,17 +110,13 @@ def join(files: list[Path], config: RunConfig, folder: Path) -> None:
     """Write the features of `files` one after the other into the work_dir, and from where."""
     sets = [open_features(dat, config.d) for dat in files]
     _check_same_dim(files, sets)
-    record = folder / names.JOINED
-    record.parent.mkdir(exist_ok=True)
-    # A kill from here on leaves a record without `own`: what lies there is to be joined again.
-    sources = [[str(dat.absolute()), *_stamp(dat)] for dat in files]
-    write_json(record, {"from": sources, "own": None})
+    record = joins.begin(folder, files)
     stale.make_room(folder, joining=True)
     filenames = [name for s in sets for name in s.filenames]
     write_features(folder, filenames, [s.matrix for s in sets])
     if model := _common_model(files):
         write_json(folder / names.CONFIG, {"model": model})
-    write_json(record, {"from": sources, "own": _stamp(feature_paths(folder)[0])})
+    joins.finish(folder, record)
 
 
 def _check_same_dim(found: list[Path], sets: list[FeatureSet]) -> None:
@@ -141,29 +138,3 @@ def _common_model(files: list[Path]) -> dict[str, Any] | None:
     first = models[0]
     same = all(same_model(str(m.get("sha256")), str(first.get("sha256"))) for m in models)
     return first if same else None
-
-
-def _joined_before(folder: Path) -> bool:
-    """Whether the features in the work_dir are those that an earlier run brought together."""
-    record, own = read_json(folder / names.JOINED), feature_paths(folder)[0]
-    if record is None or not own.is_file():
-        return False
-    return record.get("own") in (None, _stamp(own))
-
-
-def _unchanged(folder: Path, files: list[Path]) -> bool:
-    """Whether that run finished, and these files are those that it found."""
-    record, own = read_json(folder / names.JOINED), feature_paths(folder)[0]
-    if record is None or not own.is_file() or record.get("own") != _stamp(own):
-        return False
-    return bool(record.get("from") == [[str(dat.absolute()), *_stamp(dat)] for dat in files])
-
-
-def _stamp(dat: Path) -> list[int]:
-    """Sizes and times of a features file and its csv; [] for a missing one."""
-    stamp: list[int] = []
-    for path in (dat, dat.with_name(dat.name + ".csv")):
-        if path.is_file():
-            status = path.stat()
-            stamp += [status.st_size, status.st_mtime_ns]
-    return stamp

@@ -26,6 +26,25 @@ def test_numbers_of_pictures_count_pictures(here, model):
     assert found()["searched"] == 4
 
 
+def test_pictures_of_too_few_bytes_are_not_searched(here, model):
+    four(8)
+    small = sorted(Path("in").iterdir(), key=lambda path: path.stat().st_size)[0]
+    least = small.stat().st_size + 1
+    few = {str(p) for p in Path("in").iterdir() if p.stat().st_size < least}
+    for resume in (0, 1):
+        wanted = settings(model, f"min_file_size={least}")
+        assert run("in", Path("out"), resume=resume, **wanted) == 0
+        bad = rows(Path("out/atrain_features.bad.csv"))
+        assert {r["error_code"] for r in bad} == {"ERROR_FILE_TOO_SMALL"}
+        sources = {r["crop_filename"]: r["filename"] for r in rows(Path("out/atrain_crops.csv"))}
+        assert {sources[r["filename"]] for r in bad} == few
+        good = rows(Path("out/atrain_stats.csv"))
+        assert {sources[r["filename"]] for r in good}.isdisjoint(few)
+        assert good
+    assert run("in", Path("out"), resume=1, **settings(model)) == 0
+    assert not rows(Path("out/atrain_features.bad.csv"))
+
+
 def test_nodes_joined_equal_one_run(here, model):
     four(16)
     run("in", Path("one"), **settings(model))
