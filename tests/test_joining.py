@@ -136,6 +136,13 @@ def test_what_is_no_path_in_a_list(here):
     assert not Path("out").exists()
 
 
+def test_joined_features_have_no_test_features_beside_them(here):
+    entries = [str(save("n0", 4)), str(save("n1", 5))]
+    with pytest.raises(fastdup_gpu.InvalidArgument, match="join them without test_dir"):
+        run(entries, Path("out"), test_dir="n1", run_mode=2)
+    assert not Path("out").exists()
+
+
 def test_a_list_of_pictures_is_that_of_the_first_step(here):
     given = [str(path) for path in photos(Path("in"), 4)]
     assert run(given, Path("out"), run_mode=1) == 0

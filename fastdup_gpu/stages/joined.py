@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastdup_gpu._config import RunConfig
-from fastdup_gpu._errors import FormatError, WorkDirError
+from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.features import (
     FeatureSet,
@@ -55,7 +55,7 @@ def features_asked_for(config: RunConfig, folder: Path) -> list[Path]:
             "overwritten; give another work_dir"
         )
     if not own.is_file() or joins.joined_before(folder):
-        return [] if joins.unchanged(folder, found.files) else found.files
+        return [] if joins.unchanged(folder, found.files) else _without_test(found.files, config)
     if not found.directly:
         _log.warning(
             "run_mode=2 takes the features in %s, not the %d other(s) below input_dir=%r; name "
@@ -86,6 +86,16 @@ def _require(own: Path, config: RunConfig) -> None:
             f"run_mode=2 found no features in {shown('input_dir', config.input_dir)} nor {own}; "
             "run with run_mode=1 first, or store your own with save_binary_feature"
         )
+
+
+def _without_test(files: list[Path], config: RunConfig) -> list[Path]:
+    if config.test_dir:
+        raise InvalidArgument(
+            "run_mode=2 was given test_dir and features to be joined, beside which no test "
+            "features stand yet; join them without test_dir, then compare with run_mode=3 "
+            "(pictures) or run_mode=4 (features)"
+        )
+    return files
 
 
 def _unless_the_same(files: list[Path], own: Path, config: RunConfig) -> list[Path]:
