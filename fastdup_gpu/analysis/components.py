@@ -22,7 +22,7 @@ from fastdup_gpu.analysis.component import (
     split,
 )
 from fastdup_gpu.analysis.component_labels import ALIKE, GivenLabels, sliced, wanted_of
-from fastdup_gpu.analysis.groups import COLUMNS, DISTANCES, is_table, write_table
+from fastdup_gpu.analysis.groups import COLUMNS, DISTANCES, is_table, opened, write_table
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.tables import objects
 
@@ -50,6 +50,7 @@ def find_top_components(
 
     See fastdup_gpu.find_top_components.
     """
+    work_dir = opened(work_dir)
     labelled = get_label_func is not None or (is_table(work_dir) and "label" in work_dir)
     _check(group_by, metric, comp_type, labelled, slice, keyword, kwargs)
     _check_values(threshold, min_items, max_items, save_path, kwargs)

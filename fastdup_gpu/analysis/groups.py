@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.removal import Origin
 from fastdup_gpu.formats import results
-from fastdup_gpu.formats.files import parse_json, prepare_folder, read_csv, write_csv
+from fastdup_gpu.formats.files import TEXT, parse_json, prepare_folder, read_csv, write_csv
 
 FILE_NAME = "top_components.csv"
 COLUMNS = ("component_id", "files", "files_ids", "distance", "len")
@@ -140,6 +141,15 @@ def write_table(table: pd.DataFrame, save_path: str | os.PathLike[str]) -> Path:
         coded[_WORK_DIR] = [table.attrs[_WORK_DIR]] * len(table)
     write_csv(path, [str(c) for c in coded], zip(*coded.values(), strict=True))
     return path
+
+
+def opened(source: Any) -> Any:
+    """The table of a csv of write_table(); anything else as it is."""
+    if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
+        return source
+    with Path(source).open(**TEXT) as stream:  # type: ignore[call-overload]
+        header = set(next(csv.reader(stream), ()))
+    return read_table(Path(source)) if {"component_id", "files"} <= header else source
 
 
 def read_table(path: Path) -> pd.DataFrame:

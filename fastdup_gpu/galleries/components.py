@@ -10,6 +10,7 @@ import pandas as pd
 
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.components import find_top_components
+from fastdup_gpu.analysis.groups import opened
 from fastdup_gpu.analysis.hierarchy import write_hierarchy
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
@@ -32,6 +33,7 @@ CLUSTER_INTRO = (
 def create_components_gallery(work_dir: Any, kwargs: dict[str, Any], **given: Any) -> None:
     """Write components.html; see the public function for the arguments."""
     options = make_options(given, kwargs, COMPONENT_EXTRAS)
+    work_dir = opened(work_dir)
     folder = results.work_dir_of(work_dir, options.work_dir)
     album = Album(options, folder)
     table = select_groups(work_dir, options)
@@ -62,8 +64,6 @@ def _publish(stem: str, title: str, album: Album, view: View, table: pd.DataFram
 
 def select_groups(source: Any, options: Options, comp_type: str = "component") -> pd.DataFrame:
     """The table of find_top_components() for the options; `source` may be such a table."""
-    if isinstance(source, pd.DataFrame) and "files" in source:
-        return source.reset_index(drop=True)
     extras: dict[str, Any] = {"nrows": options.nrows} if options.nrows is not None else {}
     if options.split_sentence_to_label_list:
         extras["split_sentence_to_label_list"] = True

@@ -259,6 +259,22 @@ def test_arguments_that_cannot_be_are_named(run, tmp_path, options, told):
         fastdup.create_aspect_ratio_gallery(run.work_dir, **{"save_path": tmp_path, **options})
 
 
+@pytest.mark.parametrize("kind", ["DataFrame", "csv"])
+def test_the_table_of_components_is_chosen_from_as_a_run_is(run, write, tmp_path, kind):
+    table = fastdup.find_top_components(run.work_dir, save_path=tmp_path)
+    source = table if kind == "DataFrame" else tmp_path / "top_components.csv"
+
+    def sizes(**options):
+        page = write(fastdup.create_components_gallery, "components", source=source, **options)
+        return [len(item["p"]) for item in page.view()["items"]]
+
+    assert sizes() == [3, 2]
+    assert sizes(descending=False) == [2, 3]
+    assert sizes(min_items=3) == [3]
+    assert sizes(threshold=0.98) == [2]
+    assert sizes(get_label_func=label, slice="bird") == [2]
+
+
 def test_a_column_of_names_is_no_metric(run, tmp_path):
     with pytest.raises(fastdup.InvalidArgument, match=r"no column of the statistics; known are"):
         fastdup.create_stats_gallery(run.work_dir, tmp_path, metric="filename")
