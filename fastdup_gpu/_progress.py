@@ -19,7 +19,8 @@ class Progress:
 
     def __init__(self, *, show: bool | None = None) -> None:
         self.seconds: dict[str, float] = {}
-        self._show = sys.stderr.isatty() if show is None else show
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._show = terminal if show is None else show
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

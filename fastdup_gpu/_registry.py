@@ -39,11 +39,13 @@ def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Bac
     module, name, extra = _BACKENDS[compute]
     try:
         backend = getattr(importlib.import_module(module), name)(**options)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingDependency(
             f"compute={compute!r} needs the package {error.name or error}, which is not "
             f"installed: pip install 'fastdup-gpu[{extra}]'"
         ) from error
+    except ImportError as error:  # a library of a package that is installed does not load
+        raise BackendUnavailable(f"compute={compute!r} cannot run here: {error}") from error
     return cast(Backend, backend)
 
 

@@ -7,18 +7,23 @@ as one json object), progress and errors to stderr.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastdup_gpu import __version__, _commands, _doctor, pipeline
-from fastdup_gpu._config import make_config
+from fastdup_gpu import __version__, _commands
 from fastdup_gpu._errors import FastdupError, InvalidArgument
 from fastdup_gpu._options import DEFAULTS, model_path_full
-from fastdup_gpu._progress import Progress
 from fastdup_gpu._run_help import GROUPS
+
+# What is heavy is imported by the commands, so that an interruption meets `main` even then.
+
+if TYPE_CHECKING:
+    from fastdup_gpu._summary import Summary
 
 _EPILOG = """\
 first steps:
@@ -35,8 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     level = logging.INFO if getattr(args, "verbose", False) else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names that it cannot hold are escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(args.command(args) or 0)
+        code = int(args.command(args) or 0)
+        print(end="", flush=True)
+        return code
+    except BrokenPipeError:  # nobody reads any more; Python would say so again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a process that the closed pipe ended
     except InvalidArgument as error:
         print(f"fastdup-gpu: {error}", file=sys.stderr)
         return 2
@@ -94,10 +106,18 @@ def _add_option(group: Any, name: str, default: Any, placeholder: str, text: str
 
 def _run(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if name in DEFAULTS}
-    return _show(args, pipeline.run(make_config(**given), Progress(), warn=False))
+    return _show(args, _summary(**given))
 
 
-def _show(args: argparse.Namespace, summary: Any) -> int:
+def _summary(**arguments: Any) -> Summary:
+    from fastdup_gpu import pipeline
+    from fastdup_gpu._config import make_config
+    from fastdup_gpu._progress import Progress
+
+    return pipeline.run(make_config(**arguments), Progress(), warn=False)
+
+
+def _show(args: argparse.Namespace, summary: Summary) -> int:
     if args.json:
         print(json.dumps(summary.as_dict()))
     else:
@@ -122,8 +142,7 @@ def _demo(args: argparse.Namespace) -> int:
     from fastdup_gpu.galleries.report import write_report
 
     pictures = demo.make_pictures(args.work_dir)
-    config = make_config(input_dir=str(pictures), work_dir=args.work_dir)
-    _show(args, pipeline.run(config, Progress(), warn=False))
+    _show(args, _summary(input_dir=str(pictures), work_dir=args.work_dir))
     page = write_report(args.work_dir)
     if not args.json:
         print(f"report: {page}")
@@ -137,6 +156,8 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _diagnose(args: argparse.Namespace) -> int:
+    from fastdup_gpu import _doctor
+
     found = _doctor.examine()
     print(json.dumps(found) if args.json else "\n".join(_doctor.lines(found)))
     return 0 if all(found["cpu"].values()) else 1

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import tarfile
 import tracemalloc
 import zipfile
@@ -108,6 +109,27 @@ def test_bombs_are_cut_short(name, monkeypatch):
     assert source.load(0) == files["ok.jpg"]
     with pytest.raises(OSError, match="unpacks to more than 100000 bytes"):
         source.load(1)
+
+
+def test_a_member_packed_too_small_for_its_size_is_refused(monkeypatch):
+    monkeypatch.setattr(members, "_LARGE", 10_000)
+    files = {"ok.jpg": noise(1), "empty.jpg": bytes(10_000), "bomb.jpg": bytes(100_000)}
+    Path("x.zip").write_bytes(zip_bytes(files))
+    source = opened("x.zip")
+    assert [source.load(0), source.load(1)] == [files["ok.jpg"], files["empty.jpg"]]
+    with pytest.raises(OSError, match=r"unpacks from \d+ bytes to 100000"):
+        source.load(2)
+
+
+@pytest.mark.parametrize("ending", ["tar", "tgz", "zip"])
+def test_what_is_no_file_is_no_archive(ending, caplog):
+    """Opening a pipe would wait for ever, reading a device take all memory."""
+    Path("ok.tar").write_bytes(tar_bytes({"a.jpg": noise(1)}))
+    os.mkfifo(f"pipe.{ending}")
+    Path(f"zero.{ending}").symlink_to("/dev/zero")
+    source = archives_module.open_archives(["ok.tar", f"pipe.{ending}", f"zero.{ending}"])
+    assert source.names == ["ok.tar/a.jpg", f"pipe.{ending}", f"zero.{ending}"]
+    assert caplog.text.count("no file but a pipe, socket or device") == 2
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,11 @@ from fastdup_gpu._options import DEFAULTS
 ROOT = Path(__file__).parent.parent
 
 
-def call(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def call(
+    *arguments: object, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fastdup_gpu.cli", *map(str, arguments)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
@@ -141,3 +144,71 @@ def test_version():
     done = call("--version")
     assert done.returncode == 0
     assert done.stdout.strip()
+
+
+@pytest.fixture
+def duplicates(pictures, tmp_path):
+    """The work_dir of a run over a folder with a name that a shell would read, and the folder."""
+    folder = tmp_path / "it's $(touch owned) \N{LATIN SMALL LETTER U WITH DIAERESIS}"
+    folder.mkdir()
+    for i in range(2):
+        (folder / f"{i}.jpg").write_bytes((pictures / "0001.jpg").read_bytes())
+    assert run(folder, tmp_path / "o", nearest_neighbors_k=1) == 0
+    return tmp_path / "o", folder
+
+
+def test_what_dedupe_prints_takes_it_back_in_a_shell(duplicates, tmp_path):
+    out, folder = duplicates
+    done = call("dedupe", out, "--apply", cwd=tmp_path)
+    assert len(list(folder.glob("*.jpg"))) == 1
+    line = done.stdout.splitlines()[-1].removeprefix("to take it back: ")
+    word, command, log = shlex.split(line)
+    assert (word, command, Path(log).is_file()) == ("fastdup-gpu", "undo", True)
+    assert call("undo", log, cwd=tmp_path).returncode == 0
+    assert len(list(folder.glob("*.jpg"))) == 2
+
+
+def test_an_output_that_cannot_hold_a_name_gets_it_escaped(duplicates):
+    out, folder = duplicates
+    done = call("dedupe", out, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "$(touch owned) \\xfc" in done.stdout
+    script = "import fastdup_gpu as f, sys; print(len(f.delete_components("
+    script += "f.find_top_components(sys.argv[1]), dry_run=False)))"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(
+        [sys.executable, "-c", script, out], env=env, check=True, capture_output=True, text=True
+    )
+    assert told.stdout.splitlines()[-1] == "1"
+    assert len(list(folder.glob("*.jpg"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_a_pipe_that_nobody_reads_is_no_traceback(duplicates):
+    out, folder = duplicates
+    receiving, sending = os.pipe()
+    os.close(receiving)
+    command = [sys.executable, "-m", "fastdup_gpu.cli", "dedupe", str(out), "--apply"]
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=sending, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(sending)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr and "Broken pipe" not in done.stderr
+    assert len(list(folder.glob("*.jpg"))) == 1
+
+
+def test_a_process_without_stderr_runs(pictures, tmp_path):
+    script = "import sys; sys.stderr = None; import fastdup_gpu; "
+    script += "sys.exit(fastdup_gpu.run(*sys.argv[1:]))"
+    command = [sys.executable, "-c", script, str(pictures), str(tmp_path / "o")]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def test_help_loads_nothing_heavy():
+    script = "import sys, fastdup_gpu.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"numpy", "pandas", "cv2", "onnxruntime", "PIL", "scipy"}

@@ -187,6 +187,8 @@ def test_a_binary_file_is_no_list(here):
     put(here / "features.dat", bytes(100))
     with pytest.raises(InputError, match="not UTF-8 text"):
         names("features.dat")
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        names("/dev/zero")
 
 
 def test_only_regular_files_are_read(here):

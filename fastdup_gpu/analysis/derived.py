@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fastdup_gpu._words import count
+from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis.removal import Item
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import read_csv
@@ -32,7 +32,7 @@ def tell(items: Sequence[Item]) -> None:
         found = [table[key] for item in items if (key := Path(item.place).parts[-2:]) in table]
         if found:
             wholes = count(len(set(found)), origin)
-            print(
+            say(
                 f"note: {count(len(found), 'file is a ' + thing, 'files are ' + thing + 's')} that "
                 f"the run {verb} {wholes}; only what the run made is meant here, the "
                 f"{origin}s stay as they are"

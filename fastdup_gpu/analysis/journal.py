@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import filecmp
+import hashlib
 import json
 import os
 import shutil
@@ -155,8 +156,10 @@ def _copy(source: str, target: str) -> None:
 
 
 def _partial(target: str) -> Path:
-    """A copy that is not whole yet; undoing finds it by its name."""
-    return Path(target).with_name(f".{Path(target).name}.partial")
+    """A copy that is not whole yet; undoing finds it by its name, which is no longer than any
+    other, however long that of the target is."""
+    name = hashlib.sha256(os.fsencode(Path(target).name)).hexdigest()[:16]
+    return Path(target).with_name(f".{name}.partial")
 
 
 def _drop(source: str, target: str) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InvalidArgument, choose
-from fastdup_gpu._words import count
+from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis import derived, removal, trash
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.bounds import bounds_of, numbers_of
@@ -123,7 +123,7 @@ def _retag(
         trash.report(paths, [], f"write for {how.partition('=')[2]} to {str(folder)!r}")
         return paths
     written = RETAG[how](paths, labels, folder) if items else []
-    print(f"wrote {len(written)} of {count(len(items), 'file')} to {str(folder)!r}")
+    say(f"wrote {len(written)} of {count(len(items), 'file')} to {str(folder)!r}")
     return [paths[position] for position in written]
 
 

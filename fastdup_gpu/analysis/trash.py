@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fastdup_gpu._words import count
+from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis.journal import (
     LOG_NAME,
     Move,
@@ -86,19 +87,24 @@ def bring_back(log: str | os.PathLike[str]) -> list[str]:
 def report(going: Sequence[str], refused: Sequence[tuple[str, str]], verb: str) -> None:
     """Print what would be done, a line a file; names with odd characters are shown escaped."""
     for name in going:
-        print(f"would {verb}: {name!r}")
+        say(f"would {verb}: {name!r}")
     for name, why in refused:
-        print(f"would leave alone: {name!r} ({why})")
-    print(f"{count(len(going), 'file')} to {verb}, {len(refused)} left alone; nothing was touched")
+        say(f"would leave alone: {name!r} ({why})")
+    say(f"{count(len(going), 'file')} to {verb}, {len(refused)} left alone; nothing was touched")
 
 
 def summarize(outcome: Outcome, verb: str) -> None:
     """Print how many files went, and how to take it back; log those that stayed."""
     for name, why in outcome.refused:
         _log.warning("left alone: %r (%s)", name, why)
-    print(f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
+    say(f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
     if outcome.log is not None and outcome.done:
-        print(f"to take it back: fastdup-gpu undo {str(outcome.log)!r}")
+        way_back = f"to take it back: fastdup-gpu undo {shlex.quote(str(outcome.log))}"
+        try:
+            say(way_back)
+        except OSError:  # nobody reads any more
+            _log.warning("%s", way_back)
+            raise
 
 
 def _roots(items: Sequence[Item]) -> Iterable[tuple[str, list[Item]]]:

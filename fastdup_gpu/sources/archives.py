@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
@@ -88,6 +89,8 @@ def list_archive(path: str, also: frozenset[str] = frozenset()) -> Contents:
     """List one archive, of the kind that its content says: the pictures, and members with the
     extensions `also`. Never raises for a damaged one."""
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return Contents(path, why="it is no file but a pipe, socket or device")
         with Path(path).open("rb") as stream:
             head = stream.read(512)
         if _is_zip(path, head):

@@ -20,6 +20,8 @@ from fastdup_gpu.sources.folder import is_junk
 # A compressed archive that unpacks to more than both is refused as a bomb.
 MAX_RATIO = 1000
 MAX_UNPACKED = 1 << 30
+# So is a member: several are unpacked at a time, each into memory.
+_MEMBER_RATIO, _LARGE = 100, 256 << 20
 
 _OUTSIDE = re.compile(r"([A-Za-z]:)?[/\\]")
 
@@ -74,11 +76,14 @@ class Contents:
             return "/".join(parts)
         return None
 
-    def check_size(self, position: int, size: int) -> None:
-        """Raise OSError for a member over the limit."""
+    def check_size(self, position: int, size: int, packed: int = 0) -> None:
+        """Raise OSError for a member over the limit, or one that is `packed` so small that what it
+        unpacks to can be no picture of that size."""
         limit = self.most or MAX_FILE
         if size > limit:
             raise self.error(position, f"{size} bytes, more than the limit of {limit}")
+        if packed and size > max(_LARGE, _MEMBER_RATIO * packed):
+            raise self.error(position, f"it unpacks from {packed} bytes to {size}")
 
     def error(self, position: int, why: str) -> OSError:
         """The error of one member."""

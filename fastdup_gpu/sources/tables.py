@@ -12,6 +12,7 @@ from fastdup_gpu._errors import InputError
 from fastdup_gpu.sources.base import is_remote, join
 
 FILENAME = "filename"
+_BEGINNING, _MOST = 8192, 4 << 30  # bytes: where zeros tell that a file is no text; of a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,18 @@ class Table:
 def read_text(path: str) -> str:
     """A whole text file; bytes that are not UTF-8 become surrogate escapes, as in file names."""
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            data = stream.read(_BEGINNING)
+            if b"\0" in data:
+                raise InputError(
+                    f"{path!r} was taken for a list of names but is not UTF-8 text; to run on one "
+                    "picture with an unusual extension put it into a Python list"
+                )
+            data += stream.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"{path!r} cannot be read ({error.strerror or error})") from error
-    if b"\0" in data[:8192]:
-        raise InputError(
-            f"{path!r} was taken for a list of names but is not UTF-8 text; to run on one picture "
-            "with an unusual extension put it into a Python list"
-        )
+    if len(data) > _MOST:
+        raise InputError(f"{path!r} was taken for a list of names, but has over {_MOST} bytes")
     return data.decode("utf-8-sig", "surrogateescape")
 
 

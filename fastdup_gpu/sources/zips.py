@@ -24,7 +24,7 @@ class ZipContents(Contents):
     def read(self, position: int, files: OpenFiles) -> bytes:
         """The bytes of a member, checked against their stored sum."""
         info = self.infos[position]
-        self.check_size(position, max(info.file_size, info.compress_size))
+        self.check_size(position, max(info.file_size, info.compress_size), info.compress_size)
         if info.flag_bits & _ENCRYPTED:
             raise self.error(position, "the member is encrypted; unpack the archive first")
         packed = self._packed(position, info, files)

@@ -37,6 +37,15 @@ def test_hostile_names_go_and_come_back_byte_for_byte(tmp_path):
     assert not (tmp_path / "away" / "x").exists()
 
 
+def test_the_longest_names_come_back(tmp_path):
+    names = ["x" * 255, "\N{CJK UNIFIED IDEOGRAPH-4E00}" * 85]
+    planned = moves(tmp_path, names)
+    before = tree(tmp_path / "data")
+    assert move_all(planned, tmp_path / "away" / "undo.jsonl").done == names
+    assert len(undo(tmp_path / "away" / "undo.jsonl").done) == 2
+    assert tree(tmp_path / "data") == before
+
+
 def test_log_is_on_disk_before_the_first_move(tmp_path, monkeypatch):
     planned = moves(tmp_path, ["a", "b"])
     log = tmp_path / "undo.jsonl"
