@@ -201,11 +201,15 @@ def create_knn_classifier(
 
 
 def create_kmeans_classifier(
-    work_dir: PathLike, k: int, get_label_func: Labels, threshold: float | None = None
+    work_dir: PathLike | pd.DataFrame,
+    k: int,
+    get_label_func: Labels,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
     """Predict the label of each picture as the most frequent one in its k-means cluster.
 
-    work_dir: where run_kmeans() wrote its files. k, threshold: not used, as in the original.
+    work_dir: where run_kmeans() wrote its files, or a similarity file or DataFrame that belongs
+        to such a work_dir. k, threshold: not used, as in the original.
 
     Returns a DataFrame `prediction`, `label`, `filename`, a row for each picture; `prediction`
     is None in a cluster without labels. Raises InvalidArgument.

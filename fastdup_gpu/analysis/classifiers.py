@@ -18,6 +18,7 @@ from fastdup_gpu.analysis.nearest import nearest
 from fastdup_gpu.analysis.similarity import edge_similarity
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.formats.names import KMEANS_ASSIGNMENTS
 
 Source = str | os.PathLike[str] | pd.DataFrame
 COLUMNS = ("prediction", "label", "filename")
@@ -49,7 +50,7 @@ def create_knn_classifier(
 
 
 def create_kmeans_classifier(
-    work_dir: str | os.PathLike[str],
+    work_dir: Source,
     k: int,
     get_label_func: Labels,
     threshold: float | None = None,
@@ -58,7 +59,7 @@ def create_kmeans_classifier(
 
     See fastdup_gpu.create_kmeans_classifier.
     """
-    assigned = results.read_kmeans(work_dir).drop_duplicates("index")
+    assigned = _read_clusters(work_dir).drop_duplicates("index")
     names = list(assigned["filename"])
     labels = _labels(get_label_func, names, results.work_dir_of(work_dir))
     counts: dict[int, Counter[str]] = defaultdict(Counter)
@@ -66,6 +67,16 @@ def create_kmeans_classifier(
         counts[int(cluster)].update(labels.get(name, ()))
     winners = {cluster: _most_frequent(count) for cluster, count in counts.items()}
     return _table([winners[int(c)] for c in assigned["cluster"]], labels, names)
+
+
+def _read_clusters(source: Source) -> pd.DataFrame:
+    """The assignments in a source, or in the work_dir of one that holds similarities."""
+    if isinstance(source, pd.DataFrame):
+        own = "cluster" in source
+    else:
+        own = Path(source).name == KMEANS_ASSIGNMENTS
+    folder = None if own else results.work_dir_of(source)
+    return results.read_kmeans(source if folder is None else folder)
 
 
 def label_scores(

@@ -80,7 +80,7 @@ def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
     return table
 
 
-def read_kmeans(work_dir: str | os.PathLike[str]) -> pd.DataFrame:
+def read_kmeans(work_dir: Source) -> pd.DataFrame:
     """Assignments: `index`, `filename`, `cluster`, `distance` (squared L2); for each picture one
     row for each of its nearest centroids, nearest first."""
     return _table(work_dir, names.KMEANS_ASSIGNMENTS, names.KMEANS_COLUMNS, None)

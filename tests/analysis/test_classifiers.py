@@ -116,6 +116,10 @@ def test_kmeans_gives_the_majority_of_the_nearest_cluster(run):
     table = fastdup.create_kmeans_classifier(run, 2, LABELS)
     assert list(table) == ["prediction", "label", "filename"]
     assert table["prediction"].tolist() == ["cat", "cat", "cat", "dog", None]
+    edges = fastdup.Session(run).similarity
+    for similarities in (run / "similarity.csv", edges):
+        same = fastdup.create_kmeans_classifier(similarities, 2, LABELS)
+        pd.testing.assert_frame_equal(same, table)
 
 
 def test_labels_are_needed(run):

@@ -328,7 +328,8 @@ BEHAVIOUR = (
         ("search",),
         "files written",
         "similarity.csv and outliers.csv of the run are overwritten",
-        "only search.csv is written; the files of the run never change",
+        "only search.csv is written, with a warning where that is not possible; the files of the "
+        "run never change",
         "a query must not destroy results",
     ),
     Behaviour(
@@ -360,7 +361,8 @@ BEHAVIOUR = (
         "files are removed by `rm`, or moved over files of the same name; dry_run prints the "
         "commands",
         "files go to a trash folder beside them, with an undo log, nothing is overwritten, and "
-        "what is missing or changed since the run is left alone; dry_run prints the names",
+        "what is missing or changed since the run, or in a folder that may not be written to, is "
+        "left alone; dry_run prints the names, those of get_reformat_filename_func where given",
         "a wrong threshold must not cost pictures",
     ),
     Behaviour(
@@ -382,7 +384,8 @@ BEHAVIOUR = (
         ("find_top_components",),
         "distance",
         "of clusters and of metrics other than cosine a distance",
-        "always a similarity from 0 to 1, where need be 1 / (1 + distance)",
+        "always a similarity from 0 to 1, where need be 1 / (1 + distance); of a part cut by "
+        "min_similarity the mean of its own pairs",
         "one meaning of `threshold` and of min_distance in delete_components()",
     ),
     Behaviour(
@@ -414,21 +417,24 @@ BEHAVIOUR = (
         ("find_top_components",),
         "columns",
         "component_id, files, files_ids, distance, len",
-        "with get_label_func also label (a list), with metric also the metric",
-        "delete_components_by_label() needs the labels",
+        "with get_label_func also label (a list), with metric also the metric, with "
+        "group_by='label' component_distance (a list); in the csv of save_path also work_dir",
+        "deletion needs the labels, and judges each component by its own similarity and run",
     ),
     Behaviour(
         ("create_knn_classifier",),
         "k",
         "unused",
-        "the k nearest of the stored neighbours vote",
+        "the k nearest of the stored neighbours that have a label vote, each once for each of its "
+        "labels",
         "what its name says",
     ),
     Behaviour(
         ("export_to_labelImg",),
         "files written",
         "the reference repeats the text of export_to_cvat",
-        "one Pascal VOC xml for each picture, and classes.txt",
+        "one Pascal VOC xml for each picture, and classes.txt; xml files of other pictures stay, "
+        "the new one gets another name, and classes are added",
         "that is what labelImg opens",
     ),
     Behaviour(
@@ -481,5 +487,100 @@ BEHAVIOUR = (
         "a plot",
         "a plot, a histogram, and the widest, tallest and most common pictures",
         "a shape is judged by looking at it",
+    ),
+    Behaviour(
+        ("create_outliers_gallery",),
+        "slice",
+        "what a label that no outlier has does is not documented",
+        "a page without pictures where the run has the label, else InvalidArgument; so in all "
+        "galleries and in find_top_components()",
+        "a misspelt label must not look like a clean collection",
+    ),
+    Behaviour(
+        (*GALLERIES, "find_top_components", "create_knn_classifier"),
+        "get_label_func",
+        "a callable, a dict, or a csv index,label in the order of the features csv",
+        "also a csv filename,label, a Series by name, or a list in the order of the features csv; "
+        "the column index is heeded; labels without names need the work_dir, except for "
+        "statistics, whose own rows are the order",
+        "labels must not be laid over the wrong pictures",
+    ),
+    Behaviour(
+        ("export_to_cvat", "export_to_labelImg"),
+        "labels",
+        "not documented beyond text",
+        "a list, a dict or a callable by file name, one text for all, or None",
+        "as everywhere else",
+    ),
+    Behaviour(
+        ("delete_or_retag_stats_outliers",),
+        "bounds",
+        "what a lower bound above the upper one does is not documented",
+        "raises InvalidArgument",
+        "it would take every picture",
+    ),
+    Behaviour(
+        ("run",),
+        "input_dir in run_mode=2",
+        "ignored; elsewhere a folder or list of features",
+        "features that input_dir names itself are joined into work_dir; others below it only "
+        "where work_dir has none of its own, or joined ones",
+        "both sentences of the reference hold, and nothing extracted is overwritten",
+    ),
+    Behaviour(
+        ("run",),
+        "test_dir and input_dir in run_mode=4",
+        "not documented",
+        "name stored features; without both the stored test features, else the base itself",
+        "a mistyped folder must not give results",
+    ),
+    Behaviour(
+        ("run",),
+        "model in run_mode=3",
+        "not documented",
+        "must be that of the stored features, in either precision of a built-in one",
+        "features of two models cannot be compared",
+    ),
+    Behaviour(
+        RUN,
+        "min_file_size with bounding_box",
+        "not documented",
+        "the size of the picture file, not of the crop",
+        "the reference speaks of image files",
+    ),
+    Behaviour(
+        RUN,
+        "two runs at once in one work_dir",
+        "not documented",
+        "the second raises WorkDirError (status 1) at once",
+        "they would write into each other's files",
+    ),
+    Behaviour(
+        ("run_kmeans",),
+        "results of a run in work_dir",
+        "not documented",
+        "stay, and its features count, where it was over the same pictures with the same model",
+        "clusters are more about the same collection",
+    ),
+    Behaviour(
+        ("save_binary_feature",),
+        "results beside saved features",
+        "stay",
+        "go, as they speak of other features; nan and infinities raise InvalidArgument",
+        "results must belong to the features beside them",
+    ),
+    Behaviour(
+        KMEANS,
+        "distance in kmeans_assignments.csv",
+        "the reference says L2, the files hold its square",
+        "its square",
+        "as the files have it",
+    ),
+    Behaviour(
+        ("create_kmeans_classifier",),
+        "similarity file",
+        "named in the reference's list of arguments",
+        "stands for its work_dir, whose k-means files are read",
+        "there are no clusters in a similarity file",
     ),
 )
