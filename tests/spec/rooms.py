@@ -42,8 +42,8 @@ ROOMS = {
     ),
     "_options": room("_errors"),
     "cli": room(
-        "__init__ _commands _config _demo _doctor _errors _options _progress _run_help pipeline "
-        "galleries"
+        "__init__ _commands _config _demo _doctor _errors _options _progress _run_help _summary "
+        "pipeline galleries"
     ),
     "_doctor": room("__init__ _cpu _provenance gpu.probe"),
     "_demo": room("", "numpy PIL"),
