@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import environment, gpu_kernels, gpu_parts, gpu_stages, gpu_tuning
-from benchmarks.gpu_stages import ROOT, Found, Setting, child_env
+from benchmarks.gpu_stages import Found, Setting, finished
 from benchmarks.run import write_rows
 
 COLUMNS = (
@@ -88,23 +86,10 @@ def run_stage(stage: str, args: argparse.Namespace, scratch: Path, seconds: floa
     command = [sys.executable, "-m", "benchmarks.gpu_acceptance", "--one", stage]
     command += ["--compute", args.compute, "--pictures", str(args.pictures)]
     command += ["--scratch", str(scratch), *(["--small"] if args.small else [])]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=child_env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            printed, log = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # with its own children, which use the GPU too
-            printed, _ = process.communicate()
-            return [*_rows(printed), _trouble(f"stopped after {seconds:.3g} s")]
-    if process.returncode:
+    code, printed, log = finished(command, seconds)
+    if code is None:
+        return [*_rows(printed), _trouble(f"stopped after {seconds:.3g} s")]
+    if code:
         return [*_rows(printed), _trouble(f"failed: {log[-1500:]}")]
     return _rows(printed)
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_checks import CHECKS
-from benchmarks.gpu_stages import ROOT, child_env
+from benchmarks.gpu_stages import finished
 
 _MARK = "found: "
 Line = dict[str, Any]
@@ -38,23 +36,8 @@ def run_checks(names: list[str], limit: float, at_once: int, tell: Callable[[Lin
 def run_check(name: str, limit: float) -> Line:
     """One check in a process of its own."""
     begin = time.perf_counter()
-    with subprocess.Popen(
-        _command(name),
-        cwd=ROOT,
-        env=child_env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            out, log = process.communicate(timeout=limit)
-            error = _failure(process.returncode, log)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, log = process.communicate()
-            error = f"stopped after {limit:.0f} s; {log[-2000:]}"
+    code, out, log = finished(_command(name), limit)
+    error = f"stopped after {limit:.0f} s; {log[-2000:]}" if code is None else _failure(code, log)
     seconds = round(time.perf_counter() - begin, 2)
     found = [json.loads(line.removeprefix(_MARK)) for line in out.splitlines() if _MARK in line]
     line = {"check": name, "ok": not error, "seconds": seconds}

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -282,6 +283,27 @@ def in_batches(
     data = [encoded(i, colors[i % len(colors)]) for i in different]
     items = [Encoded(i, partial(data.__getitem__, i % len(data))) for i in range(count)]
     return [items[i : i + 128] for i in range(0, count, 128)]
+
+
+def finished(command: list[str], limit: float) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr of a command of this checkout. No code where it ran past
+    `limit` seconds: then it was killed, with its own children, which use the GPU too."""
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=child_env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, log = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None, *process.communicate()
+    return process.returncode, out, log
 
 
 def child_env() -> dict[str, str]:
