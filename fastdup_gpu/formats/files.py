@@ -12,11 +12,24 @@ from typing import IO, Any
 
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._errors import FormatError, WorkDirError
+from fastdup_gpu.formats import names
 
 # Names of files are bytes on disk; this pair of settings brings any of them through a text file.
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 # For reading, without the byte order mark that spreadsheets put first.
 READING = {**TEXT, "encoding": "utf-8-sig"}
+_MADE_BY = {
+    names.FEATURES_CSV: "run()",
+    names.BAD_CSV: "run()",
+    names.STATS_CSV: "run(), not with run_stats=0,",
+    names.CROPS_CSV: "run() with boxes",
+    names.SIMILARITY: "run()",
+    names.OUTLIERS: "run()",
+    names.COMPONENTS: "run(), not with run_cc=0 or a test_dir,",
+    names.COMPONENT_INFO: "run(), not with run_cc=0 or a test_dir,",
+    names.KMEANS_CENTROIDS: "run_kmeans()",
+    names.KMEANS_ASSIGNMENTS: "run_kmeans()",
+}
 
 
 def prepare_folder(path: Path, argument: str = "work_dir") -> None:
@@ -112,12 +125,21 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
         with path.open(**READING) as stream:  # type: ignore[call-overload]
             rows = list(csv.reader(stream))
     except FileNotFoundError as error:
-        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.run() first") from error
+        raise missing(path) from error
     except csv.Error as error:
         raise FormatError(f"{path} is not a csv: {error}") from error
     if not rows:
         raise FormatError(f"{path} is empty, a header row was expected")
     return rows[0], rows[1:]
+
+
+def missing(path: Path) -> WorkDirError:
+    """The error for a file that is not there, with what makes it where it is a run's."""
+    kinds = (names.TRAIN, names.TEST)
+    made_by = {name.format(kind=kind): how for name, how in _MADE_BY.items() for kind in kinds}
+    how = made_by.get(path.name)
+    advice = f"run fastdup_gpu.{how} first" if how else "give the path of a file that is there"
+    return WorkDirError(f"{path} does not exist; {advice}")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

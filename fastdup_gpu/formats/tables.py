@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu._errors import FormatError, WorkDirError
+from fastdup_gpu._errors import FormatError
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import READING
+from fastdup_gpu.formats.files import READING, missing
 
 _TEXT_COLUMNS = frozenset(("filename", "crop_filename", "from", "to", "label", "error_code"))
 _INTEGER_COLUMNS = frozenset(
@@ -31,7 +31,6 @@ _FLOAT_COLUMNS = (
     - _INTEGER_COLUMNS
     - _TEXT_COLUMNS
 )
-_OF_KMEANS = (names.KMEANS_CENTROIDS, names.KMEANS_ASSIGNMENTS)
 
 
 def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
@@ -45,8 +44,7 @@ def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
             table = _parse(path, next(csv.reader(stream), None), nrows)
         return _read_rows(path, nrows) if table is None else table
     except (FileNotFoundError, NotADirectoryError) as error:
-        made_by = "run_kmeans" if path.name in _OF_KMEANS else "run"
-        raise WorkDirError(f"{path} does not exist; run fastdup_gpu.{made_by}() first") from error
+        raise missing(path) from error
     except csv.Error as error:
         raise FormatError(f"{path} is not a csv: {error}") from error
 

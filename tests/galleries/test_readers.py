@@ -11,6 +11,7 @@ from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.analysis.annotations import read_boxes, read_labels
 from fastdup_gpu.analysis.label_order import in_order
 from fastdup_gpu.formats import results
+from fastdup_gpu.formats.tables import read_table
 from galleries.conftest import HOSTILE, Run, write_rows
 
 ODD = ["12", "nan", "NA", "", "1e5", "True", *HOSTILE]
@@ -246,3 +247,18 @@ def test_one_box_may_stand_alone_and_others_are_refused():
         read_boxes(lambda name: [[1, 2, 3]])("a")
     with pytest.raises(InvalidArgument, match="there is no"):
         read_boxes("nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("similarity.csv", r"run fastdup_gpu\.run\(\) first"),
+        ("connected_components.csv", r"run\(\), not with run_cc=0 or a test_dir, first"),
+        ("atrain_stats.csv", r"run\(\), not with run_stats=0, first"),
+        ("kmeans_assignments.csv", r"run fastdup_gpu\.run_kmeans\(\) first"),
+        ("mine.csv", "give the path of a file that is there"),
+    ],
+)
+def test_a_missing_file_is_told_with_what_makes_it(tmp_path, name, told):
+    with pytest.raises(WorkDirError, match=told):
+        read_table(tmp_path / name, None)
