@@ -20,7 +20,14 @@ CODE = (
     "sys.exit(fastdup_gpu.run(sys.argv[1], sys.argv[2], run_mode=1, num_threads=1, "
     "turi_param='engine=onnxruntime', min_offset=a, max_offset=b))"
 )
-JOINED = ("similarity.csv", "outliers.csv", "connected_components.csv", "atrain_features.dat.csv")
+JOINED = (
+    "similarity.csv",
+    "outliers.csv",
+    "connected_components.csv",
+    "atrain_features.dat.csv",
+    "atrain_features.bad.csv",
+    "atrain_stats.csv",
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +96,6 @@ def test_processes_side_by_side_equal_one_run(pictures, tmp_path, make):
         assert found == expected, name
     assert (features(tmp_path / "joined") == features(tmp_path / "one")).all()
     assert len(features(tmp_path / "one")) == 30
-    bad = [row for folder in folders for row in rows(Path(folder) / "atrain_features.bad.csv")]
-    whole = rows(tmp_path / "one" / "atrain_features.bad.csv")
-    assert [row["index"] for row in bad] == [row["index"] for row in whole]
 
 
 def test_joining_twice_in_a_folder_of_the_nodes(tmp_path):
@@ -112,6 +116,28 @@ def test_features_to_be_joined_are_never_overwritten(tmp_path, caplog):
     assert run(folders, tmp_path / "node0", run_mode=2) == 1
     assert "give another work_dir" in caplog.text
     assert len(features(tmp_path / "node0")) == 2
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ({"turi_param": "run_stats=0"}, "there is no atrain_stats.csv of b/atrain_features.dat"),
+        ({"turi_param": "run_advanced_stats=1"}, "b/atrain_stats.csv has other columns than"),
+        ({}, "b/atrain_stats.csv is not of the pictures of b/atrain_features.dat"),
+    ],
+)
+def test_statistics_that_do_not_fit_are_not_joined(tmp_path, monkeypatch, caplog, second, told):
+    monkeypatch.chdir(tmp_path)
+    photos(Path("in"), 5)
+    assert run("in", Path("a"), run_mode=1, max_offset=3) == 0
+    assert run("in", Path("b"), run_mode=1, min_offset=3, **second) == 0
+    if not second:
+        stats = Path("b/atrain_stats.csv")
+        stats.write_text("".join(stats.read_text().splitlines(keepends=True)[:-1]))
+    assert run(["a", "b"], Path("joined"), run_mode=2) == 0
+    assert f"the features are joined without statistics: {told}" in caplog.text
+    assert len(features(Path("joined"))) == 5
+    assert not Path("joined/atrain_stats.csv").exists()
 
 
 def test_only_the_boxes_asked_for_are_cut(pictures, tmp_path, monkeypatch):

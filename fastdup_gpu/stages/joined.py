@@ -21,6 +21,7 @@ from fastdup_gpu.formats.features import (
 from fastdup_gpu.formats.files import read_json, write_json
 from fastdup_gpu.models.manifest import same_model
 from fastdup_gpu.stages import joins
+from fastdup_gpu.stages.joined_tables import join_tables
 from fastdup_gpu.stages.stored import Named, named_features, shown
 
 _log = logging.getLogger("fastdup_gpu")
@@ -117,13 +118,15 @@ def _unless_the_same(files: list[Path], own: Path, config: RunConfig) -> list[Pa
 
 
 def join(files: list[Path], config: RunConfig, folder: Path) -> None:
-    """Write the features of `files` one after the other into the work_dir, and from where."""
+    """Write the features of `files` one after the other into the work_dir, with what their runs
+    told of the pictures, and from where."""
     sets = [open_features(dat, config.d) for dat in files]
     _check_same_dim(files, sets)
     record = joins.begin(folder, files)
     stale.make_room(folder, joining=True)
     filenames = [name for s in sets for name in s.filenames]
     write_features(folder, filenames, [s.matrix for s in sets])
+    join_tables(list(zip(files, sets, strict=True)), folder)
     if model := _common_model(files):
         write_json(folder / names.CONFIG, {"model": model})
     joins.finish(folder, record)
