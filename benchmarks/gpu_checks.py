@@ -300,8 +300,9 @@ def _engine(name: str) -> Iterator[Found]:
     begin = time.perf_counter()
     model = GpuModel(packaged_spec("gpu", name), 0, _BATCH)
     yield {"opened in s": round(time.perf_counter() - begin, 2), "batch": model.engine.batch}
-    pixels = np.random.default_rng(0).integers(0, 256, (_BATCH, 5, 5, 3), dtype=np.uint8)
-    pixels = pixels.repeat(32, axis=1).repeat(32, axis=2)
+    cells = model.height // 16
+    pixels = np.random.default_rng(0).integers(0, 256, (_BATCH, cells, cells, 3), dtype=np.uint8)
+    pixels = pixels.repeat(16, axis=1).repeat(16, axis=2)
     with cupy.cuda.Stream(non_blocking=True):
         given = cupy.asarray(pixels)
         ours = model.embed(given)

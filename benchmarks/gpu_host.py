@@ -28,12 +28,14 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
+from fastdup_gpu.models.manifest import DEFAULT
 from fastdup_gpu.protocol import ModelSpec
 from fastdup_gpu.sources import open_source
 from fastdup_gpu.stages.extract import ExtractPlan, extract
 
 _SIDES = (400, 500)
 _DISTINCT = 500
+_SIDE = DEFAULT["fp16"].side
 
 
 def make_files(folder: Path, count: int) -> None:
@@ -125,7 +127,7 @@ class _NvImageCodec(ModuleType):
 class _Model:
     """Features of nothing."""
 
-    dim, height, width, runs_on = 576, 160, 160, "none"
+    dim, height, width, runs_on = 576, _SIDE, _SIDE, "none"
 
     def embed(self, pixels: Any) -> Any:
         return np.zeros((len(pixels), self.dim), np.float32)

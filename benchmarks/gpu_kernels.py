@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu_stages import Found, Setting, row
+from benchmarks.gpu_stages import MODEL_SIDE, Found, Setting, row
 
-SIDE, MODEL_SIDE = 224, 160
+SIDE = 224
 _LOOPS, _ROUNDS = 3, 5
 
 

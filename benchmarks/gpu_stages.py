@@ -22,12 +22,13 @@ import numpy as np
 from benchmarks.data import clustered_vectors, unit_vectors
 from benchmarks.gpu_pictures import encoded, make_pictures
 from fastdup_gpu._registry import open_backend
-from fastdup_gpu.models.manifest import DEFAULT_PATH, choose_model
+from fastdup_gpu.models.manifest import DEFAULT, DEFAULT_PATH, choose_model
 from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan, SearchPlan
 
 ROOT = Path(__file__).parent.parent
 DIM, K, THREADS = 576, 2, 16
-PLAN = PixelPlan(160, 160)
+MODEL_SIDE = DEFAULT["fp16"].side
+PLAN = PixelPlan(MODEL_SIDE, MODEL_SIDE)
 Found = dict[str, object]
 
 

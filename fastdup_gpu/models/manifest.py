@@ -30,16 +30,16 @@ DEFAULT: dict[str, Entry] = {
     "fp16": Entry(
         "ndembed_lite0_576_fp16w.onnx",
         576,
-        160,
+        144,
         "fp16",
-        "3d7e755e9f91137f291bdf111e91eb447b4eb8f88a262999cac74756ab3d5398",
+        "0d7cee4a2a6fae4b5f8e2ed30333753ecd7a3c94dbc7645504b45c39c018053e",
     ),
     "int8": Entry(
         "ndembed_lite0_576_int8.onnx",
         576,
-        160,
+        144,
         "int8",
-        "8219988addffec4127d67a7670c7bc3d620acf1778f83702c1de11d72ab73cb1",
+        "80c2f4407c7062b53ad8a1c665860512930fad311aa4cf9851b12f5ba276b6db",
     ),
 }
 HIGH_ACCURACY: dict[str, Entry] = {

@@ -25,6 +25,7 @@ SPEC = ModelSpec(
     FOLDER / ENTRY.filename, ENTRY.dim, ENTRY.side, ENTRY.side, True, "fp16", ENTRY.sha256
 )
 ORT_SPEC = replace(SPEC, engine="onnxruntime")
+PLAN = PixelPlan(ORT_SPEC.height, ORT_SPEC.width)
 INT8 = DEFAULT["int8"]
 INT8_SPEC = ModelSpec(
     FOLDER / INT8.filename, INT8.dim, INT8.side, INT8.side, True, "int8", INT8.sha256
@@ -38,8 +39,9 @@ def on_host(host_engine):
 
 def pixels(n: int) -> np.ndarray:
     rng = np.random.default_rng(n)
-    coarse = rng.integers(0, 256, (n, 5, 5, 3)).astype(np.uint8)
-    return coarse.repeat(32, axis=1).repeat(32, axis=2)
+    cells = ENTRY.side // 16
+    coarse = rng.integers(0, 256, (n, cells, cells, 3)).astype(np.uint8)
+    return coarse.repeat(16, axis=1).repeat(16, axis=2)
 
 
 def cosines(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -204,13 +206,12 @@ def test_fp16_files_are_fp16_inside_and_fp32_outside():
 
 @pytest.mark.parametrize("wanted", ["none", "basic", "advanced"])
 def test_a_whole_extraction_is_the_cpus(backend, wanted):
-    plan = PixelPlan(160, 160)
     items = [mixed()[i % 10] for i in range(12)]
     batches = [items[i : i + 5] for i in range(0, 12, 5)]
     ours, theirs = [], []
     for made, opened in ((ours, backend), (theirs, CpuBackend())):
         model = opened.open_model(ORT_SPEC)
-        made += opened.extract(iter(batches), plan, model, wanted=wanted, threads=2)
+        made += opened.extract(iter(batches), PLAN, model, wanted=wanted, threads=2)
     assert [len(e.outcomes) for e in ours] == [5, 5, 2]
     for one, two in zip(ours, theirs, strict=True):
         assert [(o.index, o.status) for o in one.outcomes] == [
@@ -231,7 +232,7 @@ def test_batches_are_taken_as_they_go(backend):
             yield mixed()[:1]
 
     results = backend.extract(
-        batches(), PixelPlan(160, 160), backend.open_model(ORT_SPEC), wanted="none", threads=2
+        batches(), PLAN, backend.open_model(ORT_SPEC), wanted="none", threads=2
     )
     next(results)
     assert len(taken) <= 10
@@ -251,7 +252,7 @@ def test_a_batch_that_runs_out_of_memory_is_done_in_halves(backend, monkeypatch)
 
     monkeypatch.setattr(GpuModel, "features", limited)
     good = [mixed()[0]] * 7
-    (done,) = backend.extract([good], PixelPlan(160, 160), model, wanted="basic", threads=2)
+    (done,) = backend.extract([good], PLAN, model, wanted="basic", threads=2)
     assert done.features.shape == (7, 576) and len(done.outcomes) == 7 == len(done.stats)
     assert max(sizes) == 7
 
