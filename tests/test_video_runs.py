@@ -16,6 +16,7 @@ from video_files import RATE, video
 
 import fastdup_gpu as fastdup
 from fastdup_gpu._errors import InvalidArgument, MissingDependency
+from fastdup_gpu.models.manifest import DEFAULT
 from fastdup_gpu.sources import open_source
 from fastdup_gpu.sources.video import extract_frames
 
@@ -237,7 +238,8 @@ def test_all_frames(clips, tmp_path):
 def test_resizing_to_the_input_of_a_model(clips, tmp_path):
     path = clips / "in" / "one.mp4"
     own = onnx_models.mean_and_max(tmp_path / "own.onnx", 24, 40)
-    for model, size in (({}, (160, 160)), ({"model_path": own, "d": 6}, (40, 24))):
+    side = DEFAULT["fp16"].side
+    for model, size in (({}, (side, side)), ({"model_path": own, "d": 6}, (40, 24))):
         assert fastdup.extract_video_frames(path, tmp_path, resize_video=1, **model) == 0
         assert {Image.open(n).size for n in videos_of(tmp_path)} == {size}
 
