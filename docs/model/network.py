@@ -16,7 +16,7 @@ from fastdup_gpu._onnxruntime import ort
 CUT = "add_17"  # what the first five blocks give; behind it everything is trained
 PIXELS, TAIL, HEAD = "input", "gap_59f", ("head_w", "head_b")
 BATCH, EPSILON, LEAST = 64, 1e-3, 1e-4
-CALIBRATION = 1.0  # cos' = (cos + 1) / (1 + 1)
+CALIBRATION = 0.95  # cos' = (cos + 0.95) / (1 + 0.95)
 
 Arrays = dict[str, np.ndarray]
 
@@ -45,12 +45,20 @@ class Network(torch.nn.Module):
             {name: torch.tensor(self.source[name]) for name in (*names, *HEAD)}
         )
 
-    def further(self, start: Path, share: float) -> None:
-        """Go on in the direction from `start`, an EfficientNet-lite0, to the weights at hand."""
-        begun = folded(torch.load(start, map_location="cpu"), self.convolutions)
+    def go_further(self, old: Path, share: float) -> None:
+        """Go on in the direction from `old`, an EfficientNet-lite0 or a file of the same kind, to
+        the weights at hand."""
+        if old.suffix == ".onnx":
+            begun = stored(onnx.load(old))
+        else:
+            begun = folded(torch.load(old, map_location="cpu"), self.convolutions)
         with torch.no_grad():
-            for name in set(self.weights) - set(HEAD):
+            for name in set(self.weights) & set(begun):
                 self.weights[name] += share * (self.weights[name] - torch.tensor(begun[name]))
+
+    def arrays(self) -> Arrays:
+        """A copy of the weights."""
+        return {name: value.detach().numpy().copy() for name, value in self.weights.items()}
 
     def trained(self) -> Iterable[torch.nn.Parameter]:
         """All weights here."""
@@ -139,20 +147,20 @@ def _session(model: onnx.ModelProto, output: str) -> ort.InferenceSession:
 def write(
     model: onnx.ModelProto,
     network: Network,
-    blend: float,
+    mixed: tuple[Arrays, float],
     seen: tuple[np.ndarray, int],
     target: Path,
 ) -> None:
-    """The model with `blend` of the way from its weights to those trained, calibrated anew: the
-    constant stands along the direction in which features vary least. `seen` are activations at
-    CUT to take those of, and the side of the pictures that they are of."""
-    begun, side = seen
+    """The model with weights on the way from others to those trained, `mixed` are the others and
+    how far, calibrated anew: the constant stands along the direction in which features vary
+    least. `seen` are activations at CUT to take those of, and the side of their pictures."""
+    (others, blend), (begun, side) = mixed, seen
     with torch.no_grad():
         for name, value in network.weights.items():
-            value.copy_(torch.lerp(torch.tensor(network.source[name]), value, blend))
+            value.copy_(torch.lerp(torch.from_numpy(others[name]), value, blend))
     rows = network.features(begun).numpy().astype(np.float64)
     least = np.linalg.svd(rows, full_matrices=True)[2][-1]
-    new = {name: value.detach().numpy() for name, value in network.weights.items()}
+    new = network.arrays()
     new["const"] = least * np.sqrt(CALIBRATION)
     new["cal_s"] = np.array(1 / np.sqrt(1 + CALIBRATION))
     for tensor in model.graph.initializer:

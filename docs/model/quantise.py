@@ -1,6 +1,6 @@
 """Quantise a packaged fp16-weight file statically; make_int8.py makes the packaged file of that.
 
-    python quantise.py PHOTOS FP16.onnx CALIBRATED.onnx [--side 144]      (needs onnx)
+    python quantise.py PHOTOS FP16.onnx CALIBRATED.onnx [--side 128]      (needs onnx)
 
 Per channel, QDQ, the range of each activation from 48 photos and an edited view of 16 of them. The
 stem, the pooling and the head stay in float here.
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     for name in ("photos", "source", "target"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--side", type=int, default=144)
+    parser.add_argument("--side", type=int, default=128)
     args = parser.parse_args()
     quantise(args.source, args.target, samples(args.photos, args.side))
 

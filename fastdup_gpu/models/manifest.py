@@ -30,16 +30,16 @@ DEFAULT: dict[str, Entry] = {
     "fp16": Entry(
         "ndembed_lite0_576_fp16w.onnx",
         576,
-        144,
+        128,
         "fp16",
-        "0d7cee4a2a6fae4b5f8e2ed30333753ecd7a3c94dbc7645504b45c39c018053e",
+        "81e76b888bb61a14d2f601984ce8b41618e4f478b5ca453a9511a09d80c4a099",
     ),
     "int8": Entry(
         "ndembed_lite0_576_int8.onnx",
         576,
-        144,
+        128,
         "int8",
-        "80c2f4407c7062b53ad8a1c665860512930fad311aa4cf9851b12f5ba276b6db",
+        "9faf07e3683e81ecad01313168f63caa8f228845466ae9cccc918308eb964ee5",
     ),
 }
 HIGH_ACCURACY: dict[str, Entry] = {
