@@ -48,7 +48,7 @@ def open_engine(spec: ModelSpec) -> Engine:
     """The engine of spec.engine; 'auto' takes OpenVINO for built-in models where it is faster.
 
     On CPUs with 8-bit dot products OpenVINO measures 1.4 times faster on the built-in models, on
-    those with AVX2 alone slower; models of the user's own run on onnxruntime, which knows every
+    those with AVX2 alone as fast; models of the user's own run on onnxruntime, which knows every
     operator, unless 'openvino' is asked for.
     """
     if spec.engine not in ENGINES:
