@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from fastdup_gpu.gpu import decode as _decode
-from fastdup_gpu.gpu import devices, graph, kmeans, memory, neighbors, probe, stats
+from fastdup_gpu.gpu import devices, graph, kmeans, memory, neighbors, probe, rehearsal, stats
 from fastdup_gpu.gpu.decode import GpuBatch
 from fastdup_gpu.gpu.devices import OnDevice
 from fastdup_gpu.gpu.embed import GpuModel
@@ -21,6 +22,7 @@ from fastdup_gpu.protocol import (
     F32,
     F64,
     I64,
+    STATS_SIDE,
     Clusters,
     Encoded,
     Extracted,
@@ -51,6 +53,7 @@ class GpuBackend:
         decoder: _decode.Name = "nvimgcodec",
     ) -> None:
         probe.require(decoder=decoder)
+        probe.wake(device)
         self.device = memory.open_device(device)
         self._decoders = _decode.Decoders(decoder, self.device, self.batch_size)
 
@@ -58,6 +61,9 @@ class GpuBackend:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
         raises ModelError naming what does not fit."""
         devices.use(self.device)
+        rehearsal.rehearse(
+            self.device, self._rehearse_pictures, partial(rehearsal.search, spec.dim)
+        )
         return GpuModel(spec, self.device, self.batch_size)
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> GpuBatch:
@@ -89,8 +95,8 @@ class GpuBackend:
         """decode, embed and pixel_stats, several batches in flight, results in order."""
 
         def prepare() -> None:
-            self._decoders.of_thread()
             model.prepare()
+            self._decoders.of_thread()
 
         def work(ready: Sequence[Ready]) -> Extracted:
             parts = memory.halving(
@@ -103,6 +109,7 @@ class GpuBackend:
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
         """An index over f32[n, d]."""
         devices.use(self.device)
+        rehearsal.rehearse(self.device, rehearsal.graphs)
         return OnDevice(neighbors.build_index(features, plan), self.device)
 
     def load_index(
@@ -137,6 +144,10 @@ class GpuBackend:
         return kmeans.kmeans(
             features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
         )
+
+    def _rehearse_pictures(self) -> None:
+        batch = self.decode(rehearsal.some_pictures(), PixelPlan(STATS_SIDE, STATS_SIDE))
+        self.pixel_stats(batch, advanced=False)
 
     def _extract(
         self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str

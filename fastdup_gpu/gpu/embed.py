@@ -57,7 +57,9 @@ class GpuModel:
 
     def prepare(self) -> None:
         """Run once on nothing: what a library loads and chooses at its first run is done then."""
-        self._lane().run()
+        import cupy
+
+        self.features(cupy.zeros((1, self.height, self.width, 3), np.uint8))
 
     def _lane(self) -> Lane:
         if not hasattr(self._own, "lane"):

@@ -9,6 +9,7 @@ import ctypes
 import importlib.metadata
 import re
 import sys
+import threading
 from dataclasses import dataclass, replace
 
 from fastdup_gpu._errors import BackendUnavailable
@@ -57,6 +58,23 @@ def require(*, decoder: str) -> None:
             f"compute='gpu' cannot run here. {listed} "
             "(`fastdup-gpu doctor` lists all; compute='cpu' needs none of this.)"
         )
+
+
+def wake(device: int) -> threading.Thread:
+    """Begin to open GPU `device`, so that its tenths of a second pass while Python imports.
+
+    What is wrong with it is told by whoever asks for it next.
+    """
+
+    def retain() -> None:
+        driver, number, context = _load_driver(), ctypes.c_int(), ctypes.c_void_p()
+        if driver is None or driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(number), device):
+            return
+        driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), number)
+
+    thread = threading.Thread(target=retain, name="wake")
+    thread.start()
+    return thread
 
 
 def _check_driver() -> list[Finding]:

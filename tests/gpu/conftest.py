@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import standin
 
-from fastdup_gpu.gpu import memory, probe
+from fastdup_gpu.gpu import memory, probe, rehearsal
 
 sys.path.append(str(Path(__file__).parents[1] / "kernels"))
 from cuda_on_host import KERNELS, HostKernel, build
@@ -36,7 +36,7 @@ def standins(monkeypatch: pytest.MonkeyPatch, kernel_library: Any) -> standin.Cu
             return standin.row_topk
 
         def launch(*args: Any) -> None:
-            with turn:
+            with turn:  # when the library is built, too
                 HostKernel(kernel_library(name), entry or name)(*args)
 
         return launch
@@ -46,6 +46,8 @@ def standins(monkeypatch: pytest.MonkeyPatch, kernel_library: Any) -> standin.Cu
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(load, "kernel", kernel)
     monkeypatch.setattr(probe, "require", lambda **_: None)
+    monkeypatch.setattr(probe, "wake", lambda device: None)
+    monkeypatch.setattr(rehearsal, "rehearse", lambda device, *acts: None)  # slow on the host
     counts = SimpleNamespace(peak_bytes=0, current_bytes=0)
     monkeypatch.setattr(memory, "_POOLS", {0: SimpleNamespace(allocation_counts=counts)})
     cupy = found["cupy"]

@@ -1,0 +1,64 @@
+"""First uses brought forward: a little of what a run will ask for, on a thread beside the run.
+
+The first decode, launch or search opens libraries, loads code onto the GPU, and compiles kernels
+that no cache holds. Most of that gives up Python's lock, so it can pass while the run lists files,
+opens its model, or waits for the GPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from fastdup_gpu.gpu import devices, graph, neighbors
+from fastdup_gpu.protocol import Encoded, SearchPlan
+
+_LOG = logging.getLogger("fastdup_gpu")
+_PICTURES, _SIDE = 4, 512
+_ROWS = 256
+_PAIRS = np.array([0, 1]), np.array([1, 2])
+
+Act = Callable[[], object]
+
+
+def rehearse(device: int, *acts: Act) -> threading.Thread:
+    """Begin `acts`, one after the other, none after the program's end.
+
+    What fails will fail again, and be told, where it is needed.
+    """
+
+    def play() -> None:
+        try:
+            devices.use(device)
+            for act in acts:
+                if threading.main_thread().is_alive():
+                    act()
+        except Exception as error:
+            _LOG.debug("a rehearsal broke off: %s", error)
+
+    thread = threading.Thread(target=play, name="rehearsal")
+    thread.start()
+    return thread
+
+
+def some_pictures() -> list[Encoded]:
+    """JPEGs of one colour."""
+    import cv2
+
+    encoded: bytes = cv2.imencode(".jpg", np.full((_SIDE, _SIDE, 3), 128, np.uint8))[1].tobytes()
+    return [Encoded(i, lambda: encoded) for i in range(_PICTURES)]
+
+
+def search(dim: int) -> None:
+    """The search that a run makes where nothing else is asked for, among few rows."""
+    rows = np.random.default_rng(0).standard_normal((_ROWS, dim), np.float32)
+    neighbors.build_index(rows, SearchPlan()).search(rows, 2, exclude_self=True)
+
+
+def graphs() -> None:
+    """Components and PageRank of three vertices."""
+    graph.components(3, *_PAIRS)
+    graph.pagerank(3, *_PAIRS, np.ones(2))
