@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import threading
 from io import StringIO
 from pathlib import Path
 
@@ -51,6 +53,7 @@ def extract(folder: Path, fingerprint: str = "same", *, resume: bool = True, ste
             step()
             if number % EVERY == 1:
                 files.commit()
+                files.settle()  # so that copies are taken of one moment
                 step()
         files.finish()
         step()
@@ -182,6 +185,40 @@ def test_bytes_after_the_last_commit_do_not_count(snapshots, whole):
                     stream.write(b'99,"torn\n\x00\xff')
         extract(copy)
         assert results(copy) == whole
+
+
+def test_what_comes_while_a_commit_is_under_way_waits_for_the_next(tmp_path, monkeypatch, whole):
+    disk, sync = threading.Event(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (disk.wait(9), sync(number)))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    files = ExtractionFiles(folder, "atrain", names.STATS_COLUMNS)
+    files.begin("same", resume=True)
+    files.append(*batch(0))
+    files.commit()
+    files.append(*batch(1))
+    before = shutil.copytree(folder, tmp_path / "before")
+    disk.set()
+    files.settle()
+    after = shutil.copytree(folder, tmp_path / "after")
+    for copy, position in ((before, 0), (after, BATCH)):
+        assert extract(copy)[2] == position
+        assert results(copy) == whole
+
+
+def test_what_a_commit_meets_is_raised_by_the_next(tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "run").mkdir()
+    files = ExtractionFiles(tmp_path / "run", "atrain", names.STATS_COLUMNS)
+    files.begin("same", resume=True)
+    files.append(*batch(0))
+    monkeypatch.setattr(os, "fsync", full)
+    files.commit()
+    with pytest.raises(OSError, match="No space left"):
+        files.commit()
+    files.close()
 
 
 def complete(copy: Path) -> bool:

@@ -2,9 +2,9 @@
 
 While pictures are extracted, four files grow in work_dir/tmp: features, their names, bad files
 and statistics. `commit` makes what was appended durable and then replaces a small json that
-tells how far each file is good. A later run with the same fingerprint cuts each file there and
-goes on. When all is done the json is marked complete and the files are renamed to their places;
-a kill between two renames is mended by renaming the rest.
+tells how far each file is good, beside the work, as disks take long. A later run with the same
+fingerprint cuts each file there and goes on. When all is done the json is marked complete and the
+files are renamed to their places; a kill between two renames is mended by renaming the rest.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
@@ -37,6 +38,8 @@ class ExtractionFiles:
         self._state_path = folder / names.EXTRACTION.format(kind=kind)
         self._streams: dict[str, IO[Any]] = {}
         self._targets = _targets(kind, with_stats=bool(stats_columns))
+        self._committing = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._begun: Future[None] | None = None  # the last commit
 
     def begin(self, fingerprint: str, *, resume: bool) -> bool:
         """Open the files at the last commit (or anew); False where all is complete already."""
@@ -94,20 +97,33 @@ class ExtractionFiles:
         return names.PIXEL_STATS_ADVANCED if advanced else names.PIXEL_STATS
 
     def commit(self) -> None:
-        """Make everything appended so far durable."""
+        """Begin to make everything appended so far durable; raises what the last commit met."""
+        self.settle()
         sizes = {}
         for key, stream in self._streams.items():
             stream.flush()
-            os.fsync(stream.fileno())
             sizes[key] = os.fstat(stream.fileno()).st_size
-        self._write_state(sizes, complete=False)
+        state = self._state(sizes, complete=False)
+        self._begun = self._committing.submit(self._make_durable, state)
+
+    def _make_durable(self, state: dict[str, Any]) -> None:
+        for stream in self._streams.values():
+            os.fsync(stream.fileno())
+        write_json(self._state_path, state)
+
+    def settle(self) -> None:
+        """Wait for the last commit."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.result()
 
     def finish(self) -> None:
         """Commit, close, and move the files to their places."""
         self.commit()
+        self.settle()
         state = read_json(self._state_path) or {}
         self.close()
-        self._write_state(state["sizes"], complete=True)
+        write_json(self._state_path, self._state(state["sizes"], complete=True))
         if not self._finish_renames(state):
             raise WorkDirError(
                 f"files in {str(self.folder)!r} were changed by another program while they were "
@@ -116,6 +132,7 @@ class ExtractionFiles:
 
     def close(self) -> None:
         """Close the files; what was not committed is cut off by a later resume."""
+        self._committing.shutdown(wait=True)
         for stream in self._streams.values():
             with contextlib.suppress(OSError):  # a full disk, which was raised before
                 stream.close()
@@ -125,8 +142,8 @@ class ExtractionFiles:
         """Drop the record, so that nothing is resumed from it."""
         self._state_path.unlink(missing_ok=True)
 
-    def _write_state(self, sizes: dict[str, int], *, complete: bool) -> None:
-        content = {
+    def _state(self, sizes: dict[str, int], *, complete: bool) -> dict[str, Any]:
+        return {
             "fingerprint": self._fingerprint,
             "complete": complete,
             "position": self.position,
@@ -134,7 +151,6 @@ class ExtractionFiles:
             "bad": self.bad,
             "sizes": sizes,
         }
-        write_json(self._state_path, content)
 
     def _read_state(self, fingerprint: str) -> dict[str, Any] | None:
         """The record of an earlier run of the same; None where it is missing or damaged."""

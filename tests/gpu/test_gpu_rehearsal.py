@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import threading
+from types import SimpleNamespace
 
 import pytest
 from mixed_pictures import mixed
@@ -63,6 +65,14 @@ def test_one_that_fails_is_quiet_and_ends_there(standins, caplog, capsys):
         rehearse(0, lambda: went.append(1), fail, lambda: went.append(2)).join()
     assert went == [1]
     assert not caplog.records and not "".join(capsys.readouterr())
+
+
+def test_nothing_is_begun_after_the_program(standins, monkeypatch):
+    went = []
+    ended = SimpleNamespace(is_alive=lambda: len(went) < 1)
+    monkeypatch.setattr(threading, "main_thread", lambda: ended)
+    rehearse(0, lambda: went.append(1), lambda: went.append(2)).join()
+    assert went == [1]
 
 
 class Driver:
