@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import environment, gpu_kernels, gpu_parts, gpu_stages, gpu_tuning
-from benchmarks.gpu_stages import Found, Setting, finished
+from benchmarks.gpu_stages import Setting, finished
+from benchmarks.gpu_timing import Found
 from benchmarks.run import write_rows
 
 COLUMNS = (
-    "stage", "what", "size", "seconds", "rate", "unit", "note",
+    "stage", "what", "size", "seconds", "seconds_p20", "seconds_p80", "rounds",
+    "transfer_seconds", "rate", "unit", "note",
     "compute", "gpu", "driver", "packages", "date", "cpu", "cores", "python", "commit",
 )  # fmt: skip
 STAGES = {

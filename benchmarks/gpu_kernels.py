@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu_stages import MODEL_SIDE, Found, Setting, row
+from benchmarks.gpu_stages import MODEL_SIDE, Setting
+from benchmarks.gpu_timing import Found, row
 
 SIDE = 224
 _LOOPS, _ROUNDS = 3, 5

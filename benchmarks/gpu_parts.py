@@ -16,7 +16,8 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.gpu_pictures import make_pictures
-from benchmarks.gpu_stages import PLAN, THREADS, Found, Setting, opened, packaged_spec, row
+from benchmarks.gpu_stages import PLAN, THREADS, Setting, opened, packaged_spec
+from benchmarks.gpu_timing import Found, row
 from fastdup_gpu.protocol import Encoded
 from fastdup_gpu.reading import read_file
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.data import clustered_vectors, unit_vectors
 from benchmarks.gpu_pictures import encoded, make_pictures
+from benchmarks.gpu_timing import Found, Timed, rounds, row, timed, transferred, zeros
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.models.manifest import DEFAULT, DEFAULT_PATH, choose_model
 from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan, SearchPlan
@@ -29,7 +30,6 @@ ROOT = Path(__file__).parent.parent
 DIM, K, THREADS = 576, 2, 16
 MODEL_SIDE = DEFAULT["fp16"].side
 PLAN = PixelPlan(MODEL_SIDE, MODEL_SIDE)
-Found = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,10 @@ def statistics(setting: Setting) -> Iterator[Found]:
         work = partial(backend.pixel_stats, batch, advanced=advanced)
         spent = timed(partial(_repeat, times, work))
         name = "advanced" if advanced else "basic"
-        yield row(f"{name} statistics", times * len(batch.outcomes), spent, "images/s")
+        numbers = [zeros(len(batch.outcomes), 18 if advanced else 7, kind=np.float64)] * times
+        moved = transferred(setting.compute, [], numbers)
+        count = times * len(batch.outcomes)
+        yield row(f"{name} statistics", count, spent, "images/s", transfer=moved)
 
 
 def extraction(setting: Setting) -> Iterator[Found]:
@@ -134,20 +137,21 @@ def extraction(setting: Setting) -> Iterator[Found]:
         results = backend.extract(iter(batches), PLAN, model, wanted="basic", threads=THREADS)
         return sum(len(r.features) for r in results)
 
-    yield row("extract", sum(map(len, batches)), timed(work), "images/s")
+    spent, count = timed(work), sum(map(len, batches))
+    files = [np.frombuffer(b"".join(e.load() for e in part), np.uint8) for part in batches]
+    results = [zeros(len(part), DIM + 2 * 7) for part in batches]
+    moved = transferred(setting.compute, files, results)
+    yield row("extract", count, spent, "images/s", "from bytes in memory", transfer=moved)
 
 
 def neighbors(setting: Setting) -> Iterator[Found]:
     """Exact search of every row against all, and the approximate indices."""
     backend = opened(setting)
     for n in (100_000, 1_000_000) if not setting.small else (3_000,):
-        features = unit_vectors(n, DIM)
-        begin = time.perf_counter()
-        index = backend.build_index(features, SearchPlan(mode="flat"))
-        index.search(features, K, exclude_self=True)
-        spent = time.perf_counter() - begin
+        spent = timed(partial(_exactly, backend, unit_vectors(n, DIM)))
         work = 2.0 * n * n * DIM / 1e12
-        yield row(f"exact neighbours of {n} x {DIM}", n, spent, "TFLOP/s", "", work)
+        moved = transferred(setting.compute, [zeros(n, DIM)], [zeros(n, 2 * K, kind=np.int64)])
+        yield row(f"exact neighbours of {n} x {DIM}", n, spent, "TFLOP/s", "", work, moved)
     modes = ("cagra", "ivf", "ivfpq", "nndescent") if setting.compute == "gpu" else ("ivf",)
     features = clustered_vectors(setting.size(1_000_000, 3_000), DIM)
     for mode in modes:
@@ -161,29 +165,47 @@ def graphs(setting: Setting) -> Iterator[Found]:
     rng = np.random.default_rng(0)
     sources, targets = rng.integers(0, n, (2, 3 * n))
     spent = timed(lambda: backend.components(n, sources, targets))
-    yield row(f"components of {n} vertices", 3 * n, spent, "edges/s")
+    labels = zeros(n, kind=np.int64)
+    moved = transferred(setting.compute, [sources, targets], [labels])
+    yield row(f"components of {n} vertices", 3 * n, spent, "edges/s", transfer=moved)
     weights = rng.random(3 * n)
     spent = timed(lambda: backend.pagerank(n, sources, targets, weights))
-    yield row(f"pagerank of {n} vertices", 3 * n, spent, "edges/s")
+    moved = transferred(setting.compute, [sources, targets, weights], [labels])
+    yield row(f"pagerank of {n} vertices", 3 * n, spent, "edges/s", transfer=moved)
     features = clustered_vectors(setting.size(200_000, 2_000), DIM)
     clusters = setting.size(1_000, 20)
     spent = timed(
         lambda: backend.kmeans(features, clusters=clusters, iterations=20, nearest=1, seed=0)
     )
-    yield row(f"k-means to {clusters} clusters", len(features), spent, "rows/s")
+    moved = transferred(setting.compute, [features], [labels[: len(features)]])
+    yield row(f"k-means to {clusters} clusters", len(features), spent, "rows/s", transfer=moved)
 
 
 def whole_run(setting: Setting) -> Iterator[Found]:
-    """run() in a process of its own, on JPEGs on disk; then each of its stages."""
+    """run() in a process of its own, on JPEGs on disk; then each of its parts."""
     folder, work_dir = setting.scratch / "pictures", setting.scratch / "run"
     begin = time.perf_counter()
     size = make_pictures(folder, setting.pictures)
     spent = time.perf_counter() - begin
     yield row("jpegs made", setting.pictures, spent, "images/s", f"{size / 1024:.0f} KB each")
-    shutil.rmtree(work_dir, ignore_errors=True)
     arguments = {"input_dir": str(folder), "work_dir": str(work_dir), "compute": setting.compute}
+    parts: list[dict[str, float]] = []
+
+    def once() -> None:
+        shutil.rmtree(work_dir, ignore_errors=True)
+        parts.append(_run_alone(arguments))
+
+    taken = rounds(once, setting.size(3, 1), 45.0)
+    yield row("whole run", setting.pictures, taken, "images/s", "with the start of Python")
+    for part in parts[0]:
+        apart = Timed([found[part] for found in parts])
+        yield row(f"of the run: {part}", setting.pictures, apart, "images/s")
+
+
+def _run_alone(arguments: dict[str, str]) -> dict[str, float]:
+    """Seconds of each part of one run() in a process of its own."""
     command = [sys.executable, str(ROOT / "benchmarks" / "one_run.py"), "fastdup_gpu"]
-    begin = time.perf_counter()
+    begin = time.time()
     done = subprocess.run(
         [*command, json.dumps(arguments)],
         cwd=ROOT,
@@ -191,16 +213,18 @@ def whole_run(setting: Setting) -> Iterator[Found]:
         capture_output=True,
         check=False,
     )
-    spent = time.perf_counter() - begin
+    end = time.time()
     if done.returncode:
         raise RuntimeError(f"run() failed: {done.stderr[-1500:].decode(errors='replace')}")
-    config = json.loads((work_dir / "config.json").read_text(encoding="utf-8"))
-    stages = config["found"]["seconds"]
-    inside = sum(map(float, stages.values()))
-    yield row("whole run", setting.pictures, spent, "images/s", "with the start of Python")
-    yield row("whole run, its stages alone", setting.pictures, inside, "images/s")
-    for stage, seconds in stages.items():
-        yield row(f"of the run: {stage}", setting.pictures, float(seconds), "images/s")
+    inside = json.loads(done.stdout.splitlines()[-1])
+    config = json.loads((Path(arguments["work_dir"]) / "config.json").read_text(encoding="utf-8"))
+    stages = {name: float(spent) for name, spent in config["found"]["seconds"].items()}
+    return {
+        "start of Python": inside["begun"] - begin,
+        "beside its stages": inside["ended"] - inside["begun"] - sum(stages.values()),
+        **stages,
+        "end of Python": end - inside["ended"],
+    }
 
 
 STAGES: dict[str, Callable[[Setting], Iterator[Found]]] = {
@@ -211,17 +235,9 @@ STAGES: dict[str, Callable[[Setting], Iterator[Found]]] = {
 }  # fmt: skip
 
 
-def row(what: str, size: int, seconds: float, unit: str, note: str = "", work: float = 0) -> Found:
-    """One result; `work` is what was done in `seconds`, `size` where it is not given."""
-    rate = round((work or size) / seconds, 3) if seconds else ""
-    return {
-        "what": what,
-        "size": size,
-        "seconds": round(seconds, 4),
-        "rate": rate,
-        "unit": unit if seconds else "",
-        "note": note,
-    }
+def _exactly(backend: Backend, features: Any) -> None:
+    index = backend.build_index(features, SearchPlan(mode="flat"))
+    index.search(features, K, exclude_self=True)
 
 
 def _approximate(backend: Backend, features: Any, mode: str) -> Found:
@@ -231,10 +247,10 @@ def _approximate(backend: Backend, features: Any, mode: str) -> Found:
     built = time.perf_counter() - begin
     answer = index.search(features, K, exclude_self=True)
     spent = time.perf_counter() - begin
-    note = f"recall {answer.recall:.4f}, {built:.2f} s of it to build"
-    return row(
-        f"{mode} neighbours of {len(features)} x {DIM}", len(features), spent, "rows/s", note
-    )
+    n, note = len(features), f"recall {answer.recall:.4f}, {built:.2f} s of it to build"
+    moved = transferred(backend.name, [features], [zeros(n, 2 * K, kind=np.int64)])
+    name = f"{mode} neighbours of {n} x {DIM}"
+    return row(name, n, Timed([spent]), "rows/s", note, transfer=moved)
 
 
 def _decode_all(backend: Backend, batches: list[list[Encoded]]) -> None:
@@ -245,14 +261,6 @@ def _decode_all(backend: Backend, batches: list[list[Encoded]]) -> None:
 def _repeat(times: int, work: Callable[[], object]) -> None:
     for _ in range(times):
         work()
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of the second call: the first compiles, allocates and warms up."""
-    work()
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
 
 
 def opened(setting: Setting, **choices: str) -> Backend:

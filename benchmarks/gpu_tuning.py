@@ -6,16 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks.gpu_stages import (
-    PLAN,
-    Found,
-    Setting,
-    in_batches,
-    opened,
-    packaged_spec,
-    row,
-    timed,
-)
+from benchmarks.gpu_stages import PLAN, Setting, in_batches, opened, packaged_spec
+from benchmarks.gpu_timing import Found, row, timed
 
 _DECODER_SETTINGS = [
     (name, threads, share)

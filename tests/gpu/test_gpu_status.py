@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import time
 
+import numpy as np
 import pytest
 
 from benchmarks import gpu_acceptance, gpu_status
 from benchmarks.gpu_acceptance import STAGES
-from benchmarks.gpu_stages import Setting, row
+from benchmarks.gpu_stages import Setting
+from benchmarks.gpu_timing import Timed, rounds, row, transferred, zeros
 
 BLANK = dict.fromkeys(gpu_acceptance.COLUMNS, "")
 H100 = {"compute": "gpu", "gpu": "NVIDIA H100", "driver": "580.1", "date": "2030-01-02"}
@@ -101,6 +104,26 @@ def test_a_stage_that_fails_or_hangs_costs_only_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu_acceptance, "_LEAST", 0)
     late = gpu_acceptance.run_stage("graphs", args, tmp_path, 0.05)
     assert late[-1] == {"what": "not finished", "note": "stopped after 0.05 s"}
+
+
+def test_a_row_holds_the_spread_of_its_rounds():
+    found = row("x", 100, Timed([1, 2, 3, 4, 5]), "images/s", transfer={"transfer_seconds": 0.5})
+    assert (found["seconds_p20"], found["seconds"], found["seconds_p80"]) == (1.8, 3, 4.2)
+    assert found["rate"] == 33.333 and found["rounds"] == 5 and found["transfer_seconds"] == 0.5
+    single = row("x", 100, Timed([4]), "images/s")
+    assert single["rounds"] == 1 and "seconds_p20" not in single
+    assert {*found, *single} <= {*gpu_acceptance.COLUMNS}
+
+
+def test_rounds_end_when_there_is_time_for_no_more():
+    assert len(rounds(lambda: None, 4, 9).rounds) == 4
+    assert len(rounds(lambda: time.sleep(0.02), 4, 0.03).rounds) == 2
+
+
+def test_copies_are_timed_by_themselves(standins):
+    assert transferred("cpu", [zeros(3)], []) == {}
+    found = transferred("gpu", [zeros(300, 40)], [zeros(9, kind=np.int64)])
+    assert found["transfer_seconds"] > 0
 
 
 def test_rates_are_work_by_second():
