@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data import clustered_vectors, unit_vectors
 from benchmarks.gpu_pictures import encoded, make_pictures
-from benchmarks.gpu_timing import Found, Timed, rounds, row, timed, transferred, zeros
+from benchmarks.gpu_timing import Found, Timed, rounds, row, timed, transferred, filled
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.models.manifest import DEFAULT, DEFAULT_PATH, choose_model
-from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan, SearchPlan
+from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan
 
 ROOT = Path(__file__).parent.parent
 DIM, K, THREADS = 576, 2, 16
@@ -121,7 +120,7 @@ def statistics(setting: Setting) -> Iterator[Found]:
         work = partial(backend.pixel_stats, batch, advanced=advanced)
         spent = timed(partial(_repeat, times, work))
         name = "advanced" if advanced else "basic"
-        numbers = [zeros(len(batch.outcomes), 18 if advanced else 7, kind=np.float64)] * times
+        numbers = [filled(len(batch.outcomes), 18 if advanced else 7, kind=np.float64)] * times
         moved = transferred(setting.compute, [], numbers)
         count = times * len(batch.outcomes)
         yield row(f"{name} statistics", count, spent, "images/s", transfer=moved)
@@ -139,46 +138,9 @@ def extraction(setting: Setting) -> Iterator[Found]:
 
     spent, count = timed(work), sum(map(len, batches))
     files = [np.frombuffer(b"".join(e.load() for e in part), np.uint8) for part in batches]
-    results = [zeros(len(part), DIM + 2 * 7) for part in batches]
+    results = [filled(len(part), DIM + 2 * 7) for part in batches]
     moved = transferred(setting.compute, files, results)
     yield row("extract", count, spent, "images/s", "from bytes in memory", transfer=moved)
-
-
-def neighbors(setting: Setting) -> Iterator[Found]:
-    """Exact search of every row against all, and the approximate indices."""
-    backend = opened(setting)
-    for n in (100_000, 1_000_000) if not setting.small else (3_000,):
-        spent = timed(partial(_exactly, backend, unit_vectors(n, DIM)))
-        work = 2.0 * n * n * DIM / 1e12
-        moved = transferred(setting.compute, [zeros(n, DIM)], [zeros(n, 2 * K, kind=np.int64)])
-        yield row(f"exact neighbours of {n} x {DIM}", n, spent, "TFLOP/s", "", work, moved)
-    modes = ("cagra", "ivf", "ivfpq", "nndescent") if setting.compute == "gpu" else ("ivf",)
-    features = clustered_vectors(setting.size(1_000_000, 3_000), DIM)
-    for mode in modes:
-        yield _approximate(backend, features, mode)
-
-
-def graphs(setting: Setting) -> Iterator[Found]:
-    """Components, pagerank and k-means."""
-    backend = opened(setting)
-    n = setting.size(1_000_000, 2_000)
-    rng = np.random.default_rng(0)
-    sources, targets = rng.integers(0, n, (2, 3 * n))
-    spent = timed(lambda: backend.components(n, sources, targets))
-    labels = zeros(n, kind=np.int64)
-    moved = transferred(setting.compute, [sources, targets], [labels])
-    yield row(f"components of {n} vertices", 3 * n, spent, "edges/s", transfer=moved)
-    weights = rng.random(3 * n)
-    spent = timed(lambda: backend.pagerank(n, sources, targets, weights))
-    moved = transferred(setting.compute, [sources, targets, weights], [labels])
-    yield row(f"pagerank of {n} vertices", 3 * n, spent, "edges/s", transfer=moved)
-    features = clustered_vectors(setting.size(200_000, 2_000), DIM)
-    clusters = setting.size(1_000, 20)
-    spent = timed(
-        lambda: backend.kmeans(features, clusters=clusters, iterations=20, nearest=1, seed=0)
-    )
-    moved = transferred(setting.compute, [features], [labels[: len(features)]])
-    yield row(f"k-means to {clusters} clusters", len(features), spent, "rows/s", transfer=moved)
 
 
 def whole_run(setting: Setting) -> Iterator[Found]:
@@ -230,27 +192,9 @@ def _run_alone(arguments: dict[str, str]) -> dict[str, float]:
 STAGES: dict[str, Callable[[Setting], Iterator[Found]]] = {
     stage.__name__: stage
     for stage in (
-        conformance, decoding, embedding, extraction, whole_run, neighbors, statistics, graphs,
+        conformance, decoding, embedding, extraction, whole_run, statistics,
     )
 }  # fmt: skip
-
-
-def _exactly(backend: Backend, features: Any) -> None:
-    index = backend.build_index(features, SearchPlan(mode="flat"))
-    index.search(features, K, exclude_self=True)
-
-
-def _approximate(backend: Backend, features: Any, mode: str) -> Found:
-    plan = SearchPlan(mode=mode)  # type: ignore[arg-type]
-    begin = time.perf_counter()
-    index = backend.build_index(features, plan)
-    built = time.perf_counter() - begin
-    answer = index.search(features, K, exclude_self=True)
-    spent = time.perf_counter() - begin
-    n, note = len(features), f"recall {answer.recall:.4f}, {built:.2f} s of it to build"
-    moved = transferred(backend.name, [features], [zeros(n, 2 * K, kind=np.int64)])
-    name = f"{mode} neighbours of {n} x {DIM}"
-    return row(name, n, Timed([spent]), "rows/s", note, transfer=moved)
 
 
 def _decode_all(backend: Backend, batches: list[list[Encoded]]) -> None:

@@ -57,6 +57,11 @@ CLAIMS = (
     Claim("Neighbours by IVF-Flat", "neighbors", "ivf neighbours of .*"),
     Claim("Neighbours by IVF-PQ", "neighbors", "ivfpq neighbours of .*"),
     Claim("Neighbours by NN-descent", "neighbors", "nndescent neighbours of .*"),
+    Claim(
+        "Neighbours of 10,000,000 x 576 in the host's memory, by NN-descent",
+        "huge",
+        "nndescent neighbours of 10000000 x 576",
+    ),
     Claim("Connected components by cuGraph", "graphs", "components of .*"),
     Claim("PageRank by cuGraph", "graphs", "pagerank of .*"),
     Claim("k-means", "graphs", "k-means to .*"),

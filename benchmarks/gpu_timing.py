@@ -93,6 +93,6 @@ def row(
     }
 
 
-def zeros(*shape: int, kind: Any = np.float32) -> Any:
-    """An array like one that a stage copies."""
-    return np.zeros(shape, kind)
+def filled(*shape: int, kind: Any = np.float32) -> Any:
+    """An array like one that a stage copies; of zeros the system would hold a single page."""
+    return np.ones(shape, kind)

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import gpu_acceptance, gpu_status
 from benchmarks.gpu_acceptance import STAGES
 from benchmarks.gpu_stages import Setting
-from benchmarks.gpu_timing import Timed, rounds, row, transferred, zeros
+from benchmarks.gpu_timing import Timed, rounds, row, transferred, filled
 
 BLANK = dict.fromkeys(gpu_acceptance.COLUMNS, "")
 H100 = {"compute": "gpu", "gpu": "NVIDIA H100", "driver": "580.1", "date": "2030-01-02"}
@@ -121,8 +121,8 @@ def test_rounds_end_when_there_is_time_for_no_more():
 
 
 def test_copies_are_timed_by_themselves(standins):
-    assert transferred("cpu", [zeros(3)], []) == {}
-    found = transferred("gpu", [zeros(300, 40)], [zeros(9, kind=np.int64)])
+    assert transferred("cpu", [filled(3)], []) == {}
+    found = transferred("gpu", [filled(300, 40)], [filled(9, kind=np.int64)])
     assert found["transfer_seconds"] > 0
 
 
