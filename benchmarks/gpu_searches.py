@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.data import clustered_vectors, unit_vectors
 from benchmarks.gpu_stages import DIM, Setting, opened
-from benchmarks.gpu_timing import Found, Timed, row, timed, transferred, filled
+from benchmarks.gpu_timing import Found, Timed, filled, row, timed, transferred
 from fastdup_gpu.protocol import Backend, SearchPlan
 
 K = 2

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu_pictures import encoded, make_pictures
-from benchmarks.gpu_timing import Found, Timed, rounds, row, timed, transferred, filled
+from benchmarks.gpu_timing import Found, Timed, filled, rounds, row, timed, transferred
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.models.manifest import DEFAULT, DEFAULT_PATH, choose_model
 from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan

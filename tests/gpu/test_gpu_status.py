@@ -11,7 +11,7 @@ import pytest
 from benchmarks import gpu_acceptance, gpu_status
 from benchmarks.gpu_acceptance import STAGES
 from benchmarks.gpu_stages import Setting
-from benchmarks.gpu_timing import Timed, rounds, row, transferred, filled
+from benchmarks.gpu_timing import Timed, filled, rounds, row, transferred
 
 BLANK = dict.fromkeys(gpu_acceptance.COLUMNS, "")
 H100 = {"compute": "gpu", "gpu": "NVIDIA H100", "driver": "580.1", "date": "2030-01-02"}
