@@ -61,9 +61,8 @@ class GpuBackend:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
         raises ModelError naming what does not fit."""
         devices.use(self.device)
-        rehearsal.rehearse(
-            self.device, self._rehearse_pictures, partial(rehearsal.search, spec.dim)
-        )
+        acts = (self._rehearse_pictures, partial(rehearsal.search, spec.dim))
+        rehearsal.rehearse(self.device, "run", *acts)
         return GpuModel(spec, self.device, self.batch_size)
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> GpuBatch:
@@ -109,7 +108,7 @@ class GpuBackend:
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
         """An index over f32[n, d]."""
         devices.use(self.device)
-        rehearsal.rehearse(self.device, rehearsal.graphs)
+        rehearsal.rehearse(self.device, "graphs", rehearsal.graphs)
         return OnDevice(neighbors.build_index(features, plan), self.device)
 
     def load_index(

@@ -21,14 +21,18 @@ _PICTURES, _SIDE = 4, 512
 _ROWS = 256
 _PAIRS = np.array([0, 1]), np.array([1, 2])
 
-Act = Callable[[], object]
+_BEGUN: set[tuple[int, str]] = set()
 
 
-def rehearse(device: int, *acts: Act) -> threading.Thread:
-    """Begin `acts`, one after the other, none after the program's end.
+def rehearse(device: int, part: str, *acts: Callable[[], object]) -> threading.Thread | None:
+    """Begin `acts`, one after the other, none after the program's end; None where this process has
+    done so for `part`.
 
     What fails will fail again, and be told, where it is needed.
     """
+    if (device, part) in _BEGUN:
+        return None
+    _BEGUN.add((device, part))
 
     def play() -> None:
         try:

@@ -47,7 +47,7 @@ def standins(monkeypatch: pytest.MonkeyPatch, kernel_library: Any) -> standin.Cu
     monkeypatch.setattr(load, "kernel", kernel)
     monkeypatch.setattr(probe, "require", lambda **_: None)
     monkeypatch.setattr(probe, "wake", lambda device: None)
-    monkeypatch.setattr(rehearsal, "rehearse", lambda device, *acts: None)  # slow on the host
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: None)  # slow on the host
     counts = SimpleNamespace(peak_bytes=0, current_bytes=0)
     monkeypatch.setattr(memory, "_POOLS", {0: SimpleNamespace(allocation_counts=counts)})
     cupy = found["cupy"]

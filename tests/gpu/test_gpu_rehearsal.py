@@ -18,6 +18,11 @@ from fastdup_gpu.protocol import ModelSpec, PixelPlan
 PLAN = PixelPlan(16, 16)
 
 
+@pytest.fixture(autouse=True)
+def nothing_begun(monkeypatch):
+    monkeypatch.setattr(rehearsal, "_BEGUN", set())
+
+
 def extracted(backend, folder):
     model = backend.open_model(ModelSpec(flatten(folder / "f.onnx", 16, layout="NHWC"), 768))
     batches = [mixed()[:4], mixed()[4:]]
@@ -40,7 +45,7 @@ def test_each_act_uses_what_a_run_will(backend, monkeypatch, caplog):
     monkeypatch.setattr(backend, "pixel_stats", noting("pixel_stats", backend.pixel_stats))
     with caplog.at_level(logging.DEBUG, "fastdup_gpu"):
         acts = (backend._rehearse_pictures, lambda: rehearsal.search(24), rehearsal.graphs)
-        rehearse(0, *acts).join()
+        rehearse(0, "all", *acts).join()
     assert used == ["pixel_stats", "build_index", "components", "pagerank"]
     assert not caplog.records
 
@@ -62,7 +67,7 @@ def test_one_that_fails_is_quiet_and_ends_there(standins, caplog, capsys):
         raise RuntimeError("no such library")
 
     with caplog.at_level(logging.INFO, "fastdup_gpu"):
-        rehearse(0, lambda: went.append(1), fail, lambda: went.append(2)).join()
+        rehearse(0, "x", lambda: went.append(1), fail, lambda: went.append(2)).join()
     assert went == [1]
     assert not caplog.records and not "".join(capsys.readouterr())
 
@@ -71,8 +76,19 @@ def test_nothing_is_begun_after_the_program(standins, monkeypatch):
     went = []
     ended = SimpleNamespace(is_alive=lambda: len(went) < 1)
     monkeypatch.setattr(threading, "main_thread", lambda: ended)
-    rehearse(0, lambda: went.append(1), lambda: went.append(2)).join()
+    rehearse(0, "x", lambda: went.append(1), lambda: went.append(2)).join()
     assert went == [1]
+
+
+def test_each_part_is_rehearsed_once_for_each_gpu(standins):
+    went = []
+    for device, part in ((0, "run"), (0, "graphs"), (0, "run"), (1, "run")):
+        thread = rehearse(
+            device, part, lambda device=device, part=part: went.append((device, part))
+        )
+        if thread is not None:
+            thread.join()
+    assert went == [(0, "run"), (0, "graphs"), (1, "run")]
 
 
 class Driver:
