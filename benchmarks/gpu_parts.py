@@ -25,14 +25,16 @@ from fastdup_gpu.reading import read_file
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
-    in one call; `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's;
-    `own_stream`: pictures are decoded on a stream that goes before those of the lanes; `switch`:
-    seconds after which Python's threads ask for its lock."""
+    in one call; `model_at_once`: those that the model is, for whose kernels a decoder's wait;
+    `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's; `own_stream`:
+    pictures are decoded on a stream that goes before those of the lanes; `switch`: seconds after
+    which Python's threads ask for its lock."""
 
     name: str
     lanes: int = 3
     batch: int = 128
     at_once: int = 0
+    model_at_once: int = 0
     threads: int = 4
     hardware: float | None = None
     options: str = ""
@@ -56,6 +58,8 @@ VARIANTS = (
     Variant("room made first", options=_ROOM_FIRST),
     Variant("hardware alone", hardware=1.0),
     Variant("64 at once", at_once=64),
+    Variant("the model 64 at once", model_at_once=64),
+    Variant("the model 32 at once", model_at_once=32),
     Variant("without garbage collection", collecting=False),
     Variant("from memory", files=False),
     Variant("batches of 64, 6 lanes", batch=64, lanes=6),
@@ -79,8 +83,9 @@ def parts(setting: Setting) -> Iterator[Found]:
 
 def _measured(setting: Setting, variant: Variant, paths: list[str]) -> Found:
     backend: Any = opened(setting)
-    backend.batch_size = setting.size(variant.batch, 4)
+    backend.batch_size = setting.size(variant.model_at_once or variant.batch, 4)
     model = backend.open_model(packaged_spec("gpu", "auto"))
+    backend.batch_size = setting.size(variant.batch, 4)
     items = list(map(partial(_item, files=variant.files), range(len(paths)), paths))
     batches = [items[i : i + backend.batch_size] for i in range(0, len(items), backend.batch_size)]
     watch = Stopwatch()
