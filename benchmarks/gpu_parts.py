@@ -137,12 +137,12 @@ def _before_others(decoder: Any) -> Callable[..., Any]:
     """`decode_now` on a stream of higher priority, which the lane's waits for."""
     decode_now, kept = decoder.decode_now, threading.local()
 
-    def on_own_stream(self: Any, arrays: Any, stream: int) -> Any:
+    def on_own_stream(self: Any, opened: Any, stream: int) -> Any:
         import cupy
 
         if not hasattr(kept, "stream"):
             kept.stream = cupy.cuda.Stream(non_blocking=True, priority=-5)
-        found = decode_now(self, arrays, kept.stream.ptr)
+        found = decode_now(self, opened, kept.stream.ptr)
         cupy.cuda.get_current_stream().wait_event(kept.stream.record())
         return found
 

@@ -54,15 +54,17 @@ class NvImageDecoder:
         """u8[h, w, 3] RGB pictures on the device, upright, on CuPy's current stream; None where
         one is bad."""
         import cupy
+        from nvidia import nvimgcodec as nv
 
         stream = cupy.cuda.get_current_stream().ptr
-        arrays = [np.frombuffer(one, np.uint8) for one in data]
+        # Before one's turn, as it takes the decoder 5 microseconds a picture.
+        opened = [nv.CodeStream(np.frombuffer(one, np.uint8)) for one in data]
         with self._turn:
-            return self.decode_now(arrays, stream)
+            return self.decode_now(opened, stream)
 
-    def decode_now(self, arrays: Sequence[Any], stream: int) -> list[Any]:
-        """The same of u8 arrays on the CUDA stream at that address, when it is one's turn."""
-        found: list[Any] = self._decoder.decode(arrays, params=self._params, cuda_stream=stream)
+    def decode_now(self, opened: Sequence[Any], stream: int) -> list[Any]:
+        """The same of code streams on the CUDA stream at that address, when it is one's turn."""
+        found: list[Any] = self._decoder.decode(opened, params=self._params, cuda_stream=stream)
         return found
 
 

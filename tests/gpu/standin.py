@@ -328,6 +328,9 @@ class NvImage(ModuleType):
     def DecodeParams(self, **given: Any) -> Any:
         return SimpleNamespace(**given)
 
+    def CodeStream(self, data: Any) -> Any:
+        return data
+
     def Decoder(self, **_: Any) -> Any:
         return SimpleNamespace(decode=self._decode)
 
