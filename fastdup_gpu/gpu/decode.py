@@ -186,7 +186,11 @@ class _Canvas:
         self._lent: list[Any] = []
 
     def settle(self) -> None:
-        """Wait until lent pictures are done with, and let go of them."""
+        """Wait until lent pictures are done with, and let go of them.
+
+        Not before: nvJPEG's hardware writes a new picture into their memory at once, whatever its
+        stream still waits for (meta-pytorch/torchcodec, pull request 1634).
+        """
         import cupy
 
         if self._lent:
