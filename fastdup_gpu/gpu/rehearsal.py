@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
+import simplejpeg
 
 from fastdup_gpu.gpu import devices, graph, neighbors
 from fastdup_gpu.protocol import Encoded, SearchPlan
@@ -50,9 +51,7 @@ def rehearse(device: int, part: str, *acts: Callable[[], object]) -> threading.T
 
 def some_pictures() -> list[Encoded]:
     """JPEGs of one colour."""
-    import cv2
-
-    encoded: bytes = cv2.imencode(".jpg", np.full((_SIDE, _SIDE, 3), 128, np.uint8))[1].tobytes()
+    encoded: bytes = simplejpeg.encode_jpeg(np.full((_SIDE, _SIDE, 3), 128, np.uint8))
     return [Encoded(i, lambda: encoded) for i in range(_PICTURES)]
 
 

@@ -116,5 +116,6 @@ ROOMS = {
         "indexing kmeans graphs formats.names formats.files kernels",
         f"numpy onnx {CUDA}",
     ),
+    "gpu.rehearsal": room("gpu protocol", "numpy simplejpeg"),
     "kernels": room("_errors", "numpy cupy cupyx"),
 }
