@@ -1,11 +1,14 @@
 """`python -m benchmarks.gpu_host`: what the host costs for each picture on the GPU's path.
 
     python -m benchmarks.gpu_host [--pictures 10000] [--threads 4] [--profile]
+                                  [--decoder-ms 20 --model-ms 11]
 
 The extract stage runs as it is - files read, vetted, batched, results written under the
 checkpoint - with decoder, kernels and model replaced by ones that do nothing. What is left is
 Python and the system: as one thread at a time runs Python, its reciprocal bounds images/s
-whatever the GPU does. Needs no GPU.
+whatever the GPU does. With --decoder-ms and --model-ms they sleep so long for each batch, one
+batch at a time, and `decoder_share` is how much of the second half's time the decoder has work.
+Needs no GPU.
 """
 
 from __future__ import annotations
@@ -61,6 +64,23 @@ class _Picture:
     __cuda_array_interface__ = {**_pixels.__array_interface__, "strides": _pixels.strides}  # noqa: RUF012
 
 
+class Device:
+    """Seconds that a batch takes the decoder and the model, each of which does one at a time."""
+
+    def __init__(self, decoder: float = 0.0, model: float = 0.0) -> None:
+        self.decoder, self._model, self._turn = decoder, model, threading.Lock()
+
+    def decode(self, streams: Any, **_: Any) -> list[_Picture]:
+        if self.decoder:
+            time.sleep(self.decoder)
+        return [_Picture()] * len(streams)
+
+    def model(self) -> None:
+        if self._model:
+            with self._turn:
+                time.sleep(self._model)
+
+
 class _Array(np.ndarray[Any, Any]):
     """A numpy array with the attributes of CuPy's that are used for each picture."""
 
@@ -113,6 +133,10 @@ def _shared(shape: Any, dtype: Any) -> Any:
 
 
 class _NvImageCodec(ModuleType):
+    def __init__(self, device: Device) -> None:
+        super().__init__("nvidia.nvimgcodec")
+        self._device = device
+
     ColorSpec = SimpleNamespace(SRGB=1)
     SampleFormat = SimpleNamespace(I_RGB=1)
     CodeStream = staticmethod(lambda data: data)
@@ -121,7 +145,7 @@ class _NvImageCodec(ModuleType):
         return None
 
     def Decoder(self, **_: Any) -> Any:
-        return SimpleNamespace(decode=lambda streams, **_: [_Picture()] * len(streams))
+        return SimpleNamespace(decode=self._device.decode)
 
 
 class _Model:
@@ -129,41 +153,47 @@ class _Model:
 
     dim, height, width, runs_on = 576, _SIDE, _SIDE, "none"
 
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
     def embed(self, pixels: Any) -> Any:
         return np.zeros((len(pixels), self.dim), np.float32)
 
     def prepare(self) -> None: ...
 
     def features(self, pixels: Any) -> Any:
+        self._device.model()
         return _shared((len(pixels), self.dim), np.float32)
 
 
-def null_backend() -> Any:
-    """The GPU backend on stand-ins that do nothing."""
+def null_backend(device: Device) -> Any:
+    """The GPU backend on stand-ins that do nothing but take their time."""
     from fastdup_gpu.gpu import memory, probe
     from fastdup_gpu.kernels import load
 
     nvidia = ModuleType("nvidia")
-    nvidia.nvimgcodec = _NvImageCodec("nvidia.nvimgcodec")  # type: ignore[attr-defined]
+    nvidia.nvimgcodec = _NvImageCodec(device)  # type: ignore[attr-defined]
     sys.modules |= {"cupy": _Cupy(), "nvidia": nvidia}
     sys.modules["nvidia.nvimgcodec"] = nvidia.nvimgcodec
     load.kernel = lambda name, entry="": lambda *args: None
     load.require = lambda *args: None
     probe.require = lambda **_: None
+    probe.wake = lambda device: threading.Thread()
     memory._POOLS[0] = SimpleNamespace(
         allocation_counts=SimpleNamespace(peak_bytes=0, current_bytes=0)
     )
     from fastdup_gpu.gpu.backend import GpuBackend
 
     backend: Any = GpuBackend()
-    backend.open_model = lambda spec: _Model()
+    backend.open_model = lambda spec: _Model(device)
     return backend
 
 
-def measure(scratch: Path, count: int, threads: int) -> dict[str, float]:
+def measure(scratch: Path, count: int, threads: int, device: Device) -> dict[str, float]:
     """Microseconds a picture: by the clock, and of all threads in Python and in the system."""
     make_files(scratch / "in", count)
-    backend = null_backend()
+    backend = null_backend(device)
+    times: list[float] = []  # when each batch was written
     (scratch / "out").mkdir()
     source = open_source(str(scratch / "in"), work_dir=scratch / "out", threads=threads)
     plan = ExtractPlan(
@@ -172,7 +202,7 @@ def measure(scratch: Path, count: int, threads: int) -> dict[str, float]:
     )  # fmt: skip
     spec = ModelSpec(Path("none.onnx"), 576, precision="fp16", normalize=True)
     before, begin = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    done = extract(backend, source, spec, plan, lambda done, bad: None)
+    done = extract(backend, source, spec, plan, lambda *_: times.append(time.perf_counter()))
     wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF)
     assert done.rows == count and not done.bad
     spent = {
@@ -182,6 +212,9 @@ def measure(scratch: Path, count: int, threads: int) -> dict[str, float]:
     }
     found = {f"{kind}_us": round(seconds / count * 1e6, 2) for kind, seconds in spent.items()}
     switches = after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw
+    half = len(times) // 2
+    work = device.decoder * (len(times) - 1 - half)
+    found |= {"decoder_share": round(work / (times[-1] - times[half]), 3)} if work else {}
     return {**found, "switches": round(switches / count, 2)}
 
 
@@ -214,9 +247,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--decoder-ms", type=float, default=0.0)
+    parser.add_argument("--model-ms", type=float, default=0.0)
     args = parser.parse_args()
+    device = Device(args.decoder_ms / 1e3, args.model_ms / 1e3)
     with tempfile.TemporaryDirectory(prefix="fastdup-host-") as scratch, _profiled(args.profile):
-        print(json.dumps(measure(Path(scratch), args.pictures, args.threads)), flush=True)
+        print(json.dumps(measure(Path(scratch), args.pictures, args.threads, device)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,9 @@ class NvImageDecoder:
         # Before one's turn, as it takes the decoder 5 microseconds a picture.
         opened = [nv.CodeStream(np.frombuffer(one, np.uint8)) for one in data]
         with self._turn:
-            return self.decode_now(opened, stream)
+            found = self.decode_now(opened, stream)
+        time.sleep(0)  # lets go of Python's lock, which the next in turn needs to begin
+        return found
 
     def decode_now(self, opened: Sequence[Any], stream: int) -> list[Any]:
         """The same of code streams on the CUDA stream at that address, when it is one's turn."""
