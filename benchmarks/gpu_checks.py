@@ -191,11 +191,28 @@ def graphs() -> Iterator[Found]:
     assert same.all() and np.abs(ranks).max() < 1e-5
 
 
+def rehearsals() -> Iterator[Found]:
+    """Seconds of each first use that a run makes beside other work, where failures are silent."""
+    _cupy()
+    from fastdup_gpu.gpu import rehearsal
+    from fastdup_gpu.gpu.backend import GpuBackend
+
+    acts: dict[str, Callable[[], object]] = {
+        "pictures": GpuBackend().rehearse_pictures,
+        "search": partial(rehearsal.search, 576),
+        "graphs": rehearsal.graphs,
+    }
+    for name, act in acts.items():
+        begin = time.perf_counter()
+        act()
+        yield {f"{name} s": round(time.perf_counter() - begin, 3)}
+
+
 CHECKS: dict[str, Callable[[], Iterator[Found]]] = {
     check.__name__: check
     for check in (
         machine, kernels, nvimgcodec, onnxruntime, extraction, exact_search, graphs, dali,
-        approximate_search, tensorrt_rtx, memory_pool, tensorrt,
+        approximate_search, tensorrt_rtx, memory_pool, tensorrt, rehearsals,
     )
 }  # fmt: skip
 _JUNK = b"\xff\xd8 no picture \xff\xd9" * 40

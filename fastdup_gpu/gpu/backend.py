@@ -61,7 +61,7 @@ class GpuBackend:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
         raises ModelError naming what does not fit."""
         devices.use(self.device)
-        acts = (self._rehearse_pictures, partial(rehearsal.search, spec.dim))
+        acts = (self.rehearse_pictures, partial(rehearsal.search, spec.dim))
         rehearsal.rehearse(self.device, "run", *acts)
         return GpuModel(spec, self.device, self.batch_size)
 
@@ -105,6 +105,11 @@ class GpuBackend:
 
         return in_lanes(batches, plan, threads, self.device, prepare, work)
 
+    def rehearse_pictures(self) -> None:
+        """Decode a few pictures and take their statistics."""
+        batch = self.decode(rehearsal.some_pictures(), PixelPlan(STATS_SIDE, STATS_SIDE))
+        self.pixel_stats(batch, advanced=False)
+
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
         """An index over f32[n, d]."""
         devices.use(self.device)
@@ -143,10 +148,6 @@ class GpuBackend:
         return kmeans.kmeans(
             features, clusters=clusters, iterations=iterations, nearest=nearest, seed=seed
         )
-
-    def _rehearse_pictures(self) -> None:
-        batch = self.decode(rehearsal.some_pictures(), PixelPlan(STATS_SIDE, STATS_SIDE))
-        self.pixel_stats(batch, advanced=False)
 
     def _extract(
         self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str

@@ -44,7 +44,7 @@ def test_each_act_uses_what_a_run_will(backend, monkeypatch, caplog):
         monkeypatch.setattr(module, name, noting(name, getattr(module, name)))
     monkeypatch.setattr(backend, "pixel_stats", noting("pixel_stats", backend.pixel_stats))
     with caplog.at_level(logging.DEBUG, "fastdup_gpu"):
-        acts = (backend._rehearse_pictures, lambda: rehearsal.search(24), rehearsal.graphs)
+        acts = (backend.rehearse_pictures, lambda: rehearsal.search(24), rehearsal.graphs)
         rehearse(0, "all", *acts).join()
     assert used == ["pixel_stats", "build_index", "components", "pagerank"]
     assert not caplog.records

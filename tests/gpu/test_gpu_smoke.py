@@ -54,7 +54,9 @@ def test_an_engine(little):
     assert lines["least cosine"] >= 0.999 and lines["images/s"] > 0
 
 
-@pytest.mark.parametrize("name", ["exact_search", "approximate_search", "graphs", "memory_pool"])
+@pytest.mark.parametrize(
+    "name", ["exact_search", "approximate_search", "graphs", "memory_pool", "rehearsals"]
+)
 def test_the_rest(little, name):
     for value in found(name).values():
         assert not (isinstance(value, float) and math.isnan(value))
