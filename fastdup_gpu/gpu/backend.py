@@ -62,8 +62,10 @@ class GpuBackend:
         raises ModelError naming what does not fit."""
         devices.use(self.device)
         acts = (self.rehearse_pictures, partial(rehearsal.search, spec.dim))
-        rehearsal.rehearse(self.device, "run", *acts)
-        return GpuModel(spec, self.device, self.batch_size)
+        rehearsal.rehearse(self.device, "pictures", *acts)
+        model = GpuModel(spec, self.device, self.batch_size)
+        rehearsal.rehearse(self.device, "model", model.prepare)
+        return model
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> GpuBatch:
         """Decode one batch."""

@@ -59,7 +59,7 @@ class GpuModel:
         """Run once on nothing: what a library loads and chooses at its first run is done then."""
         import cupy
 
-        self.features(cupy.zeros((1, self.height, self.width, 3), np.uint8))
+        self.embed(cupy.zeros((1, self.height, self.width, 3), np.uint8))
 
     def _lane(self) -> Lane:
         if not hasattr(self._own, "lane"):

@@ -50,14 +50,16 @@ def test_each_act_uses_what_a_run_will(backend, monkeypatch, caplog):
     assert not caplog.records
 
 
-def test_a_run_is_the_same_beside_it(backend, host_engine, monkeypatch, tmp_path):
+def test_a_run_is_the_same_beside_it(backend, host_engine, monkeypatch, tmp_path, caplog):
     alone = extracted(backend, tmp_path)
     threads = []
     monkeypatch.setattr(rehearsal, "rehearse", lambda *given: threads.append(rehearse(*given)))
-    beside = extracted(backend, tmp_path)
-    for thread in threads:
-        thread.join()
-    assert threads and beside == alone
+    with caplog.at_level(logging.DEBUG, "fastdup_gpu"):
+        beside = extracted(backend, tmp_path)
+        for thread in threads:
+            thread.join()
+    assert len(threads) == 2 and beside == alone
+    assert not [r for r in caplog.records if "rehearsal" in r.message]
 
 
 def test_one_that_fails_is_quiet_and_ends_there(standins, caplog, capsys):
@@ -82,13 +84,13 @@ def test_nothing_is_begun_after_the_program(standins, monkeypatch):
 
 def test_each_part_is_rehearsed_once_for_each_gpu(standins):
     went = []
-    for device, part in ((0, "run"), (0, "graphs"), (0, "run"), (1, "run")):
+    for device, part in ((0, "pictures"), (0, "graphs"), (0, "pictures"), (1, "pictures")):
         thread = rehearse(
             device, part, lambda device=device, part=part: went.append((device, part))
         )
         if thread is not None:
             thread.join()
-    assert went == [(0, "run"), (0, "graphs"), (1, "run")]
+    assert went == [(0, "pictures"), (0, "graphs"), (1, "pictures")]
 
 
 class Driver:
