@@ -3,6 +3,7 @@
     python -m benchmarks.gpu_acceptance [--out FOLDER] [--budget 460] [--stages a,b]
     python -m benchmarks.gpu_acceptance --rehearse       (tiny sizes on the CPU, without a GPU)
 
+Without --stages all are run but those for settings and for a size of its own (parts, tuning, huge).
 Every stage is a process of its own, so that one that fails or hangs costs only itself. After each
 the rows are written: gpu.csv (appended to) and gpu.json (this run's) in --out. docs/gpu-status.md
 is made from benchmarks/results/gpu.csv by `python -m benchmarks.gpu_status`.
@@ -38,11 +39,12 @@ STAGES = {
     "tuning": gpu_tuning.tuning,
     "huge": gpu_searches.huge,
 }
+_ON_DEMAND = ("parts", "tuning", "huge")
 RESULTS = Path(__file__).parent / "results"
 # Seconds that a stage may take at most; what the budget still holds counts too.
 LIMITS = {
     "conformance": 150, "embedding": 90, "neighbors": 120, "whole_run": 150, "parts": 200,
-    "huge": 300,
+    "tuning": 120, "huge": 300,
 }  # fmt: skip
 _LIMIT = 75
 _LEAST = 1.0  # a stage with less time left is not begun
@@ -139,7 +141,7 @@ def main() -> None:
     parser.add_argument("--rehearse", action="store_true", help="--compute cpu --small")
     parser.add_argument("--pictures", type=int, default=0, help="JPEGs of the whole run")
     parser.add_argument("--budget", type=float, default=460, help="seconds for everything")
-    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--stages", default=",".join(s for s in STAGES if s not in _ON_DEMAND))
     parser.add_argument("--out", default="", help="folder of the rows")
     parser.add_argument("--scratch", default="")
     parser.add_argument("--one", choices=list(STAGES), help=argparse.SUPPRESS)

@@ -123,11 +123,19 @@ def _line(claim: Claim, rows: list[Row]) -> str:
     for row in reversed(rows):
         if row["stage"] == claim.stage and re.fullmatch(claim.what, row["what"]):
             rate = f"{row['rate']} {row['unit']}".strip() or row["size"]
-            measured = "; ".join(filter(None, [rate, _cell(row["note"])]))
+            copies = row["transfer_seconds"]
+            told = [rate, _cell(row["note"]), f"copies alone {copies} s" if copies else ""]
+            measured = "; ".join(filter(None, told))
             where = f"{row['gpu']}, driver {row['driver']}, {row['date']}, {row['commit']}"
-            cells = (claim.text, goal, measured, row["size"], row["seconds"], where)
+            cells = (claim.text, goal, measured, row["size"], _seconds(row), where)
             return f"| {' | '.join(cells)} |"
     return f"| {claim.text} | {goal} | not measured | - | - | - |"
+
+
+def _seconds(row: Row) -> str:
+    """The median, with p20 to p80 where there were several rounds."""
+    spread = f" ({row['seconds_p20']} to {row['seconds_p80']})" if row["seconds_p20"] else ""
+    return row["seconds"] + spread
 
 
 def _steps(rows: list[Row]) -> str:

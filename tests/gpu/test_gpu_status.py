@@ -61,6 +61,14 @@ def test_the_last_row_counts_and_says_where(tmp_path):
     assert "NVIDIA H100, driver 580.1, 2030-01-02" in line and "5000" not in line
 
 
+def test_spread_and_copies_are_told_where_there_are_some(tmp_path):
+    spread = {"seconds": "3.1", "seconds_p20": "3.0", "seconds_p80": "3.4", "rounds": "5"}
+    found = {"stage": "graphs", "what": "pagerank of 9 vertices", "rate": "7", "unit": "edges/s"}
+    rows = written(tmp_path / "a.csv", {**found, **spread, "transfer_seconds": "0.2", **H100})
+    line = line_of(gpu_status.page(rows), "PageRank by cuGraph")
+    assert "| 7 edges/s; copies alone 0.2 s |" in line and "| 3.1 (3.0 to 3.4) |" in line
+
+
 def test_what_went_wrong_is_told_in_one_line(tmp_path):
     trouble = {"stage": "graphs", "what": "not finished", "note": "a | b\n<c>", **H100}
     page = gpu_status.page(written(tmp_path / "a.csv", trouble))
