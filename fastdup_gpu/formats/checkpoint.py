@@ -40,6 +40,7 @@ class ExtractionFiles:
         self._targets = _targets(kind, with_stats=bool(stats_columns))
         self._committing = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._begun: Future[None] | None = None  # the last commit
+        self._sizes: dict[str, int] = {}  # of the files, at that
 
     def begin(self, fingerprint: str, *, resume: bool) -> bool:
         """Open the files at the last commit (or anew); False where all is complete already."""
@@ -103,8 +104,8 @@ class ExtractionFiles:
         for key, stream in self._streams.items():
             stream.flush()
             sizes[key] = os.fstat(stream.fileno()).st_size
-        state = self._state(sizes, complete=False)
-        self._begun = self._committing.submit(self._make_durable, state)
+        self._sizes = sizes
+        self._begun = self._committing.submit(self._make_durable, self._state(complete=False))
 
     def _make_durable(self, state: dict[str, Any]) -> None:
         for stream in self._streams.values():
@@ -121,9 +122,9 @@ class ExtractionFiles:
         """Commit, close, and move the files to their places."""
         self.commit()
         self.settle()
-        state = read_json(self._state_path) or {}
         self.close()
-        write_json(self._state_path, self._state(state["sizes"], complete=True))
+        state = self._state(complete=True)
+        write_json(self._state_path, state)
         if not self._finish_renames(state):
             raise WorkDirError(
                 f"files in {str(self.folder)!r} were changed by another program while they were "
@@ -142,14 +143,14 @@ class ExtractionFiles:
         """Drop the record, so that nothing is resumed from it."""
         self._state_path.unlink(missing_ok=True)
 
-    def _state(self, sizes: dict[str, int], *, complete: bool) -> dict[str, Any]:
+    def _state(self, *, complete: bool) -> dict[str, Any]:
         return {
             "fingerprint": self._fingerprint,
             "complete": complete,
             "position": self.position,
             "rows": self.rows,
             "bad": self.bad,
-            "sizes": sizes,
+            "sizes": self._sizes,
         }
 
     def _read_state(self, fingerprint: str) -> dict[str, Any] | None:
