@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NEAR, ALMOST_SAME = 0.9, 0.98  # similarities
 DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
-EXAMPLES = 3
+EXAMPLES = 6  # fills rows of one, two or three
 
 
 def overview_view(album: Album, found: Findings) -> View:
