@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fastdup_gpu.pictures import PILLOW_FORMATS, Refused
-from fastdup_gpu.protocol import PixelPlan
+from fastdup_gpu.pictures import PILLOW_FORMATS
+from fastdup_gpu.protocol import PixelPlan, Refused
 from fastdup_gpu.shrink import shrink
 
 SECONDS = 30

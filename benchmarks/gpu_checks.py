@@ -275,7 +275,8 @@ def _decoding(decoder: Any) -> Iterator[Found]:
     """Of each kind: the mean and largest difference from the CPU's pixels, or None as refused."""
     import cupy
 
-    from fastdup_gpu.pictures import Refused, read_picture
+    from fastdup_gpu.pictures import read_picture
+    from fastdup_gpu.protocol import Refused
 
     for name, data in _kinds().items():
         (picture,) = decoder.decode([data])

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdup_gpu.pictures import Refused
-from fastdup_gpu.protocol import U8, Encoded, Outcome, PixelPlan, Status
+from fastdup_gpu.protocol import U8, Encoded, Outcome, PixelPlan, Refused, Status
 from fastdup_gpu.shrink import shrink
 
 

@@ -70,5 +70,8 @@ def _kind(features: F32, plan: SearchPlan) -> str:
         return "ivf"
     if hnsw.available():
         return "hnsw"
-    _LOG.info("hnswlib is not installed: nnf_mode 'hnsw' is served as 'auto'")
+    _LOG.warning(
+        "nnf_mode asks for HNSW, but hnswlib is not installed: an IVF index of at least the same "
+        "recall stands in for it; pip install 'fastdup-gpu[hnsw]'"
+    )
     return "ivf"

@@ -86,8 +86,8 @@ def delete_components(
     top_components: what find_top_components() gave, or rows of it.
     to_delete: only the components with these numbers (component_id).
     min_distance: only components with `distance` larger than this.
-    how: 'one' keeps the picture with most pixels, then most bytes, then the first by name;
-        'all' keeps none.
+    how: 'one' keeps the picture with most pixels, then most bytes, then the sharpest, then the
+        first by name; 'all' keeps none.
     dry_run: True prints what would go and touches nothing.
 
     The trash is `.fastdup-trash/<time>` in the folder that the files have in common;

@@ -5,6 +5,18 @@ from __future__ import annotations
 import platform
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_PROC = Path("/proc/cpuinfo")
+# What numpy finds, by whichever name its version gives the group, in the words of /proc/cpuinfo.
+_GROUPS = {
+    "AVX2": "avx2",
+    "X86_V3": "avx2",
+    "AVX512_ICL": "avx512_vnni",
+    "ASIMDDP": "asimddp",
+}
 
 
 def has_fast_int8() -> bool:
@@ -22,7 +34,12 @@ def has_int8_dot() -> bool:
 @cache
 def _flags() -> frozenset[str]:
     try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return frozenset()
+        text = _PROC.read_text(encoding="ascii", errors="ignore")
+    except OSError:  # not Linux
+        return frozenset(_GROUPS[group] for group in _found_by_numpy() if group in _GROUPS)
     return frozenset(text.split())
+
+
+def _found_by_numpy() -> list[str]:
+    found: Any = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return [*found.get("baseline", ()), *found.get("found", ())]

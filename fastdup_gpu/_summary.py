@@ -13,7 +13,8 @@ from fastdup_gpu.stages.detect import Detected
 from fastdup_gpu.stages.graph import Components
 from fastdup_gpu.stages.neighbors import Edges
 
-# similarity.csv has six decimals: pictures of equal content come out as 1.000000.
+# similarity.csv has six decimals: pictures of equal content come out as 1.000000, and so may
+# pictures that differ in less than the model resolves.
 _SAME = 1 - 1e-6
 
 # What the search for boxes finds, which the comparison of a resumed run knows nothing of.
@@ -23,7 +24,7 @@ DETECTION_COUNTS = ("searched", "detections", "without_detection")
 @dataclass(slots=True)
 class Summary:
     """Counts are images; `threshold` is the similarity of near duplicates; `seconds` are wall time
-    by stage.
+    by stage; `exact_duplicates` have a neighbour of similarity 1, to six decimals.
 
     With a detector, `searched` counts pictures, of which `without_detection` had no box;
     `detections` are boxes, each of which is an image from there on.
@@ -98,7 +99,8 @@ class Summary:
     def _findings(self) -> list[str]:
         how = "exact search" if self.recall == 1 else f"recall {self.recall:.3f} on a sample"
         return [
-            f"{count(self.exact_duplicates, 'image has', 'images have')} an exact duplicate",
+            f"{count(self.exact_duplicates, 'image has', 'images have')} a duplicate of "
+            "similarity 1 (the model sees no difference)",
             f"{count(self.near_duplicates, 'more has', 'more have')} a near duplicate "
             f"(similarity {self.threshold:g} or more)",
             self._components(),

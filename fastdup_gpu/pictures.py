@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -20,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastdup_gpu.other_formats import stated_size, unread
 from fastdup_gpu.png_chunks import MAGIC, pixels_only
-from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Status
+from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Refused, Status
 
 # Raster formats only: EPS and WMF run other programs, video and fonts are no pictures.
 _RASTER = (
@@ -51,18 +50,6 @@ def _register_heif() -> bool:
 HAS_HEIF = _register_heif()
 Image.init()  # loads the plug-ins, so that a list of formats may name any of them
 PILLOW_FORMATS = [name for name in _RASTER if name in Image.OPEN]
-
-
-@dataclass(eq=False)
-class Refused(Exception):
-    """A picture that is not taken, with the status and the reason for the bad-files list.
-
-    `pixels`: how many it claims to have, where that is the reason.
-    """
-
-    status: Status
-    detail: str
-    pixels: int = 0
 
 
 def read_picture(data: bytes, plan: PixelPlan) -> U8:

@@ -50,6 +50,18 @@ class Status(StrEnum):
     FILE_TOO_SMALL = "ERROR_FILE_TOO_SMALL"
 
 
+@dataclass(eq=False)
+class Refused(Exception):
+    """A picture that is not taken, with the status and the reason for the bad-files list.
+
+    `pixels`: how many it claims to have, where that is the reason.
+    """
+
+    status: Status
+    detail: str
+    pixels: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One picture before decoding.

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from fastdup_gpu.area import resize_area
-from fastdup_gpu.pictures import Refused, read_picture
-from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan
+from fastdup_gpu.pictures import read_picture
+from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan, Refused
 
 # Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
 _LARGE = 16_000_000

@@ -43,7 +43,7 @@ def test_run_writes_what_the_function_writes(pictures, tmp_path):
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert "8 images read: 7 valid, 1 bad" in done.stdout
     assert "ERROR_CORRUPT_IMAGE" in done.stdout
-    assert "2 images have an exact duplicate" in done.stdout
+    assert "2 images have a duplicate of similarity 1" in done.stdout
     assert done.stderr == ""
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from pixels import PLAN, encode, natural
 
 from fastdup_gpu.other_formats import stated_size, unread
-from fastdup_gpu.pictures import Refused, read_picture
+from fastdup_gpu.pictures import read_picture
 from fastdup_gpu.png_chunks import pixels_only
-from fastdup_gpu.protocol import Status
+from fastdup_gpu.protocol import Refused, Status
 
 PICTURE = natural(40, 60)
 AFTER_HEADER = 8 + 25  # of a PNG: its mark, and the chunk IHDR

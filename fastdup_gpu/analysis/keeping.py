@@ -10,12 +10,13 @@ from fastdup_gpu.analysis.removal import Item, Origin
 
 
 def best(items: Sequence[Item], origin: Origin) -> Item:
-    """The picture with most pixels, then most bytes, then a file before a link, then the first
-    by name. Pixels and bytes are those of the run where known, else those of the file."""
+    """The picture with most pixels, then most bytes, then the sharpest, then a file before a link,
+    then the first by name; as galleries mark it. All three are those of the run where known, else
+    pixels and bytes those of the file."""
 
-    def rank(item: Item) -> tuple[int, int, bool, str]:
-        pixels, size = origin.measures.get(item.name) or _measure(item.path)
-        return -pixels, -size, Path(item.path).is_symlink(), item.name
+    def rank(item: Item) -> tuple[int, int, float, bool, str]:
+        pixels, size, sharpness = origin.measures.get(item.name) or _measure(item.path)
+        return -pixels, -size, -sharpness, Path(item.path).is_symlink(), item.name
 
     return min(items, key=rank)
 
@@ -32,8 +33,8 @@ def best_of_majority(
     return best(carrying or items, origin)
 
 
-def _measure(path: str) -> tuple[int, int]:
-    """Pixels by the header, 0 where it cannot be read, and bytes."""
+def _measure(path: str) -> tuple[int, int, float]:
+    """Pixels by the header, 0 where it cannot be read, bytes, and no sharpness."""
     from PIL import Image
 
     try:
@@ -41,4 +42,4 @@ def _measure(path: str) -> tuple[int, int]:
             pixels = image.width * image.height
     except Exception:  # Pillow's plug-ins raise errors of every kind on bad input
         pixels = 0
-    return pixels, Path(path).stat().st_size
+    return pixels, Path(path).stat().st_size, 0.0

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from fastdup_gpu._errors import FastdupError
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.sources.base import is_remote
@@ -65,7 +67,7 @@ def as_items(paths: Iterable[tuple[str, str]]) -> list[Item]:
 @dataclass(frozen=True)
 class Origin:
     """The run that judged the files: its work_dir, where known. `written`: time stamp (ns) of a
-    file of results, for files of unknown size."""
+    file of results, where it is not."""
 
     work_dir: Path | None = None
     written: int | None = None
@@ -73,11 +75,12 @@ class Origin:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """Bytes of each picture when the run read it, by name."""
-        return {name: size for name, (_, size) in self.measures.items()}
+        return {name: size for name, (_, size, _) in self.measures.items()}
 
     @cached_property
-    def measures(self) -> dict[str, tuple[int, int]]:
-        """Pixels and bytes of each picture of the run, by name; {} without statistics."""
+    def measures(self) -> dict[str, tuple[int, int, float]]:
+        """Pixels, bytes and sharpness (the statistic `blur`) of each picture of the run, by name;
+        {} without statistics."""
         if self.work_dir is None:
             return {}
         try:
@@ -86,14 +89,17 @@ class Origin:
             return {}
         if not {"size", "file_size"} <= set(table):
             return {}
-        rows = zip(table["filename"], table["size"], table["file_size"], strict=True)
-        return {name: (int(pixels), int(size)) for name, pixels, size in rows}
+        sharpness = table["blur"] if "blur" in table else np.zeros(len(table))
+        rows = zip(table["filename"], table["size"], table["file_size"], sharpness, strict=True)
+        return {name: (int(pixels), int(size), float(sharp)) for name, pixels, size, sharp in rows}
 
     @cached_property
     def finished(self) -> int | None:
-        """When the run ended, in ns."""
-        if self.work_dir is not None and (config := self.work_dir / names.CONFIG).is_file():
-            return config.stat().st_mtime_ns
+        """When the run had read its pictures, in ns; else when it ended."""
+        if self.work_dir is not None:
+            for name in (names.FEATURES.format(kind=names.TRAIN), names.CONFIG):
+                if (path := self.work_dir / name).is_file():
+                    return path.stat().st_mtime_ns
         return self.written
 
     def problem(self, item: Item) -> str | None:
@@ -126,13 +132,19 @@ class Origin:
 
     def _change(self, name: str, status: os.stat_result) -> str | None:
         size = self.sizes.get(name)
-        if size is not None:
-            if size == status.st_size:
-                return None
+        if size is not None and size != status.st_size:
             return f"it changed since the run: it had {size} bytes and has {status.st_size}"
-        if self.finished is not None and status.st_mtime_ns > self.finished:
+        if self.finished is not None and _written(status) > self.finished:
             return "it was written after the run"
         return None
+
+
+def _written(status: os.stat_result) -> int:
+    """When a file was written last, in ns. Cameras set clocks ahead, and renaming changes a POSIX
+    ctime: only both together tell (on Windows ctime is when the file was made)."""
+    if os.name == "nt":
+        return status.st_mtime_ns
+    return min(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def sort_out(

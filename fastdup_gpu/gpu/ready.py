@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from fastdup_gpu.gpu.headers import Bytes, Header, jpeg_header
 from fastdup_gpu.gpu.vet import vet_header
-from fastdup_gpu.pictures import Refused
-from fastdup_gpu.protocol import Encoded, Outcome, PixelPlan, Status
+from fastdup_gpu.protocol import Encoded, Outcome, PixelPlan, Refused, Status
 from fastdup_gpu.shrink import Shrunk, shrink
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fastdup_gpu.gpu.headers import Bytes, Header, jpeg_header
-from fastdup_gpu.pictures import Refused, check_size
-from fastdup_gpu.protocol import PixelPlan, Status
+from fastdup_gpu.pictures import check_size
+from fastdup_gpu.protocol import PixelPlan, Refused, Status
 
 
 def vet(data: Bytes, plan: PixelPlan) -> Header | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 # By name only, to pick files out of folders and archives; what a file *is* is read from its
-# content. `giff`, `jfif` and a few siblings of the documented extensions are taken as well.
+# content. Siblings of the documented extensions, and others that mean a picture, count as well.
 IMAGE_EXTENSIONS = frozenset(
-    "jpg jpeg jpe jfif tiff tif giff gif heif heic bmp dib png webp".split()
+    "jpg jpeg jpe jfif tiff tif giff gif heif heic bmp dib png webp "
+    "avif jp2 j2k pbm pgm ppm pnm tga".split()
 )
 VIDEO_EXTENSIONS = frozenset("mp4 avi mov webm mkv m4v".split())
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
-from fastdup_gpu.pictures import Refused
-from fastdup_gpu.protocol import Status
+from fastdup_gpu.protocol import Refused, Status
 from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fastdup_gpu.protocol import PixelPlan, Refused
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -43,12 +45,12 @@ def read_upright(data: bytes) -> Image.Image | str:
     from PIL import Image
 
     try:
-        from fastdup_gpu import pictures, protocol
+        from fastdup_gpu import pictures
     except ImportError:
         return _read_with_pillow(data)
     try:
-        pixels = pictures.read_picture(data, protocol.PixelPlan(0, 0))
-    except pictures.Refused as refused:
+        pixels = pictures.read_picture(data, PixelPlan(0, 0))
+    except Refused as refused:
         return refused.detail
     return Image.fromarray(pixels[:, :, ::-1].copy())
 

@@ -25,9 +25,10 @@ def _stamp(name: str) -> bytes:
     return b"%d %d" % (found.st_size, found.st_mtime_ns)
 
 
-def _archive_stamp(path: str) -> bytes:
-    while path and path != os.sep:
+def _archive_stamp(folder: str) -> bytes:
+    path, below = folder, ""
+    while path != below:  # a root is its own parent: "/", "//", "C:\\", and "" of a relative name
         if os.path.isfile(path):  # noqa: PTH113
             return _stamp(path)
-        path = os.path.dirname(path)  # noqa: PTH120
+        path, below = os.path.dirname(path), path  # noqa: PTH120
     return b""

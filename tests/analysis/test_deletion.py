@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import fastdup_gpu as fastdup
 
@@ -27,6 +28,16 @@ def run(tmp_path):
 
 def short(names):
     return [Path(name).stem for name in names]
+
+
+def set_sharpness(work_dir, values):
+    stats = pd.read_csv(work_dir / "atrain_stats.csv")
+    stats.assign(blur=values).to_csv(work_dir / "atrain_stats.csv", index=False)
+
+
+def a_tick():
+    """Let the file system's clock go on: it counts in steps of some milliseconds."""
+    time.sleep(0.02)
 
 
 def test_dry_run_prints_and_changes_nothing(run, tmp_path, capsys):
@@ -59,6 +70,7 @@ def test_bytes_then_name_decide_between_equal_pictures(tmp_path):
     assert short(fastdup.delete_components(fastdup.find_top_components(found))) == ["m", "k"]
     names = [picture(tmp_path / "d" / n, 1) for n in ("z.png", "m.png", "k.png")]
     found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    set_sharpness(found, 5.0)
     assert short(fastdup.delete_components(fastdup.find_top_components(found))) == ["z", "m"]
 
 
@@ -124,10 +136,41 @@ def test_without_statistics_the_time_of_the_run_counts(tmp_path):
     names = [picture(tmp_path / f"{n}.png", 0) for n in "abc"]
     found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
     (found / "atrain_stats.csv").unlink()
-    later = time.time() + 100
-    os.utime(names[1], (later, later))
+    a_tick()
+    Path(names[0]).write_bytes(Path(names[0]).read_bytes())
     table = fastdup.find_top_components(found)
     assert short(fastdup.delete_components(table)) == ["c"]
+
+
+def test_another_picture_of_as_many_bytes_is_not_kept_for_the_others(tmp_path):
+    """Bitmaps of one size have files of one size."""
+    names = [str(tmp_path / f"{n}.bmp") for n in "abc"]
+    for name in names:
+        Image.new("RGB", (24, 16), "red").save(name)
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    a_tick()
+    Image.new("RGB", (24, 16), "blue").save(names[0])
+    assert Path(names[0]).stat().st_size == Path(names[1]).stat().st_size
+    table = fastdup.find_top_components(found)
+    assert short(fastdup.delete_components(table, dry_run=False)) == ["c"]
+    assert Path(names[0]).exists() and Path(names[1]).exists()
+
+
+def test_a_clock_that_runs_ahead_is_no_change(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", 0) for n in "ab"]
+    ahead = time.time() + 1e8
+    os.utime(names[0], (ahead, ahead))
+    a_tick()
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    assert short(fastdup.delete_components(fastdup.find_top_components(found))) == ["b"]
+
+
+def test_the_sharpest_of_equal_pictures_stays(tmp_path):
+    names = [picture(tmp_path / f"{n}.bmp", 0) for n in "abc"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    set_sharpness(found, [10.0, 30.0, 20.0])
+    table = fastdup.find_top_components(found)
+    assert sorted(short(fastdup.delete_components(table))) == ["a", "c"]
 
 
 def test_hostile_names(tmp_path):
@@ -188,6 +231,7 @@ def test_link_goes_and_its_target_stays(tmp_path):
     (tmp_path / "a_link.png").symlink_to("real.png")
     names = [str(tmp_path / "a_link.png"), real]
     found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    set_sharpness(found, 5.0)
     assert short(fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)) == [
         "a_link"
     ]

@@ -13,8 +13,7 @@ from making import photo
 from PIL import Image
 from pixels import encode
 
-from fastdup_gpu.pictures import Refused
-from fastdup_gpu.protocol import PixelPlan
+from fastdup_gpu.protocol import PixelPlan, Refused
 from fastdup_gpu.shrink import shrink
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
 from fuzz import seeds

@@ -15,8 +15,7 @@ from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
 from fastdup_gpu.gpu import decode, headers, vet
 from fastdup_gpu.gpu.nvimg import NvImageDecoder
 from fastdup_gpu.gpu.ready import make_ready
-from fastdup_gpu.pictures import Refused
-from fastdup_gpu.protocol import Encoded, PixelPlan, Status
+from fastdup_gpu.protocol import Encoded, PixelPlan, Refused, Status
 
 PLAN = PixelPlan(32, 32, max_pixels=200_000)
 

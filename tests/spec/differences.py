@@ -152,8 +152,9 @@ BEHAVIOUR = (
         EXTRACT,
         "kind of a file",
         "told from the extension",
-        "told from the content; the extension only picks files out of folders and archives",
-        "files with a wrong extension are common",
+        "told from the content; the extension only picks files out of folders and archives, where "
+        "webp, avif, jp2, j2k, pbm, pgm, ppm, pnm, tga, jpe, jfif, gif and dib count as well",
+        "files with a wrong extension are common, and so are these formats",
     ),
     Behaviour(
         (*RUN, "init_search"),
@@ -369,8 +370,8 @@ BEHAVIOUR = (
         ("delete_components", "delete_components_by_label"),
         "which picture is kept",
         "not documented",
-        "the one with most pixels, then most bytes, then the first by name; with how='majority' "
-        "among those with the most frequent label",
+        "the one with most pixels, then most bytes, then the sharpest, then the first by name; "
+        "with how='majority' among those with the most frequent label",
         "the best copy is worth keeping",
     ),
     Behaviour(

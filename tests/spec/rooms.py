@@ -59,7 +59,7 @@ ROOMS = {
     "_accel": room(),
     "_errors": room("", "numpy"),
     "_atomic": room("_errors"),
-    "_cpu": room(),
+    "_cpu": room("", "numpy"),
     "_ordered": room(),
     "reading": room(),
     "protocol": room("", "numpy"),
