@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.gpu_pictures import make_pictures
 from benchmarks.gpu_stages import PLAN, THREADS, Setting, opened, packaged_spec
-from benchmarks.gpu_timing import Found, row
+from benchmarks.gpu_timing import Found, row, tried
 from fastdup_gpu.protocol import Encoded
 from fastdup_gpu.reading import read_file
 
@@ -78,7 +78,7 @@ def parts(setting: Setting) -> Iterator[Found]:
     make_pictures(folder, count)
     paths = [str(folder / f"{i:06d}.jpg") for i in range(count)]
     for variant in VARIANTS:
-        yield _measured(setting, variant, paths)
+        yield tried(f"extract {variant.name}", partial(_measured, setting, variant, paths))
 
 
 def _measured(setting: Setting, variant: Variant, paths: list[str]) -> Found:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu_pictures import encoded, make_pictures
-from benchmarks.gpu_timing import Found, Timed, filled, rounds, row, timed, transferred
+from benchmarks.gpu_timing import Found, Timed, filled, rounds, row, timed, transferred, tried
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.models.manifest import DEFAULT, DEFAULT_PATH, choose_model
 from fastdup_gpu.protocol import Backend, Encoded, ModelSpec, PixelPlan
@@ -66,14 +66,22 @@ def conformance(setting: Setting) -> Iterator[Found]:
 def decoding(setting: Setting) -> Iterator[Found]:
     """Both decoders, from bytes in memory to both small sizes; which way nvImageCodec takes is said
     to depend on whether all pictures of a batch have the same subsampling of colours."""
-    count = setting.size(20_000, 64)
-    for colors in (("444",), ("420",), ("444", "420")):
-        batches = in_batches(setting, count, colors)
-        for name in ("nvimgcodec", "dali") if setting.compute == "gpu" else ("cpu",):
-            backend = opened(setting, decoder=name)
-            spent = timed(partial(_decode_all, backend, batches))
-            kind = "" if colors == ("444",) else f", {' and '.join(colors)}"
-            yield row(f"decode by {name}{kind}", count, spent, "images/s")
+    count = setting.size(8_000, 64)
+    kinds = {
+        "": in_batches(setting, count),
+        ", 420": in_batches(setting, count, ("420",)),
+        ", 444 and 420": in_batches(setting, count, ("444", "420")),
+    }
+    for name in ("nvimgcodec", "dali") if setting.compute == "gpu" else ("cpu",):
+        for kind, batches in kinds.items():
+            what = f"decode by {name}{kind}"
+            yield tried(what, partial(_decoded, setting, name, what, batches))
+
+
+def _decoded(setting: Setting, name: str, what: str, batches: list[list[Encoded]]) -> Found:
+    backend = opened(setting, decoder=name)
+    spent = timed(partial(_decode_all, backend, batches))
+    return row(what, sum(map(len, batches)), spent, "images/s")
 
 
 def embedding(setting: Setting) -> Iterator[Found]:
@@ -83,13 +91,13 @@ def embedding(setting: Setting) -> Iterator[Found]:
     batch = backend.decode(in_batches(setting, backend.batch_size)[0], PLAN)
     times = setting.size(100, 2)
     for engine in on_gpu if setting.compute == "gpu" else ("auto",):
-        try:
-            model = backend.open_model(packaged_spec(backend.name, engine))
-            spent = timed(_embedded_as_in_a_run(backend, model, batch, times))
-        except Exception as error:  # the reason is what this row is for
-            yield row(f"embed by {engine}", 0, 0, "", f"not usable: {error}")
-            continue
-        yield row(f"embed by {model.runs_on}", times * len(batch.outcomes), spent, "images/s")
+        yield tried(f"embed by {engine}", partial(_embedded, backend, engine, batch, times))
+
+
+def _embedded(backend: Backend, engine: str, batch: Any, times: int) -> Found:
+    model = backend.open_model(packaged_spec(backend.name, engine))
+    spent = timed(_embedded_as_in_a_run(backend, model, batch, times))
+    return row(f"embed by {model.runs_on}", times * len(batch.outcomes), spent, "images/s")
 
 
 def _embedded_as_in_a_run(
@@ -150,7 +158,12 @@ def whole_run(setting: Setting) -> Iterator[Found]:
     size = make_pictures(folder, setting.pictures)
     spent = time.perf_counter() - begin
     yield row("jpegs made", setting.pictures, spent, "images/s", f"{size / 1024:.0f} KB each")
-    arguments = {"input_dir": str(folder), "work_dir": str(work_dir), "compute": setting.compute}
+    arguments = {
+        "input_dir": str(folder),
+        "work_dir": str(work_dir),
+        "compute": setting.compute,
+        "num_images": setting.pictures,  # more may be there
+    }
     parts: list[dict[str, float]] = []
 
     def once() -> None:
@@ -164,7 +177,7 @@ def whole_run(setting: Setting) -> Iterator[Found]:
         yield row(f"of the run: {part}", setting.pictures, apart, "images/s")
 
 
-def _run_alone(arguments: dict[str, str]) -> dict[str, float]:
+def _run_alone(arguments: dict[str, Any]) -> dict[str, float]:
     """Seconds of each part of one run() in a process of its own."""
     command = [sys.executable, str(ROOT / "benchmarks" / "one_run.py"), "fastdup_gpu"]
     begin = time.time()

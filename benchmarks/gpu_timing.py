@@ -52,12 +52,10 @@ def rounds(work: Callable[[], object], most: int, enough: float) -> Timed:
 
 def transferred(compute: str, up: Sequence[Any], down: Sequence[Any]) -> Found:
     """The column of what copying arrays like `up` to the GPU and like `down` back takes by itself;
-    no column where there is none."""
+    no column where there is none, or no memory for it: it must not cost what was measured."""
     if compute != "gpu":
         return {}
     import cupy
-
-    there = [cupy.asarray(array) for array in down]
 
     def work() -> None:
         for array in up:
@@ -66,7 +64,19 @@ def transferred(compute: str, up: Sequence[Any], down: Sequence[Any]) -> Found:
             cupy.asnumpy(array)
         cupy.cuda.get_current_stream().synchronize()
 
-    return {"transfer_seconds": round(timed(work).seconds, 5)}
+    try:
+        there = [cupy.asarray(array) for array in down]
+        return {"transfer_seconds": round(timed(work).seconds, 5)}
+    except Exception:  # each library has errors of its own for this
+        return {}
+
+
+def tried(what: str, measure: Callable[[], Found]) -> Found:
+    """The row of `measure`, or one that says why there is none: others are still to be measured."""
+    try:
+        return measure()
+    except Exception as error:
+        return row(what, 0, 0, "", f"not usable: {error}")
 
 
 def row(

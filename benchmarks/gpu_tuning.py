@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.gpu_stages import PLAN, Setting, in_batches, opened, packaged_spec
-from benchmarks.gpu_timing import Found, row, timed
+from benchmarks.gpu_timing import Found, row, timed, tried
 
 _DECODER_SETTINGS = [
     (name, threads, share)
@@ -25,14 +25,16 @@ def tuning(setting: Setting) -> Iterator[Found]:
     data = [[item.load() for item in batch] for batch in batches]
     for name, threads, share in _DECODER_SETTINGS:
         what = f"{name} alone, {threads} threads, hardware {share}"
-        try:
-            spent = timed(partial(_repeat_each, _decoder(name, threads, share).decode, data))
-        except Exception as error:  # the reason is what this row is for
-            yield row(what, 0, 0, "", f"not usable: {error}")
-            continue
-        yield row(what, sum(map(len, data)), spent, "images/s")
+        yield tried(what, partial(_decoder_alone, what, name, threads, share, data))
     yield from _at_once([one for batch in data for one in batch])
     yield from _batch_sizes(opened(setting).decode(batches[0], PLAN))
+
+
+def _decoder_alone(
+    what: str, name: str, threads: int, share: float | None, data: list[list[bytes]]
+) -> Found:
+    spent = timed(partial(_repeat_each, _decoder(name, threads, share).decode, data))
+    return row(what, sum(map(len, data)), spent, "images/s")
 
 
 def _at_once(data: list[bytes]) -> Iterator[Found]:

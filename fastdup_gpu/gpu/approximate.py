@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdup_gpu.gpu import memory
 from fastdup_gpu.gpu.exact import FlatIndex
@@ -31,15 +34,17 @@ class Approximate(approximate.Approximate):
         self.exact = FlatIndex(features, plan)
 
     @abstractmethod
-    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
-        """Host ids i64[m, about keep] of near rows, outside 0 .. n - 1 where there is none;
+    def candidates(
+        self, queries: F32, keep: int, own: I64 | None, effort: int
+    ) -> NDArray[np.integer[Any]]:
+        """Host ids, integers [m, about keep], of near rows, outside 0 .. n - 1 where there is none;
         own rows and repetitions may be there."""
 
     def answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
         """See fastdup_gpu.indexing.approximate.Approximate."""
         keep = min(k + EXTRA + (own is not None), len(self.features))
         ids = self.candidates(queries, keep, own, effort)
-        return self.exact.settle(queries, without_repeats(ids, len(self.features)), k, own)
+        return self.exact.settle(queries, ids, k, own)
 
     def exact_answer(self, queries: F32, k: int, own: I64 | None) -> Neighbors:
         """By exhaustive search."""
@@ -59,15 +64,6 @@ def found_in_blocks(queries: F32, keep: int, plan: SearchPlan, find: Callable[[A
     for _ in memory.halving(len(queries), _BLOCK, work):
         pass
     return out
-
-
-def without_repeats(ids: I64, n: int) -> I64:
-    """Each row's ids once, -1 for repetitions and for what is no row of n."""
-    ids = np.where((ids < 0) | (ids >= n), -1, ids)
-    order = np.argsort(ids, axis=1, kind="stable")
-    ordered = np.take_along_axis(ids, order, axis=1)
-    ordered[:, 1:][ordered[:, 1:] == ordered[:, :-1]] = -1
-    return ordered
 
 
 def device_points(rows: F32, plan: SearchPlan) -> Any:
@@ -94,8 +90,12 @@ def placed_points(features: F32, plan: SearchPlan) -> Any:
     if memory.rows_that_fit(4 * d, _POINTS_SHARE, n) >= n:
         return all_device_points(features, plan)
     out = np.empty((n, d), np.float32)
-    for start in range(0, n, _BLOCK):
+
+    def place(start: int) -> None:
         out[start : start + _BLOCK] = points(features[start : start + _BLOCK], plan)
+
+    with ThreadPoolExecutor(plan.threads or os.cpu_count()) as pool:
+        list(pool.map(place, range(0, n, _BLOCK)))
     return out
 
 

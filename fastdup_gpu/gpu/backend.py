@@ -61,8 +61,9 @@ class GpuBackend:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
         raises ModelError naming what does not fit."""
         devices.use(self.device)
-        acts = (self.rehearse_pictures, partial(rehearsal.search, spec.dim))
-        rehearsal.rehearse(self.device, "pictures", *acts)
+        search = partial(rehearsal.search, spec.dim)
+        pictures = [self.rehearse_pictures] if self._decoders.shared else []
+        rehearsal.rehearse(self.device, "pictures", *pictures, search)
         model = GpuModel(spec, self.device, self.batch_size)
         rehearsal.rehearse(self.device, "model", model.prepare)
         return model

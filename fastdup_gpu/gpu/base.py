@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,13 @@ _UPLOAD = 65_536  # rows cleaned at a time: what that needs beside them stays sm
 class Chunk:
     """Base rows on the device: `rows` f32[c, d] clean, `ids` i64[c] rising, and the space's own.
 
-    Where an unusable row is infinitely far from everything it is left out.
+    Where an unusable row is infinitely far from everything it is left out. `prepared` is None
+    until a search asks for it.
     """
 
     rows: Any
     ids: Any
-    prepared: Any
+    prepared: Any = None
 
 
 class Base:
@@ -34,7 +35,7 @@ class Base:
     def __init__(self, features: F32, space: Space) -> None:
         self._features = features
         self._space = space
-        self._whole: Chunk | None = None
+        self._whole: Chunk | None = None  # may be still to be prepared
         self._left_out: dict[int, I64] = {}
 
     def chunk_size(self) -> int:
@@ -44,22 +45,24 @@ class Base:
 
     def chunk(self, part: slice) -> Chunk:
         """The usable rows of a part; that it is freed before the next is the caller's business."""
-        whole = (part.start, part.stop) == (0, len(self._features))
-        if whole and self._whole is not None:
-            return self._whole
-        self._whole = None  # a part is asked for where memory does not suffice for all
-        chunk = self._load(part.start, part.stop)
-        if whole:
-            self._whole = chunk
-        return chunk
+        if (part.start, part.stop) != (0, len(self._features)):
+            self._whole = None  # a part is asked for where memory does not suffice for all
+            return self._prepared(self._load(part.start, part.stop))
+        self._whole = self._prepared(self._whole or self._load(part.start, part.stop))
+        return self._whole
+
+    def _prepared(self, chunk: Chunk) -> Chunk:
+        if chunk.prepared is not None or not len(chunk.ids):
+            return chunk
+        return replace(chunk, prepared=self._space.prepare(chunk.rows))
 
     def bring(self) -> None:
         """Onto the device as a whole, where it fits: gathering many rows on the host is slow."""
-        n = len(self._features)
-        if self.chunk_size() < n:
+        n, d = self._features.shape
+        if self._whole or memory.rows_that_fit(4 * d + 64, _BASE_SHARE, n) < n:
             return
         try:
-            self.chunk(slice(0, n))
+            self._whole = self._load(0, n)
         except Exception as error:  # each library has errors of its own for this
             if not memory.is_out_of_memory(error):
                 raise
@@ -84,12 +87,14 @@ class Base:
         import cupy
 
         places = cupy.maximum(ids, 0)
-        whole = self._complete()
-        if whole is not None:
-            rows = whole.rows[places]
-        else:
-            host = cupy.asnumpy(places)
-            rows = cupy.asarray(self._features[host.ravel()]).reshape(*host.shape, -1)
+        whole = self._whole
+        if whole is not None and len(whole.ids):
+            if len(whole.ids) < len(self._features):
+                places = cupy.searchsorted(whole.ids, places)
+                places = cupy.minimum(places, len(whole.ids) - 1)
+            return whole.rows[places], whole.ids[places] == ids
+        host = cupy.asnumpy(places)
+        rows = cupy.asarray(self._features[host.ravel()]).reshape(*host.shape, -1)
         flat, good = cleaned(rows.reshape(-1, rows.shape[-1]))
         there = ids >= 0
         if self._space.neutral != 0:
@@ -110,7 +115,7 @@ class Base:
             count += len(some)
         rows, ids = rows[:count], ids[:count]
         self._space.check(rows)
-        return Chunk(rows, ids, self._space.prepare(rows) if count else None)
+        return Chunk(rows, ids)
 
     def _cleaned(self, first: int, last: int) -> tuple[Any, Any]:
         """Rows first .. last on the device and their ids, without those that are left out."""

@@ -69,6 +69,11 @@ class Decoders:
         self._shared: Decoder | None = None
         self._own = threading.local()
 
+    @property
+    def shared(self) -> bool:
+        """Whether what one thread opens is there for all."""
+        return self._name != "dali"
+
     def of_thread(self) -> list[Decoder]:
         """Those of the calling thread, in the order in which they are tried; opened at its first
         call."""
@@ -79,7 +84,7 @@ class Decoders:
 
     def _pipeline(self) -> list[Decoder]:
         """DALI's pictures hold until its next batch: every thread has a pipeline of its own."""
-        if self._name != "dali":
+        if self.shared:
             return []
         from fastdup_gpu.gpu.dali import DaliDecoder
 

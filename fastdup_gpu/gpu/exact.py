@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdup_gpu.gpu import memory
 from fastdup_gpu.gpu.base import Base, Chunk, scored
@@ -63,12 +64,15 @@ class FlatIndex:
             _LOG.info("%d rows were compared with every other in full", self._compared)
         return self._finished(best, queries, own)
 
-    def settle(self, queries: F32, ids: I64, k: int, own: I64 | None) -> Neighbors:
-        """The k best of candidates `ids` i64[m, c] (-1 = none), scored exactly."""
+    def settle(
+        self, queries: F32, ids: NDArray[np.integer[Any]], k: int, own: I64 | None
+    ) -> Neighbors:
+        """The k best of candidates `ids`, integers [m, c], scored exactly; repetitions, and what
+        is no row of the base, stand for nothing."""
         if len(queries) > _QUERIES:
             self._base.bring()
         best = Best(len(queries), k, self.space.sign)
-        work = partial(self._settle_block, queries, ids, own)
+        work = partial(self._settle_block, queries, ids, k, own)
         for rows, found in memory.halving(len(queries), self._block_size(ids.shape[1]), work):
             best.merge(rows, *found)
         return self._finished(best, queries, own)
@@ -120,16 +124,21 @@ class FlatIndex:
         return cupy.asnumpy(scores), cupy.asnumpy(ids)
 
     def _settle_block(
-        self, queries: F32, ids: I64, own: I64 | None, part: slice
+        self,
+        queries: F32,
+        ids: NDArray[np.integer[Any]],
+        k: int,
+        own: I64 | None,
+        part: slice,
     ) -> tuple[F64, I64]:
         import cupy
 
         rows, mine = self._uploaded(queries, own, part)
-        near = cupy.asarray(ids[part])
+        near = _without_repeats(cupy.asarray(ids[part]), len(self.features))
         candidates, there = self._base.gather(near)
         scores = self.space.scores(rows, candidates)
         scores = cupy.where(there & (near != mine[:, None]), scores, np.nan)
-        scores, near = in_order(scores, near, self.space.sign)
+        scores, near = (a[:, :k] for a in in_order(scores, near, self.space.sign))
         return cupy.asnumpy(scores), cupy.asnumpy(cupy.where(cupy.isnan(scores), -1, near))
 
     def _uploaded(self, queries: F32, own: I64 | None, part: slice) -> tuple[Any, Any]:
@@ -188,3 +197,14 @@ class FlatIndex:
         scores = cupy.where(ids == mine[:, None], np.nan, scores)
         scores, ids = (a[:, :k] for a in in_order(scores, ids, self.space.sign))
         return scores, cupy.where(cupy.isnan(scores), -1, ids)
+
+
+def _without_repeats(ids: Any, n: int) -> Any:
+    """Each row's ids once, i64[m, c] rising, -1 for repetitions and for what is no row of n."""
+    import cupy
+
+    ids = ids.astype(np.int64)
+    ids = cupy.sort(cupy.where((ids < 0) | (ids >= n), -1, ids), axis=1)
+    again = cupy.zeros(ids.shape, bool)
+    again[:, 1:] = ids[:, 1:] == ids[:, :-1]
+    return cupy.where(again, -1, ids)

@@ -8,6 +8,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.formats.files import replacing
@@ -18,19 +19,21 @@ from fastdup_gpu.indexing.approximate import Table
 from fastdup_gpu.indexing.checks import check_queries, read_recalls
 from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
+U32 = NDArray[np.uint32]
+
 SUFFIX = ".npy"
 _DEGREE = 64
 _ROUNDS = 20
 
 
 class NnDescentIndex(Approximate):
-    """`graph` i64[n, c]: near rows of every base row. Queries that are no rows of the base, and
+    """`graph` u32[n, c]: near rows of every base row. Queries that are no rows of the base, and
     more neighbours than the graph has, are CAGRA's, which is built when it is asked for."""
 
     kind = "nndescent"
 
     def __init__(
-        self, features: F32, plan: SearchPlan, graph: I64, table: Table | None = None
+        self, features: F32, plan: SearchPlan, graph: U32, table: Table | None = None
     ) -> None:
         super().__init__(features, plan, table)
         self._near = graph
@@ -49,17 +52,18 @@ class NnDescentIndex(Approximate):
         """The graph is what it is."""
         yield self._near.shape[1]
 
-    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
+    def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> U32:
         """The graph's rows."""
         if own is None:
             raise ValueError("a neighbour graph has no answer to rows that are not in it")
-        return self._near[own]
+        every = len(own) == len(self._near) and np.array_equal(own, np.arange(len(own)))
+        return self._near if every else self._near[own]
 
     def write(self, path: Path) -> dict[str, Any]:
         """The graph as .npy."""
         file = path.with_name(path.name + SUFFIX)
         with replacing(file, "wb") as out:
-            np.save(out, self._near.astype(np.uint32))
+            np.save(out, self._near)
         return {}
 
 
@@ -78,14 +82,14 @@ def build(features: F32, plan: SearchPlan) -> NnDescentIndex:
     handle = resources()
     made = nn_descent.build(params, placed_points(features, plan), resources=handle)
     handle.sync()
-    return NnDescentIndex(features, plan, _on_host(made.graph).astype(np.int64))
+    return NnDescentIndex(features, plan, _on_host(made.graph).astype(np.uint32, copy=False))
 
 
 def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> NnDescentIndex:
     """The graph that `NnDescentIndex.write` wrote; raises FormatError where it does not fit."""
     file = path.with_name(path.name + SUFFIX)
     try:
-        graph = np.load(file, allow_pickle=False).astype(np.int64)
+        graph = np.load(file, allow_pickle=False).astype(np.uint32, copy=False)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise FormatError(
             f"{file} is no stored neighbour graph ({error}); run again to make it."

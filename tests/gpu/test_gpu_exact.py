@@ -194,6 +194,40 @@ def test_where_the_base_does_not_fit_candidates_are_gathered_on_the_host(backend
     agrees(found, *brute(features, features, 3, "cosine", exclude_self=True))
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "l1"])
+def test_candidates_may_repeat_be_no_row_or_be_left_out(backend, monkeypatch, metric):
+    """On the device (from the second round on all rows are there) as on the host."""
+    features = rows(60, 6)
+    features[7, 3] = np.nan  # as far from everything as can be, but for angles
+    own = np.arange(60)
+    good = np.delete(own, 7)
+    nearest, scores = brute(features[good], features[good], 3, metric, exclude_self=True)
+    nearest = good[nearest]
+    wrong = np.tile([-1, 60, 7, 2**31 - 1], (60, 1))
+    ids = np.concatenate([wrong, own[:, None]], axis=1)
+    ids[good] = np.concatenate([wrong[:59, :1], nearest, nearest[:, :1]], axis=1)
+    index = exact.FlatIndex(features, SearchPlan(metric))
+    for _ in range(2):
+        found = index.settle(features, ids, 3, own)
+        np.testing.assert_array_equal(found.ids[good], nearest)
+        np.testing.assert_allclose(found.scores[good], scores, rtol=1e-6, atol=1e-6)
+        index._base.bring()
+    odd = index.settle(features[:20], np.tile([59, 59, 7, -1, 60], (20, 1)), 2, own[:20])
+    assert (odd.ids[:7, 0] == 59).all()
+    if metric != "cosine":  # where there is nothing else, rows at no distance stand last
+        assert (odd.ids[:7, 1] == 7).all()
+
+
+def test_what_settles_candidates_alone_is_not_made_ready_for_a_search(backend, monkeypatch):
+    features = rows(50, 6)
+    monkeypatch.setattr(exact, "_QUERIES", 16)
+    index = exact.FlatIndex(features, SearchPlan())
+    index.settle(features, np.tile(np.arange(50), (50, 1)), 3, np.arange(50))
+    assert index._base._whole.prepared is None
+    agrees(index.search(features[:5], 3), *brute(features[:5], features, 3, "cosine"))
+    assert index._base._whole.prepared is not None
+
+
 def test_the_base_stays_on_the_device_between_searches(backend, standins, monkeypatch):
     loads = []
     load = base.Base._load
