@@ -167,7 +167,7 @@ def _run(given: Any, work_dir: str = "out", turi_param: str = "", **more: Any) -
     """run() with frequent commits; the engine that starts soonest."""
     from fastdup_gpu.stages import extract
 
-    extract._COMMIT_EVERY, extract._COMMIT_SECONDS = 16, 0
+    extract._COMMIT_SECONDS = 0
     wishes = ",".join(filter(None, ("engine=onnxruntime", turi_param)))
     return fastdup_gpu.run(given, work_dir, turi_param=wishes, num_threads=2, **more)
 

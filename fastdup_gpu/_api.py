@@ -71,7 +71,7 @@ def run(
     input_dir: folder, list file, archive, yolo yaml or box csv, or a list of files and folders.
     test_dir: pictures to compare with those of input_dir, in the same forms.
     compute: 'cpu', 'gpu' (an error without a usable one) or 'auto'.
-    verbose: log progress.
+    verbose: print what was found. Progress is shown on a terminal, whatever is asked for.
     num_threads: -1 = all cores. num_images: stop after so many, 0 = all.
     turi_param: comma-separated key=value, with these defaults: ccthreshold=0.96 (similarity that
         joins a component), run_cc=1, run_pagerank=1, run_stats=1, run_advanced_stats=0,
@@ -184,7 +184,7 @@ def init_search(
     """Load the index of a finished run, for search().
 
     k: how many neighbours a search returns. work_dir: where run() wrote its files.
-    d, model_path: as in that run. verbose: log what was loaded.
+    d, model_path: as in that run. verbose: print what was loaded.
 
     Returns 0 on success, 1 on failure, after which no run is open for search(). Raises
     InvalidArgument.
@@ -200,7 +200,7 @@ def search(
     """Find the pictures most similar to one picture, after init_search().
 
     img: path of the picture; it need not belong to the run. size: not needed, accepted for old
-    scripts (None, or width x height). verbose: log the result.
+    scripts (None, or width x height). verbose: print the result.
 
     Returns a DataFrame `from`, `to`, `distance`, nearest first, and writes it to
     work_dir/search.csv (with a warning where that cannot be written); no file of the run is

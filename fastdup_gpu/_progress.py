@@ -40,14 +40,14 @@ class Progress:
             return
         with _bar() as bar:
             task = bar.add_task(title, total=total, bad=0, rate="")
-            begin, bad_so_far, counted = time.perf_counter(), 0, 0
+            bad_so_far = 0
 
             def advance(done: int, bad: int) -> None:
-                nonlocal bad_so_far, counted
+                nonlocal bad_so_far
                 bad_so_far += bad
-                counted += done
-                rate = counted / max(time.perf_counter() - begin, 1e-3)
-                bar.update(task, advance=done, bad=bad_so_far, rate=f"{rate:.0f} images/s")
+                speed = bar.tasks[task].speed  # of late: what a resumed run found done is not in it
+                rate = "" if speed is None else f"{speed:.0f} images/s"
+                bar.update(task, advance=done, bad=bad_so_far, rate=rate)
 
             yield advance
 

@@ -89,6 +89,8 @@ class Summary:
                 f"{count(self.without_detection, 'picture')} without any",
             )
         out += [f"  {n:,} {reason}" for reason, n in self.bad.items()]
+        if self.resumed_at:
+            out.append(f"{self.resumed_at:,} of them were done before, by the run that is resumed")
         if self.index:
             out += self._findings()
         spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())

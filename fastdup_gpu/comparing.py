@@ -59,9 +59,9 @@ class Comparison:
         similar, edges = self._find_neighbors(base, queries)
         if queries is None and self.config.tuning.run_cc:
             self._find_components(len(base.filenames), similar, edges)
-        else:
-            for stale in (names.COMPONENTS, names.COMPONENT_INFO):
-                (self.folder / stale).unlink(missing_ok=True)
+        elif queries is None or self.config.run_mode not in (3, 4):  # these leave the base as it is
+            for old in (names.COMPONENTS, names.COMPONENT_INFO):
+                (self.folder / old).unlink(missing_ok=True)
         record.parent.mkdir(exist_ok=True)
         found = self.summary.as_dict()
         for own in ("seconds", "valid", "bad", "resumed_at", *DETECTION_COUNTS):

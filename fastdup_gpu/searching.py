@@ -14,6 +14,7 @@ from fastdup_gpu._arguments import path_text, whole_number
 from fastdup_gpu._errors import InputError, InvalidArgument, ModelError
 from fastdup_gpu._params import PRECISIONS
 from fastdup_gpu._registry import open_backend
+from fastdup_gpu._words import count, say
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import feature_paths, open_features
 from fastdup_gpu.formats.files import read_json, write_csv
@@ -111,7 +112,7 @@ def init_search(
     opened = Searcher(Path(folder), d, model)
     _current = opened, k
     if verbose:
-        log.info("%d images of %s can be searched", len(opened.base.filenames), work_dir)
+        say(f"{count(len(opened.base.filenames), 'image')} of {work_dir} can be searched")
 
 
 def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd.DataFrame:
@@ -124,5 +125,5 @@ def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd
     opened, k = _current
     found = opened.search(img, k)
     if verbose:
-        log.info("%s", found.to_string(index=False))
+        say(found.to_string(index=False))
     return found

@@ -20,7 +20,6 @@ ROOM = 40_000
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(extract, "_COMMIT_EVERY", 16)
     monkeypatch.setattr(extract, "_COMMIT_SECONDS", 0)
 
 

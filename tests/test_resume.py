@@ -23,7 +23,7 @@ SCRIPT = """
 import sys
 import fastdup_gpu
 from fastdup_gpu.stages import extract
-extract._COMMIT_EVERY, extract._COMMIT_SECONDS = 16, 0
+extract._COMMIT_SECONDS = 0
 sys.exit(fastdup_gpu.run(sys.argv[1], sys.argv[2], resume=1, num_threads=1))
 """
 
@@ -128,7 +128,6 @@ def test_resume_with_other_arguments_starts_anew(whole, tmp_path):
 
 
 def test_a_run_without_resume_does_not_trust_what_lies_there(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(extract, "_COMMIT_EVERY", 16)
     monkeypatch.setattr(extract, "_COMMIT_SECONDS", 0)
     out = tmp_path / "out"
     assert _kill_after(whole, out, 32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis import removal
@@ -33,9 +33,10 @@ def apply_decisions(
 ) -> list[str]:
     """Move the pictures that a decision file names to the trash; the names that go.
 
-    Only pictures of the run in `work_dir` (by default the one that the file names) are touched,
-    whatever the file says; with `dry_run` what would go is printed. Raises FormatError for
-    another file.
+    Only pictures of the run in `work_dir` (by default the one that the file names), those of its
+    test_dir included, are touched, whatever the file says; a file that the run knows under another
+    name as well stays, unless both are named. With `dry_run` what would go is printed. Raises
+    FormatError for another file.
     """
     read = read_decisions(Path(decisions))
     folder = Path(work_dir or read.work_dir)
@@ -43,11 +44,18 @@ def apply_decisions(
         raise InvalidArgument(
             f"{os.fspath(decisions)!r} names no work_dir; give the one of the run"
         )
-    names, known = read.names, set(results.read_filenames(folder))
+    names, known = read.names, set(results.read_all_filenames(folder))
     strangers = [(name, "it is no picture of this run") for name in names if name not in known]
     items = as_items((name, name) for name in names if name in known)
-    going, refused = removal.sort_out(items, Origin(folder))
+    going, refused = removal.sort_out(items, Origin(folder), _other_names(names, known))
     return finish(going, strangers + refused, dry_run)
+
+
+def _other_names(names: list[str], known: set[str]) -> list[removal.Item]:
+    """The pictures that stay, of those that may be one of `names` under another name."""
+    last = {PurePath(name).name for name in names}
+    staying = sorted(known.difference(names))
+    return as_items((name, name) for name in staying if os.path.basename(name) in last)  # noqa: PTH119
 
 
 def read_decisions(path: Path) -> Decisions:

@@ -84,10 +84,10 @@ class Origin:
         if self.work_dir is None:
             return {}
         try:
-            table = results.read_stats(self.work_dir)
+            table = results.read_all_stats(self.work_dir)
         except (FastdupError, OSError):
             return {}
-        if not {"size", "file_size"} <= set(table):
+        if table is None or not {"size", "file_size"} <= set(table):
             return {}
         sharpness = table["blur"] if "blur" in table else np.zeros(len(table))
         rows = zip(table["filename"], table["size"], table["file_size"], sharpness, strict=True)
@@ -145,6 +145,17 @@ def _written(status: os.stat_result) -> int:
     if os.name == "nt":
         return status.st_mtime_ns
     return min(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def same_files(names: Iterable[str], others: Iterable[str]) -> list[bool]:
+    """Whether each two names are spellings of one path, such as a relative and an absolute one, or
+    through a link to a folder. Links to files and hard links are files of their own."""
+    folders = _Folders()
+    return [
+        os.path.basename(a) == os.path.basename(b)  # noqa: PTH119  called for every pair
+        and Item(a, a, folders).place == Item(b, b, folders).place
+        for a, b in zip(names, others, strict=True)
+    ]
 
 
 def sort_out(

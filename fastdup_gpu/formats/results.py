@@ -80,6 +80,14 @@ def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
     return table
 
 
+def read_all_stats(work_dir: str | os.PathLike[str]) -> pd.DataFrame | None:
+    """Statistics of the pictures of a run, then of its test pictures; None without any."""
+    folder = Path(work_dir)
+    paths = [folder / names.STATS_CSV.format(kind=kind) for kind in (names.TRAIN, names.TEST)]
+    tables = [read_stats(path) for path in paths if path.is_file()]
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
 def read_kmeans(work_dir: Source) -> pd.DataFrame:
     """Assignments: `index`, `filename`, `cluster`, `distance` (squared L2); for each picture one
     row for each of its nearest centroids, nearest first."""
@@ -95,6 +103,12 @@ def read_bad(work_dir: str | os.PathLike[str]) -> pd.DataFrame:
 def read_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
     """The names of the good pictures, in the order of their ids."""
     return features.read_filenames(features.feature_paths(Path(work_dir))[1])
+
+
+def read_all_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
+    """The names of the good pictures, then of those of test_dir where the run had one."""
+    test = features.feature_paths(Path(work_dir), names.TEST)[1]
+    return read_filenames(work_dir) + (features.read_filenames(test) if test.is_file() else [])
 
 
 def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) -> Path | None:

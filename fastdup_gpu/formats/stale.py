@@ -6,14 +6,10 @@ from pathlib import Path
 
 from fastdup_gpu.formats import names
 
-_EDGES = (
-    names.SIMILARITY,
-    names.OUTLIERS,
+_EDGES = (names.SIMILARITY, names.OUTLIERS, f"{names.TMP_DIR}/comparison.json")
+_OF_TRAIN = (
     names.COMPONENTS,
     names.COMPONENT_INFO,
-    f"{names.TMP_DIR}/comparison.json",
-)
-_OF_TRAIN = (
     names.INDEX,
     f"{names.INDEX}.npz",
     f"{names.INDEX}.hnsw",

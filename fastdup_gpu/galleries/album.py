@@ -13,7 +13,7 @@ from typing import Any
 from fastdup_gpu.analysis.annotations import Corners, as_labels, read_boxes
 from fastdup_gpu.analysis.label_order import Order, names_of_run
 from fastdup_gpu.analysis.label_sources import open_labels
-from fastdup_gpu.formats import names, results
+from fastdup_gpu.formats import results
 from fastdup_gpu.galleries.options import Options
 from fastdup_gpu.galleries.select import Facts, LabelsOf, call_text
 from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
@@ -124,10 +124,9 @@ class Album:
 
     @cached_property
     def _stats(self) -> dict[str, tuple[float, float, float, float]]:
-        path = self.work_dir and self.work_dir / names.STATS_CSV.format(kind=names.TRAIN)
-        if not path or not path.is_file():
+        table = None if self.work_dir is None else results.read_all_stats(self.work_dir)
+        if table is None:
             return {}
-        table = results.read_stats(path)
         columns = [table[c].tolist() for c in ("width", "height", "file_size", "blur")]
         return dict(zip(table["filename"], zip(*columns, strict=True), strict=True))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from fastdup_gpu.analysis.removal import same_files
 from fastdup_gpu.analysis.similarity import edge_similarity
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
@@ -42,12 +44,15 @@ def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **gi
 
 def select_pairs(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     """Unordered pairs that the options threshold and slice leave, most similar first, with the
-    labels of the two ends in `label` and `label2` where there are any."""
+    labels of the two ends in `label` and `label2` where there are any. A file under two names is
+    no pair."""
     options = album.options
     edges = edges.assign(distance=edge_similarity(edges, album.work_dir))
     pairs = unordered_pairs(edges)
     if options.threshold is not None:
-        pairs = pairs[pairs["distance"] >= options.threshold].reset_index(drop=True)
+        pairs = pairs[pairs["distance"] >= options.threshold]
+    same = np.array(same_files(pairs["from"], pairs["to"]), dtype=bool)
+    pairs = pairs[~same].reset_index(drop=True)
     labels = album.labels([*pairs["from"], *pairs["to"]])
     return pairs if labels is None else _labelled(pairs, labels, album)
 

@@ -32,9 +32,7 @@ from fastdup_gpu.stages.stamps import stamps
 Wanted = Literal["none", "basic", "advanced"]
 
 
-# Pictures and seconds between two commits, whichever is longer: a second or two of work is lost
-# by a kill, and the fsync of four files stays well under one per cent of the time.
-_COMMIT_EVERY = 1024
+# Seconds between two commits: what a kill loses. The fsync of four files goes on beside the work.
 _COMMIT_SECONDS = 1.0
 
 
@@ -117,16 +115,15 @@ def _extract_rest(
     pixels = PixelPlan(model.height, model.width, min_file_size=plan.min_file_size)
     batches = _batches(source, plan, start=plan.first + files.position)
     results = backend.extract(batches, pixels, model, wanted=plan.wanted, threads=plan.threads)
-    since_commit, committed = 0, time.monotonic()
+    committed = time.monotonic()
     for result in _until_lost(results, files):
         bad_before = files.bad
         filenames = [source.names[o.index] for o in result.outcomes]
         files.append(filenames, result.outcomes, result.features, result.stats)
         advance(len(result.outcomes), files.bad - bad_before)
-        since_commit += len(result.outcomes)
-        if since_commit >= _COMMIT_EVERY and time.monotonic() - committed >= _COMMIT_SECONDS:
+        if time.monotonic() - committed >= _COMMIT_SECONDS:
             files.commit()
-            since_commit, committed = 0, time.monotonic()
+            committed = time.monotonic()
 
 
 def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterator[Extracted]:

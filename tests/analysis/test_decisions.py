@@ -10,7 +10,7 @@ import pytest
 import fastdup_gpu as fastdup
 from fastdup_gpu.analysis.decisions import FORMAT, apply_decisions
 
-from .made import HOSTILE, logs, picture, tree, work_dir
+from .made import HOSTILE, logs, picture, tree, work_dir, write_csv
 
 
 @pytest.fixture
@@ -87,3 +87,26 @@ def test_other_files(run, tmp_path, changes):
 def test_missing_file(run, tmp_path):
     with pytest.raises(fastdup.InvalidArgument, match="does not exist"):
         apply_decisions(tmp_path / "none.json", run)
+
+
+def test_file_that_the_run_knows_under_another_name_stays(tmp_path, monkeypatch, caplog):
+    one = picture(tmp_path / "data" / "a.png", 0)
+    (tmp_path / "link").symlink_to("data")
+    monkeypatch.chdir(tmp_path)
+    names = [one, "data/a.png", "link/a.png"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    for name in names:
+        path = decisions(tmp_path, [{"name": name}])
+        assert apply_decisions(path, found, dry_run=False) == []
+    assert "under another name" in caplog.text
+    path = decisions(tmp_path, [{"name": name} for name in names])
+    assert len(apply_decisions(path, found, dry_run=False)) == 1
+    assert not (tmp_path / "data" / "a.png").exists()
+
+
+def test_pictures_of_test_dir_go_like_others(tmp_path):
+    train, test = picture(tmp_path / "a.png", 0), picture(tmp_path / "t.png", 0)
+    found = work_dir(tmp_path / "out", {train: 0})
+    write_csv(found / "atest_features.dat.csv", "index,filename", [(0, test)])
+    path = decisions(tmp_path, [{"name": test}])
+    assert apply_decisions(path, found, dry_run=False) == [test]

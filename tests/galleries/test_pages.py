@@ -57,6 +57,32 @@ def test_the_larger_picture_is_kept(write):
     assert [page.pictures[i]["d"] for i in item["drop"]] == ["a.png"]
 
 
+def test_a_file_under_two_names_is_no_pair(write, run, monkeypatch):
+    """A picture that is searched for may be one of the run, spelled in another way."""
+    monkeypatch.chdir(run.folder)
+    (run.folder / "link").symlink_to(run.pictures)
+    first = run.names[0]
+    names = [f"pictures/{Path(first).name}", f"link/{Path(first).name}", run.names[1]]
+    table = pd.DataFrame({"from": first, "to": names, "distance": [1.0, 1.0, 0.9]})
+    page = write(fastdup.create_duplicates_gallery, "duplicates", source=table)
+    assert page.shown() == pairs("ab")
+
+
+def test_of_train_and_test_pictures_the_statistics_decide(write, run):
+    """c.png is a picture of test_dir, larger than a.png."""
+    stats = pd.read_csv(run.work_dir / "atrain_stats.csv")
+    c = stats["filename"] == run.names[2]
+    stats[c].assign(width=999).to_csv(run.work_dir / "atest_stats.csv", index=False)
+    stats[~c].to_csv(run.work_dir / "atrain_stats.csv", index=False)
+    table = pd.DataFrame({"from": [run.names[0]], "to": [run.names[2]], "distance": [0.9]})
+    page = write(
+        fastdup.create_duplicates_gallery, "duplicates", source=table, work_dir=run.work_dir
+    )
+    (item,) = page.view()["items"]
+    keep = page.pictures[item["keep"]]
+    assert (keep["d"], keep["w"], item["why"]) == ("c.png", 999, "most pixels")
+
+
 def test_a_table_needs_no_files_of_a_run(write, run):
     table = pd.DataFrame({"from": [run.names[0]], "to": [run.names[1]], "distance": [0.7]})
     page = write(fastdup.create_duplicates_gallery, "duplicates", source=table)

@@ -22,7 +22,6 @@ PICTURES = {f"{i:03}.jpg": jpeg(i) for i in range(60)}
 @pytest.fixture
 def photos(bucket, monkeypatch):
     monkeypatch.setattr(s3, "LOST", 0.5)
-    monkeypatch.setattr(extract, "_COMMIT_EVERY", 8)
     monkeypatch.setattr(extract, "_COMMIT_SECONDS", 0)
     return f"s3://{bucket(PICTURES)}"
 

@@ -77,7 +77,8 @@ ROOMS = {
     "clustering": room("pipeline _arguments _config _errors _registry formats stages"),
     "framing": room("_arguments _config _errors _registry _words formats models sources"),
     "searching": room(
-        "_arguments _errors _params _registry protocol formats models sources stages", "pandas"
+        "_arguments _errors _params _registry _words protocol formats models sources stages",
+        "pandas",
     ),
     "stages": room(
         "_atomic _config _errors _ordered _progress protocol formats sources models detection",
