@@ -40,8 +40,8 @@ def find_top_components(
 
     work_dir: where run() wrote its files, a connected_components.csv, or its DataFrame, or what
         this function gave, whose labels count where get_label_func is not given.
-    group_by: 'visual', a row for each component, or 'label', a row for each label with its
-        pictures in any component.
+    group_by: 'visual', a row for each component, or 'label', a row for each label with all
+        its pictures, those that are similar to no other (alone in a component) included.
     slice: only this label or these; for 'visual' components with such a picture. 'same' and
         'diff' pick components whose labelled pictures share one label, or do not. A label that
         no picture of the run has is an error.
@@ -64,7 +64,8 @@ def find_top_components(
     cluster 1 / (1 + mean squared distance to its centre); nan where no pair of a part is known,
     with metrics other than cosine), `len`, and with labels `label` (list, one for each file).
     With group_by='label': `label`, `files`, `component_id` (list), `files_ids`, `distance` (mean
-    over its pictures), `len`, `component_distance` (list, that of each file's component).
+    over its pictures that are similar to others), `len`, `component_distance` (list, that of each
+    file's component; 0 of one that is alone).
     attrs["work_dir"] is the run. Raises InvalidArgument, and FastdupError where files of the run
     are missing or damaged, or save_path cannot be written to.
     """

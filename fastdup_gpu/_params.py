@@ -6,20 +6,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, get_args
 
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.formats.names import FACE, YOLO
 from fastdup_gpu.protocol import SearchMode
 
 Precision = Literal["auto", "int8", "fp16"]
-PRECISIONS = ("auto", "int8", "fp16")
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 Decoder = Literal["auto", "nvimgcodec", "dali"]
-DECODERS = ("auto", "nvimgcodec", "dali")
 VideoDecoder = Literal["cpu", "cuda"]
-VIDEO_DECODERS = ("cpu", "cuda")
 Engine = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"]
-ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 # The words of bounding_box that ask for a detector, each with the key that names its file.
 DETECTORS = {FACE: "face_model", YOLO: "yolo_model"}
 # Confidence and overlap (intersection over union) of either, where the caller names none.
@@ -114,7 +111,7 @@ def parse_turi(text: str) -> Tuning:
     """`'ccthreshold=0.99,run_cc=1'` -> Tuning; an unknown key lists the known ones."""
     known = {f.name: f.type for f in fields(Tuning)}
     values: dict[str, object] = {}
-    for key, value in _pairs("turi_param", text):
+    for key, value in _pairs("turi_param", text).items():
         if key not in known:
             raise choose("turi_param key", key, sorted(known))
         values[key] = _TURI_READERS[str(known[key])](key, value)
@@ -181,7 +178,7 @@ def parse_nnf_mode(text: str) -> NnfMode:
 def parse_nnf_param(text: str) -> dict[str, int]:
     """`'num_em_iter=20,num_clusters=100'` -> those of the two that are given."""
     out: dict[str, int] = {}
-    for key, value in _pairs("nnf_param", text):
+    for key, value in _pairs("nnf_param", text).items():
         if key not in ("num_em_iter", "num_clusters"):
             raise choose("nnf_param key", key, ["num_em_iter", "num_clusters"])
         number = _whole(key, value)
@@ -191,12 +188,12 @@ def parse_nnf_param(text: str) -> dict[str, int]:
     return out
 
 
-def _pairs(argument: str, text: str) -> list[tuple[str, str]]:
+def _pairs(argument: str, text: str) -> dict[str, str]:
     if not isinstance(text, str):
         raise InvalidArgument(
             f"{argument} is {type(text).__name__}, expected a str of comma-separated key=value"
         )
-    pairs = []
+    pairs: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         key, sep, value = part.partition("=")
         if not sep or not value.strip():
@@ -204,7 +201,9 @@ def _pairs(argument: str, text: str) -> list[tuple[str, str]]:
                 f"{argument}={text!r}: {part!r} is not of the form key=value; "
                 "separate several by commas"
             )
-        pairs.append((key.strip(), value.strip()))
+        if key.strip() in pairs:
+            raise InvalidArgument(f"{argument}={text!r} gives {key.strip()} twice; give it once")
+        pairs[key.strip()] = value.strip()
     return pairs
 
 
@@ -228,28 +227,15 @@ def _flag(key: str, value: str) -> bool:
     return value.lower() in ("1", "true")
 
 
-def _precision(key: str, value: str) -> Precision:
-    if value not in PRECISIONS:
-        raise choose(key, value, PRECISIONS)
-    return cast(Precision, value)
+def _one_of(kind: object) -> Callable[[str, str], object]:
+    known = get_args(kind)
 
+    def read(key: str, value: str) -> object:
+        if value not in known:
+            raise choose(key, value, known)
+        return value
 
-def _engine(key: str, value: str) -> Engine:
-    if value not in ENGINES:
-        raise choose(key, value, ENGINES)
-    return cast(Engine, value)
-
-
-def _decoder(key: str, value: str) -> Decoder:
-    if value not in DECODERS:
-        raise choose(key, value, DECODERS)
-    return cast(Decoder, value)
-
-
-def _video_decoder(key: str, value: str) -> VideoDecoder:
-    if value not in VIDEO_DECODERS:
-        raise choose(key, value, VIDEO_DECODERS)
-    return cast(VideoDecoder, value)
+    return read
 
 
 _TURI_READERS: dict[str, Callable[[str, str], object]] = {
@@ -258,14 +244,16 @@ _TURI_READERS: dict[str, Callable[[str, str], object]] = {
     "float | None": _real,
     "int": _whole,
     "bool": _flag,
-    "Precision": _precision,
-    "Engine": _engine,
-    "Decoder": _decoder,
-    "VideoDecoder": _video_decoder,
+    "Precision": _one_of(Precision),
+    "Engine": _one_of(Engine),
+    "Decoder": _one_of(Decoder),
+    "VideoDecoder": _one_of(VideoDecoder),
 }
 
 
 def _check_tuning(tuning: Tuning) -> None:
+    if not 0 <= tuning.nnmodel <= 2:
+        raise InvalidArgument(f"nnmodel={tuning.nnmodel}: expected 0, 1 or 2")
     if not 0 <= tuning.ccthreshold <= 1:
         raise InvalidArgument(f"ccthreshold={tuning.ccthreshold}: expected 0 to 1")
     for key in ("min_file_size", "seed", "device"):

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastdup_gpu import pipeline
 from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._config import RunConfig, make_config
@@ -15,6 +17,8 @@ from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import listed_features, open_features
 from fastdup_gpu.formats.files import TEXT, prepare_folder
+from fastdup_gpu.protocol import F32
+from fastdup_gpu.stages.joined import check_same_dim
 from fastdup_gpu.stages.kmeans import cluster
 
 _STATISTICS = {
@@ -66,25 +70,32 @@ def _check(num_clusters: int, num_em_iter: int) -> None:
         whole_number(name, value, 1, 1_000_000)
 
 
+def _stored(place: Path, d: int) -> tuple[list[str], F32]:
+    """Names and rows of the features in a folder, those of several nodes one after the other."""
+    found = listed_features(place)
+    if not found:
+        raise WorkDirError(f"{place} holds no features file; run with run_mode=1 first")
+    sets = [open_features(dat, d) for dat in found]
+    check_same_dim(found, sets)
+    if len(sets) == 1:
+        return sets[0].filenames, sets[0].matrix
+    filled = [part.matrix for part in sets if part.filenames] or [sets[0].matrix]
+    return [name for part in sets for name in part.filenames], np.concatenate(filled)
+
+
 def _cluster(config: RunConfig, features_in: Path, clusters: int, iterations: int) -> None:
-    found = listed_features(features_in)
-    if len(found) != 1:
-        raise WorkDirError(
-            f"{features_in} holds {len(found)} features files, one was expected; "
-            "run with run_mode=1 first"
-        )
-    stored = open_features(found[0], config.d)
-    filenames = stored.filenames[: config.num_images or None]
+    filenames, matrix = _stored(features_in, config.d)
+    filenames = filenames[: config.num_images or None]
     if clusters > len(filenames):
         raise InvalidArgument(
             f"num_clusters={clusters} is more than the {len(filenames)} images of "
-            f"{found[0]}; ask for fewer"
+            f"{features_in}; ask for fewer"
         )
     prepare_folder(config.work_dir)
     cluster(
         open_backend(config.compute, device=config.tuning.device),
         filenames,
-        stored.matrix[: len(filenames)],
+        matrix[: len(filenames)],
         config.work_dir,
         clusters=clusters,
         iterations=iterations,

@@ -83,6 +83,8 @@ def test_an_unknown_turi_key_lists_the_known_ones():
         "delete_img=2",
         "delete_tar=yes",
         "sync_s3_to_local=-1",
+        "nnmodel=3",
+        "seed=1,seed=2",
     ],
 )
 def test_turi_values_that_cannot_be(text):

@@ -208,6 +208,19 @@ def test_kmeans_leaves_what_a_run_over_the_same_pictures_wrote(whole, tmp_path, 
     assert {name: after[name] for name in before} == before
 
 
+def test_kmeans_on_the_features_of_several_nodes(whole, tmp_path):
+    """They are clustered as those of one run over the same pictures are."""
+    filenames, features = fastdup_gpu.load_binary_feature(whole / "out")
+    for name, part in (("1", slice(0, 7)), ("2", slice(7, None))):
+        (tmp_path / "nodes" / name).mkdir(parents=True)
+        fastdup_gpu.save_binary_feature(tmp_path / "nodes" / name, filenames[part], features[part])
+    for given, out in ((whole / "out", "one"), (tmp_path / "nodes", "two")):
+        args = {"num_clusters": 3, "d": features.shape[1]}
+        assert fastdup_gpu.run_kmeans_on_extracted(given, tmp_path / out, **args) == 0
+    one, two = ((tmp_path / o / "kmeans_assignments.csv").read_text() for o in ("one", "two"))
+    assert one == two
+
+
 def test_kmeans_on_extracted_takes_as_many_images_as_are_asked_for(whole, tmp_path, capsys):
     args = {"num_clusters": 2, "num_images": 5, "verbose": True}
     assert fastdup_gpu.run_kmeans_on_extracted(whole / "out", tmp_path, **args) == 0

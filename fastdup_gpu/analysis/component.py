@@ -74,12 +74,16 @@ def needed(folder: Path | None, argument: str) -> Path:
 
 
 def read_components(
-    source: results.Source, folder: Path | None, nrows: int | None
+    source: results.Source, folder: Path | None, nrows: int | None, *, alone: bool = False
 ) -> list[Component]:
-    """Components of two pictures and more."""
+    """Components of two pictures and more; with `alone` also those of one, of similarity 0."""
     table = results.read_components(source, nrows=nrows, work_dir=folder)
-    table = table[table.duplicated("component_id", keep=False)]
-    similarity = component_similarity(table, folder)
+    several = table.duplicated("component_id", keep=False)
+    similarity = component_similarity(table[several], folder)
+    if alone:
+        similarity |= {int(number): 0.0 for number in table.loc[~several, "component_id"]}
+    else:
+        table = table[several]
     groups: dict[int, Component] = {}
     rows = zip(table["component_id"], table["filename"], table["__id"], strict=True)
     for number, name, row in rows:

@@ -55,10 +55,10 @@ def find_top_components(
     _check(group_by, metric, comp_type, labelled, slice, keyword, kwargs)
     _check_values(threshold, min_items, max_items, save_path, kwargs)
     folder = results.work_dir_of(work_dir)
-    found = _read(work_dir, folder, comp_type, kwargs.get("nrows"))
+    by_label = group_by == "label"
+    found = _read(work_dir, folder, comp_type, kwargs.get("nrows"), alone=by_label)
     given = GivenLabels(get_label_func, folder, bool(kwargs.get("split_sentence_to_label_list")))
     given.add_to(found)
-    by_label = group_by == "label"
     alike = slice if not by_label and isinstance(slice, str) and slice in ALIKE else None
     wanted = wanted_of(found, slice if alike is None else None, keyword, given.everywhere)
     if kwargs.get("min_similarity") is not None:
@@ -127,13 +127,13 @@ def _check_values(
 
 
 def _read(
-    source: Source, folder: Path | None, comp_type: str, nrows: int | None
+    source: Source, folder: Path | None, comp_type: str, nrows: int | None, *, alone: bool
 ) -> list[Component]:
     if is_table(source):
         return read_top_components(source, folder, nrows)
     if comp_type == "cluster":
         return read_clusters(folder, nrows)
-    return read_components(source, folder, nrows)
+    return read_components(source, folder, nrows, alone=alone)
 
 
 def _visual_table(found: list[Component], labelled: bool) -> pd.DataFrame:
@@ -151,7 +151,8 @@ def _shown(component: Component) -> list[str | list[str]]:
 
 
 def _label_table(found: list[Component]) -> pd.DataFrame:
-    """One row a label: its pictures in any component, and which component each is in."""
+    """One row a label: its pictures, and which component each is in. Its similarity is that of
+    those that have a similar one."""
     rows: dict[str, tuple[list[str], list[int], list[int], list[float]]] = {}
     for component in found:
         for name, row, own in zip(component.files, component.ids, component.labels, strict=True):
@@ -163,10 +164,16 @@ def _label_table(found: list[Component]) -> pd.DataFrame:
                 distances.append(component.distance)
     columns = ("label", "files", "component_id", "files_ids", "distance", "len", DISTANCES)
     content = [
-        (label, files, numbers, ids, float(np.mean(distances)), len(files), distances)
+        (label, files, numbers, ids, _mean_of_similar(distances), len(files), distances)
         for label, (files, numbers, ids, distances) in rows.items()
     ]
     return pd.DataFrame(content, columns=pd.Index(columns))
+
+
+def _mean_of_similar(distances: list[float]) -> float:
+    """The mean, without the zeros of pictures that are similar to no other."""
+    known = [distance for distance in distances if distance != 0]
+    return float(np.mean(known)) if known else 0.0
 
 
 def _sized(table: pd.DataFrame, min_items: int | None, max_items: int | None) -> pd.DataFrame:

@@ -85,6 +85,7 @@ def _above(groups: Iterable[Group], min_distance: float) -> list[Group]:
 
 
 def _remove(groups: Sequence[Group], how: str, origin: Origin, dry_run: bool) -> list[str]:
+    groups = [group for group in groups if len(group.members) > 1]  # one alone is no duplicate
     going: list[Item] = []
     kept: list[Item] = []
     refused: list[tuple[str, str]] = []

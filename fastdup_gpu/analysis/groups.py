@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import os
@@ -153,7 +154,7 @@ def opened(source: Any) -> Any:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The table of a csv of write_table()."""
+    """The table of a csv of write_table(), or of what DataFrame.to_csv() made of the same table."""
     header, rows = read_csv(path)
     try:
         columns = {name: _cells(name, (row[i] for row in rows)) for i, name in enumerate(header)}
@@ -170,7 +171,20 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _cells(name: str, cells: Iterable[str]) -> list[Any]:
     if name in _LISTS:
-        return [parse_json(cell) for cell in cells]
+        return [_parsed(name, cell) for cell in cells]
     if name == _WORK_DIR:
         return list(cells)
     return [float(cell) for cell in cells]
+
+
+def _parsed(name: str, cell: str) -> Any:
+    """A list as write_table() writes it, or as DataFrame.to_csv() does, and its plain labels."""
+    try:
+        return parse_json(cell)
+    except ValueError:
+        try:
+            return ast.literal_eval(cell)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+            if name == "label":
+                return cell
+            raise ValueError(f"{cell!r:.100} is no list") from error

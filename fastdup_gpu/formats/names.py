@@ -25,6 +25,7 @@ TMP_DIR = "tmp"
 LOCK = "run.lock"  # in TMP_DIR
 CROPS_DIR = "crops"
 TRASH_DIR = ".fastdup-trash"
+GALLERY_MARK = ".fastdup-gallery"  # in folders of pictures that belong to a page
 
 FEATURES_COLUMNS = ("index", "filename")
 BAD_COLUMNS = ("index", "filename", "error_code", "filesize")

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import write_csv
 from fastdup_gpu.galleries.album import Album
 
@@ -20,13 +21,19 @@ def save(folder: Path, album: Album, table: Any) -> None:
     read has an empty file name.
     """
     place = folder / "images"
-    place.mkdir(parents=True, exist_ok=True)
+    make_place(place)
     if table is not None:
         rows = zip(*(map(_cell, table[column].tolist()) for column in table), strict=True)
         write_csv(folder / "results.csv", [str(column) for column in table], rows)
     copies = [(name, _copy(i, name, place, album)) for i, name in enumerate(album.names)]
     drop_others(place, {Path(copy).name for _, copy in copies})
     write_csv(folder / "images.csv", ("filename", "copy"), copies)
+
+
+def make_place(place: Path) -> None:
+    """A folder for pictures of a page, which no run takes for input."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / names.GALLERY_MARK).touch()
 
 
 def drop_others(place: Path, kept: set[str]) -> None:

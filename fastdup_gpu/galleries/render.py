@@ -113,7 +113,7 @@ def _json(content: object) -> Markup:
 def _beside(folder: Path, stem: str, thumbs: Sequence[Thumb]) -> list[str]:
     """Write small pictures to files; their addresses relative to the page."""
     place = folder / f"{stem}_images"
-    place.mkdir(exist_ok=True)
+    artifacts.make_place(place)
     files = [f"{i:06d}.webp" for i in range(len(thumbs))]
     made = {name: t.data for name, t in zip(files, thumbs, strict=True) if t.data}
     for name, data in made.items():

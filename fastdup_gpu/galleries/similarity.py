@@ -44,8 +44,9 @@ def create_similarity_gallery(
 
 
 def select_rows(album: Album, edges: pd.DataFrame, *, cosine: bool = False) -> pd.DataFrame:
-    """One row for each picture with `min_items` neighbours: `from`, lists `to`, `distance`; with
-    labels `label`, `label2` (a list), `score` (0 to 100, nan where unknown), `length`.
+    """One row for each picture with `min_items` neighbours: `from`, lists `to` and `distance`
+    (similarities, whatever the metric of the run); with labels also `label`, `label2` (a list),
+    `score` (0 to 100, nan where unknown), `length`.
 
     Ordered by score, equal ones by the similarity of the neighbours that disagree; without
     labels by the mean similarity. `cosine`: the edges hold similarities whatever the run did.

@@ -21,8 +21,8 @@ def number(value: float) -> str:
 
 
 def similarity(value: float) -> str:
-    """A similarity in four digits, rounded down so that only the same picture reads 1."""
-    return f"{math.floor(value * 10000 + 1e-6) / 10000:.4f}"
+    """A similarity in four digits, of which only the same picture reads 1."""
+    return f"{min(value, 0.9999) if round(value, 6) < 1 else value:.4f}"
 
 
 def similarity_text(pairs: pd.DataFrame) -> str:

@@ -47,7 +47,8 @@ def walk(root: str, work_dir: Path) -> Found:
     """Every picture, archive and video in a folder and below, each sorted by code point of its
     path, so that the order is the same on every machine.
 
-    Hidden files and folders are taken; macOS junk and `work_dir` are not. Links to files are
+    Hidden files and folders are taken; macOS junk, `work_dir` and pictures of galleries are not.
+    Links to files are
     taken. Links to folders are followed after all real folders, in order of their paths, and no
     folder is entered twice: a loop ends, a folder that is linked twice gives each picture once,
     under its real path where that is inside `root`, and a link to a folder around `root` is not
@@ -90,14 +91,16 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
 def _enter(
     folder: str, seen: set[tuple[int, int]], unreadable: list[OSError]
 ) -> list[os.DirEntry[str]]:
-    """The entries of a folder; none where it was entered before or cannot be listed."""
+    """The entries of a folder; none where it was entered before, cannot be listed, or is part of
+    a gallery."""
     try:
         identity = _identity(Path(folder))
         if identity in seen:
             return []
         seen.add(identity)
-        with os.scandir(folder) as entries:
-            return list(entries)
+        with os.scandir(folder) as scanned:
+            entries = list(scanned)
+        return [] if any(entry.name == formats.GALLERY_MARK for entry in entries) else entries
     except OSError as error:
         unreadable.append(error)
         return []

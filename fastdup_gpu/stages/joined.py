@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def join(files: list[Path], config: RunConfig, folder: Path) -> None:
     """Write the features of `files` one after the other into the work_dir, with what their runs
     told of the pictures, and from where."""
     sets = [open_features(dat, config.d) for dat in files]
-    _check_same_dim(files, sets)
+    check_same_dim(files, sets)
     record = joins.begin(folder, files)
     stale.make_room(folder, joining=True)
     filenames = [name for s in sets for name in s.filenames]
@@ -132,7 +133,8 @@ def join(files: list[Path], config: RunConfig, folder: Path) -> None:
     joins.finish(folder, record)
 
 
-def _check_same_dim(found: list[Path], sets: list[FeatureSet]) -> None:
+def check_same_dim(found: Sequence[Path], sets: Sequence[FeatureSet]) -> None:
+    """Raise FormatError where the rows of features files are not of one length."""
     dims = {s.matrix.shape[1]: dat for dat, s in zip(found, sets, strict=True) if s.filenames}
     if len(dims) > 1:
         listed = ", ".join(f"{d} in {dat}" for d, dat in dims.items())

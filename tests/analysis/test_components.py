@@ -122,6 +122,8 @@ def test_group_by_label(run):
     table = fastdup.find_top_components(run, label_of, group_by="label")
     first = ["label", "files", "component_id", "files_ids", "distance", "len"]
     assert list(table) == [*first, "component_distance"]
+    table, alone = table[:2], table[2:]
+    assert sorted(alone["label"]) == ["big owl", "owl"]
     assert table["component_distance"].tolist() == [[0.99] * 3, [0.99] * 2]
     assert table["label"].tolist() == ["dog", "cat"]
     assert [letters(files) for files in table["files"]] == ["cde", "ab"]
@@ -130,6 +132,22 @@ def test_group_by_label(run):
     assert table["len"].tolist() == [3, 2]
     only = fastdup.find_top_components(run, label_of, group_by="label", keyword="at")
     assert only["label"].tolist() == ["cat"]
+
+
+def test_pictures_similar_to_no_other_belong_to_their_label(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcd")]
+    found = work_dir(tmp_path / "out", dict(zip(names, [0, 0, 2, 3], strict=True)), distance="l1")
+    labels = dict(zip(names, ["cat", "cat", "cat", "owl"], strict=True))
+    table = fastdup.find_top_components(found, labels, group_by="label", save_path=tmp_path)
+    assert [letters(files) for files in table["files"]] == ["abc", "d"]
+    assert table["component_id"].tolist() == [[0, 0, 2], [3]]
+    similar = 1 / (1 + 0.99)
+    assert table["component_distance"].tolist() == [[similar, similar, 0.0], [0.0]]
+    assert table["distance"].tolist() == pytest.approx([similar, 0.0])
+    for given in (table, tmp_path):
+        gone = fastdup.delete_components_by_label(given, 1, min_distance=-1, how="all")
+        assert letters(gone) == "ab"
+    assert len(fastdup.find_top_components(found, labels)) == 1
 
 
 def test_words_of_a_label(run):

@@ -349,7 +349,14 @@ def test_saved_table_works_like_the_table(tmp_path):
     for path in (tmp_path / "saved", tmp_path / "saved" / "top_components.csv"):
         gone = fastdup.delete_components_by_label(path, 3, how="majority")
         assert short(gone) == ["0_cat", "2_dog"]
-    time.sleep(0.02)
+    for group_by in ("visual", "label"):
+        by_pandas = tmp_path / f"{group_by}.csv"
+        fastdup.find_top_components(
+            found, get_label_func=lambda p: Path(p).stem[2:], group_by=group_by
+        ).to_csv(by_pandas)
+        gone = fastdup.delete_components_by_label(by_pandas, 3, how="majority")
+        assert short(gone) == ["0_cat", "2_dog"]
+    a_tick()
     picture(tmp_path / "d" / "0_cat.png", 55)
     assert "0_cat" not in short(fastdup.delete_components_by_label(path, 3, how="all"))
 

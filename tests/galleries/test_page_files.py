@@ -18,6 +18,7 @@ from PIL import Image
 
 import fastdup_gpu as fastdup
 from fastdup_gpu.galleries import render, report
+from fastdup_gpu.sources import list_input
 from galleries.conftest import HOSTILE, Page, label
 
 
@@ -45,7 +46,7 @@ def test_pictures_of_an_earlier_page_do_not_stay_beside_the_next(write, run, tmp
     place, copies = page / "duplicates_images", page / "duplicates_artifacts" / "images"
     write(fastdup.create_duplicates_gallery, "duplicates", lazy_load=True, save_artifacts=True)
     (place / "mine.webp").touch()
-    before = len(list(copies.iterdir()))
+    before = len(list(copies.glob("0*")))
     Path(run.names[0]).unlink()  # first on the next page, and no picture there any more
     write(
         fastdup.create_duplicates_gallery,
@@ -54,8 +55,16 @@ def test_pictures_of_an_earlier_page_do_not_stay_beside_the_next(write, run, tmp
         save_artifacts=True,
         num_images=1,
     )
-    assert sorted(path.name for path in place.iterdir()) == ["000001.webp", "mine.webp"]
-    assert len(list(copies.iterdir())) == 1 < before
+    assert sorted(path.name for path in place.glob("*.webp")) == ["000001.webp", "mine.webp"]
+    assert len(list(copies.glob("0*"))) == 1 < before
+
+
+def test_pictures_of_a_page_are_no_input_of_the_next_run(write, run):
+    page = run.pictures / "page"
+    options = {"lazy_load": True, "save_artifacts": True, "save_path": page}
+    assert fastdup.create_duplicates_gallery(run.work_dir, **options) == 0
+    assert list(page.rglob("*.webp")) and list(page.rglob("*.png"))
+    assert len(list_input(str(run.pictures), run.work_dir).pictures) == len(run.names)
 
 
 def test_boxes_that_fit_no_picture_shown_are_spoken_of(write, run, caplog):

@@ -78,7 +78,9 @@ BEHAVIOUR = (
         "ids",
         "`index` in atrain_features.dat.csv is the position in the input list and has gaps "
         "after bad files",
-        "ids in every file are rows of atrain_features.dat.csv; bad files never shift them",
+        "ids of pictures are rows of atrain_features.dat.csv in every file; bad files never shift "
+        "them. `index` in atrain_crops.csv and atrain_frames.csv, like that of bad files, is a "
+        "position in the list of crops or frames: join those by crop_filename or filename",
         "an id can be used as a row number everywhere",
     ),
     Behaviour(
@@ -562,6 +564,43 @@ BEHAVIOUR = (
         "not documented",
         "stay, and its features count, where it was over the same pictures with the same model",
         "clusters are more about the same collection",
+    ),
+    Behaviour(
+        RUN,
+        "results of run_kmeans in work_dir",
+        "not documented",
+        "go where run() extracts the pictures anew, as all results of the features before do; "
+        "run_kmeans on top of a run is what keeps both",
+        "results must belong to the features beside them",
+    ),
+    Behaviour(
+        RUN,
+        "min_offset, max_offset and num_images with videos",
+        "not documented",
+        "count frames; every node takes all frames out of all videos first, so give each node "
+        "videos of its own",
+        "how many frames a video has is known when it has been decoded",
+    ),
+    Behaviour(
+        RUN,
+        "turi_param nnmodel",
+        "0, 1 or 2: exact, ball tree or LSH",
+        "the three are accepted and change nothing; nnf_mode chooses the index",
+        "old scripts run on",
+    ),
+    Behaviour(
+        ("create_kmeans_clusters_gallery",),
+        "name of the page",
+        "components.html",
+        "kmeans_clusters.html",
+        "a page of components beside it stays",
+    ),
+    Behaviour(
+        ("generate_sprite_image",),
+        "labels without get_label_func",
+        "'N/A' for each",
+        "the name of each file",
+        "a label of the projector should tell pictures apart",
     ),
     Behaviour(
         ("save_binary_feature",),

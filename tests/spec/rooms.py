@@ -74,7 +74,9 @@ ROOMS = {
         "comparing protocol formats sources models stages detection"
     ),
     "comparing": room("_config _errors _progress _summary protocol formats stages", "numpy"),
-    "clustering": room("pipeline _arguments _config _errors _registry formats stages"),
+    "clustering": room(
+        "pipeline _arguments _config _errors _registry protocol formats stages", "numpy"
+    ),
     "framing": room("_arguments _config _errors _registry _words formats models sources"),
     "searching": room(
         "_arguments _errors _params _registry _words protocol formats models sources stages",
