@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdup_gpu.analysis.nearest import F32, I64, unit_rows
+from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
 
 
 def split_chain(features: F32, min_similarity: float) -> list[I64]:
@@ -29,17 +29,20 @@ def split_chain(features: F32, min_similarity: float) -> list[I64]:
 
 
 def _count_similar(rows: F32, min_similarity: float) -> I64:
-    return np.array([np.count_nonzero(rows @ row >= min_similarity) for row in rows], np.int64)
+    counts = [np.count_nonzero(block >= min_similarity, axis=1) for _, block in blocks(rows)]
+    return np.concatenate(counts)
 
 
 def _grow(rows: F32, seed: int, left: NDArray[np.bool_], min_similarity: float) -> I64:
     to_seed = rows @ rows[seed]
     fitting = left & (to_seed >= min_similarity)
     fitting[seed] = False
+    near = np.flatnonzero(fitting)
+    near = near[np.argsort(-to_seed[near], kind="stable")]
+    around = rows[near]
     group = [seed]
-    while fitting.any():
-        member = int(np.argmax(np.where(fitting, to_seed, -np.inf)))
-        group.append(member)
-        fitting &= rows @ rows[member] >= min_similarity
-        fitting[member] = False
+    while len(near):
+        group.append(int(near[0]))
+        kept = around[1:] @ around[0] >= min_similarity
+        near, around = near[1:][kept], around[1:][kept]
     return np.array(group, np.int64)

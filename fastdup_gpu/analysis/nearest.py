@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 
-BLOCK = 1024
+# Rows of a block: fewer where there are many, so that a block has some 64 MB.
+_MOST, _LEAST, _CELLS = 1024, 16, 1 << 24
 
 
 def unit_rows(matrix: F32) -> F32:
@@ -23,8 +24,9 @@ def unit_rows(matrix: F32) -> F32:
 
 def blocks(rows: F32) -> Iterator[tuple[int, F32]]:
     """(first, f32[m, n]): similarities of rows first to first+m with all rows of f32[n, d]."""
-    for first in range(0, len(rows), BLOCK):
-        yield first, rows[first : first + BLOCK] @ rows.T
+    size = min(_MOST, max(_LEAST, _CELLS // max(len(rows), 1)))
+    for first in range(0, len(rows), size):
+        yield first, rows[first : first + size] @ rows.T
 
 
 def nearest(matrix: F32, k: int) -> tuple[I64, F32]:
