@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdup_gpu._cpu import has_int8_dot
+from fastdup_gpu._cpu import cores, has_int8_dot
 from fastdup_gpu._errors import InvalidArgument, MissingDependency, ModelError
 from fastdup_gpu._onnxruntime import ort
 from fastdup_gpu.protocol import F32, ModelSpec
@@ -104,7 +103,6 @@ class OpenVinoEngine:
     def __init__(self, spec: ModelSpec) -> None:
         from fastdup_gpu._openvino import openvino
 
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         try:
             core = openvino.Core()
             model = core.read_model(str(spec.path))
@@ -118,8 +116,8 @@ class OpenVinoEngine:
                 model,
                 "CPU",
                 {
-                    "INFERENCE_NUM_THREADS": cores,
-                    "NUM_STREAMS": cores,
+                    "INFERENCE_NUM_THREADS": cores(),
+                    "NUM_STREAMS": cores(),
                     "INFERENCE_PRECISION_HINT": "f32",
                     "ENABLE_CPU_PINNING": False,
                 },

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+
+from fastdup_gpu._cpu import cores
 
 # Rows below which handing work to another thread costs more than it saves.
 _FEW = 64
@@ -18,7 +19,7 @@ def blocks(n: int, size: int) -> Iterator[slice]:
 
 def count(threads: int) -> int:
     """`threads`, or one for each core where it is 0."""
-    return threads or os.cpu_count() or 1
+    return threads or cores()
 
 
 class Workers:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastdup_gpu._arguments import whole_number
+from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._options import DEFAULTS
 from fastdup_gpu._params import (
@@ -154,9 +155,7 @@ class _Arguments:
 def _threads(given: int) -> int:
     if given > 0:
         return given
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cores()
 
 
 def _metric(distance: str, mode: str) -> Metric:

@@ -1,7 +1,8 @@
-"""What this CPU can do with 8-bit integers."""
+"""What this CPU has: cores, and what it can do with 8-bit integers."""
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,13 @@ _GROUPS = {
     "AVX512_ICL": "avx512_vnni",
     "ASIMDDP": "asimddp",
 }
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def has_fast_int8() -> bool:

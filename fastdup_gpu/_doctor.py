@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from typing import Any
 
 from fastdup_gpu import _provenance
-from fastdup_gpu._cpu import has_fast_int8
+from fastdup_gpu._cpu import cores, has_fast_int8
 from fastdup_gpu.gpu import probe
 
 _CPU_MODULES = {
@@ -31,7 +30,7 @@ def examine() -> dict[str, Any]:
     """Everything doctor knows, for --json."""
     return {
         "packages": _provenance.versions(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
+        "threads": cores(),
         "fast_int8": has_fast_int8(),
         "cpu": {name: _installed(name) for name in _CPU_MODULES},
         "optional": {name: _installed(name) for name in _OPTIONAL_MODULES},

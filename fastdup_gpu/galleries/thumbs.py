@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from PIL import Image, ImageDraw, ImageOps
 
+from fastdup_gpu._cpu import cores
 from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.sources import read_by_name
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
@@ -51,9 +51,12 @@ def make_thumbs(
     """One Thumb for each of `names`, in their order; `sizes` are pixels of the longer side. A
     picture that cannot be read gives one that says why; a failing `boxes` function raises."""
     listed = [boxes(name) if boxes else [] for name in names]
-    workers = min(32, max(1, _cores()))
+    workers = min(32, cores())
+    by_name = sorted(range(len(names)), key=names.__getitem__)  # members of one archive together
     with relaxed_limits(), ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(partial(_make, reader=reader), names, listed, sizes))
+        work = (pool.submit(_make, names[i], listed[i], sizes[i], reader=reader) for i in by_name)
+        made = dict(zip(by_name, list(work), strict=True))
+        return [made[i].result() for i in range(len(names))]
 
 
 def reader_in(input_dir: str | os.PathLike[str] | None) -> Reader:
@@ -76,11 +79,6 @@ def reader_in(input_dir: str | os.PathLike[str] | None) -> Reader:
             raise error
 
     return read
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _make(name: str, boxes: list[Corners], size: int, *, reader: Reader) -> Thumb:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdup_gpu._cpu import cores
 from fastdup_gpu.gpu import memory
 from fastdup_gpu.gpu.exact import FlatIndex
 from fastdup_gpu.gpu.rows import cleaned, unit, uploaded
@@ -94,7 +94,7 @@ def placed_points(features: F32, plan: SearchPlan) -> Any:
     def place(start: int) -> None:
         out[start : start + _BLOCK] = points(features[start : start + _BLOCK], plan)
 
-    with ThreadPoolExecutor(plan.threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(plan.threads or cores()) as pool:
         list(pool.map(place, range(0, n, _BLOCK)))
     return out
 

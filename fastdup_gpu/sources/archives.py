@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import stat
+import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
@@ -135,7 +136,8 @@ def read_member(name: str) -> bytes:
     """
     path, label = _split(name)
     status = Path(path).stat()
-    source, members = _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
+    with _opening:  # or every thread would list it
+        source, members = _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
     if label not in members:
         raise FileNotFoundError(errno.ENOENT, f"no such picture in {path!r}", name)
     return source.load(members[label])
@@ -154,6 +156,9 @@ def _is_file(path: str) -> bool:
         return Path(path).is_file()
     except OSError:
         return False
+
+
+_opening = threading.Lock()
 
 
 @lru_cache(maxsize=4)

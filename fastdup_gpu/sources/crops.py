@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastdup_gpu._atomic import replaced
+from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
 from fastdup_gpu.protocol import Refused, Status
@@ -103,7 +103,7 @@ def cut(
     paths = [folder / file_name(i, name) for i, name in enumerate(names)]
     requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
     with writable(folder):
-        failed = _cut_all(source, requests, threads or os.cpu_count() or 1, min_file_size)
+        failed = _cut_all(source, requests, threads or cores(), min_file_size)
     if failed:
         first = next(iter(failed.items()))
         _log.warning(

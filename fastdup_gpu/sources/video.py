@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import MissingDependency, WorkDirError
 from fastdup_gpu.formats.files import write_csv
 from fastdup_gpu.formats.names import TMP_DIR, TRAIN
@@ -125,7 +126,7 @@ def extract_frames(
     _log.info("extracting frames of %d video(s) to %s", len(jobs), tmp)
     try:
         how = How(keyframes_only, resize_to, cuda_device)
-        cuts = cut_all(jobs, how, threads or os.cpu_count() or 1, resume)
+        cuts = cut_all(jobs, how, threads or cores(), resume)
         source = FrameSource(jobs, cuts)
         write_csv(work_dir / FRAMES_CSV.format(kind=kind), FRAMES_COLUMNS, map(_row, source.frames))
     except OSError as error:

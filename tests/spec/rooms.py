@@ -64,7 +64,7 @@ ROOMS = {
     "reading": room(),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
-    "_config": room("_arguments _errors _options _params protocol formats.names models"),
+    "_config": room("_arguments _cpu _errors _options _params protocol formats.names models"),
     "_progress": room("", "rich"),
     "_provenance": room("_config protocol"),
     "_summary": room("_words protocol formats stages", "numpy"),
@@ -88,7 +88,7 @@ ROOMS = {
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _errors formats.names formats.files pictures protocol reading",
+        "_atomic _cpu _errors formats.names formats.files pictures protocol reading",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": room("", "onnxruntime"),
@@ -96,7 +96,7 @@ ROOMS = {
     "detection": room("_errors _onnxruntime", "numpy cv2 PIL"),
     "models": room("_cpu _errors protocol formats.names", "numpy"),
     "galleries": room(
-        "_arguments _errors _words analysis formats sources",
+        "_arguments _cpu _errors _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
     "analysis": room("_arguments _errors _params _words formats sources", "numpy pandas cv2 PIL"),
@@ -115,7 +115,7 @@ ROOMS = {
         f"numpy scipy hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _accel _atomic _errors _onnxruntime _ordered pictures reading shrink "
+        "protocol _accel _atomic _cpu _errors _onnxruntime _ordered pictures reading shrink "
         "indexing kmeans graphs formats.names formats.files kernels",
         f"numpy onnx {CUDA}",
     ),
