@@ -52,8 +52,7 @@ class Comparison:
             )
         fingerprint = self._fingerprint(base, queries)
         record = self.folder / names.TMP_DIR / "comparison.json"
-        there = all(path.is_file() for path in self._outputs(queries))
-        if self.config.resume and there and self._already_compared(record, fingerprint):
+        if self.config.resume and self._already_compared(record, fingerprint, queries):
             return
         record.unlink(missing_ok=True)
         similar, edges = self._find_neighbors(base, queries)
@@ -66,7 +65,9 @@ class Comparison:
         found = self.summary.as_dict()
         for own in ("seconds", "valid", "bad", "resumed_at", *DETECTION_COUNTS):
             del found[own]
-        write_json(record, {"fingerprint": fingerprint, "found": found})
+        write_json(
+            record, {"fingerprint": fingerprint, "found": found, "sizes": self._sizes(queries)}
+        )
 
     def _find_neighbors(self, base: FeatureSet, queries: FeatureSet | None) -> tuple[Edges, Edges]:
         config = self.config
@@ -119,9 +120,11 @@ class Comparison:
         content = json.dumps([self.backend.name, search, wanted, stamps, config.run_mode])
         return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _already_compared(self, record: Path, fingerprint: str) -> bool:
+    def _already_compared(self, record: Path, fingerprint: str, queries: FeatureSet | None) -> bool:
         state = read_json(record)
         if not state or state.get("fingerprint") != fingerprint:
+            return False
+        if state.get("sizes") != self._sizes(queries):
             return False
         found, known = state.get("found"), self.summary.as_dict()
         if not isinstance(found, dict) or not all(
@@ -132,9 +135,11 @@ class Comparison:
             setattr(self.summary, key, value)
         return True
 
-    def _outputs(self, queries: FeatureSet | None) -> list[Path]:
-        """The files that the comparison leaves behind."""
-        wanted = [names.INDEX, names.SIMILARITY, names.OUTLIERS]
+    def _sizes(self, queries: FeatureSet | None) -> dict[str, int]:
+        """Bytes of the files that the comparison leaves behind, -1 of a missing one; those of the
+        index beside it where they are there."""
+        wanted = [names.SIMILARITY, names.OUTLIERS, names.INDEX]
         if queries is None and self.config.tuning.run_cc:
             wanted += [names.COMPONENTS, names.COMPONENT_INFO]
-        return [self.folder / name for name in wanted]
+        paths = {*map(self.folder.joinpath, wanted), *self.folder.glob(f"{names.INDEX}.*")}
+        return {path.name: path.stat().st_size if path.is_file() else -1 for path in sorted(paths)}

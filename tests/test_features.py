@@ -144,6 +144,24 @@ def test_results_of_other_features_go(tmp_path):
     assert "model" not in json.loads((out / "config.json").read_text())
 
 
+@pytest.mark.parametrize("damaged", ["atrain_features.dat", "atrain_features.dat.csv"])
+def test_damage_that_leaves_whole_rows_is_seen(tmp_path, damaged):
+    """Of four rows of 576 numbers half the file is four rows of 288."""
+    out = tmp_path / "out"
+    photos(tmp_path / "in", 4)
+    assert fastdup_gpu.run(str(tmp_path / "in"), str(out)) == 0
+    path = out / damaged
+    if damaged.endswith(".csv"):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    else:
+        os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(FormatError, match="damaged"):
+        fastdup_gpu.load_binary_feature(out)
+    assert fastdup_gpu.run("", str(out), run_mode=2) == 1
+    save(out, 4, 288)
+    assert fastdup_gpu.run("", str(out), run_mode=2, d=288) == 0
+
+
 def test_statistics_of_the_same_pictures_stay(tmp_path):
     out = tmp_path / "out"
     photos(tmp_path / "in", 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,23 @@ def test_resume_makes_what_is_missing(whole, tmp_path, lost):
     out = tmp_path / "out"
     assert run(whole / "in", out) == 0
     (out / lost).unlink()
+    assert run(whole / "in", out, resume=1) == 0
+    assert contents(out) == contents(whole / "out")
+
+
+DAMAGED = (
+    "similarity.csv outliers.csv connected_components.csv component_info.csv nnf.index "
+    "atrain_stats.csv atrain_features.dat"
+).split()
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["emptied", "cut"])
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_resume_makes_what_is_damaged_anew(whole, tmp_path, damaged, half):
+    out = tmp_path / "out"
+    shutil.copytree(whole / "out", out)
+    path = out / damaged
+    os.truncate(path, path.stat().st_size // 2 if half else 0)
     assert run(whole / "in", out, resume=1) == 0
     assert contents(out) == contents(whole / "out")
 

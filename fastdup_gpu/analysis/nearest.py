@@ -15,8 +15,10 @@ _MOST, _LEAST, _CELLS = 1024, 16, 1 << 24
 
 
 def unit_rows(matrix: F32) -> F32:
-    """A copy of f32[n, d] whose rows have length 1; rows of zeros stay as they are."""
+    """A copy of f32[n, d] whose rows have length 1; those without a direction (zeros, or numbers
+    that are not finite) are zeros."""
     rows = np.array(matrix, np.float32)
+    rows[~np.isfinite(rows).all(axis=1)] = 0
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     np.divide(rows, lengths, out=rows, where=lengths > 0)
     return rows

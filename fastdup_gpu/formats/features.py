@@ -18,6 +18,7 @@ from fastdup_gpu.formats.files import (
     TEXT,
     CsvWriter,
     read_csv,
+    read_json,
     replacing,
 )
 
@@ -84,10 +85,27 @@ def open_features(dat: Path, d: int = names.DEFAULT_DIM) -> FeatureSet:
             f"{dat} has {size} bytes, which is no whole float32 row for each of the "
             f"{len(filenames)} rows of {csv_path.name}"
         )
+    _check_as_extracted(dat, size, len(filenames))
     if stored != d and d != names.DEFAULT_DIM:
         raise FormatError(f"{dat} holds rows of {stored} numbers, but d={d} was asked for")
     matrix = np.memmap(dat, _LITTLE, "r", shape=(len(filenames), stored))
     return FeatureSet(filenames, matrix, (dat,))
+
+
+def _check_as_extracted(dat: Path, size: int, rows: int) -> None:
+    """Raise FormatError where the two files are not of the sizes that the run beside them wrote: a
+    file that was cut may still have whole rows, of another length."""
+    kind = dat.name.removesuffix(names.FEATURES.format(kind=""))
+    state = read_json(dat.parent / names.EXTRACTION.format(kind=kind)) or {}
+    sizes = state.get("sizes")
+    if not state.get("complete") or not isinstance(sizes, dict):
+        return
+    if (size, rows) != (sizes.get("features"), state.get("rows")):
+        raise FormatError(
+            f"{dat} has {size} bytes for the {rows} rows of {dat.name}.csv, but the run wrote "
+            f"{sizes.get('features')} bytes for {state.get('rows')} rows: one of them is damaged; "
+            "run again, or store features of your own with save_binary_feature"
+        )
 
 
 def load_features(filename: str | os.PathLike[str], d: int) -> tuple[list[str], NDArray[Any]]:

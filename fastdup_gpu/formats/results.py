@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
@@ -20,6 +21,7 @@ from fastdup_gpu.formats.tables import objects, read_table
 
 Source = str | os.PathLike[str] | pd.DataFrame
 
+_STATISTICS = {*names.STATS_COLUMNS, *names.STATS_COLUMNS_ADVANCED} - {"index", "filename"}
 EDGE_FILES = {"similarity": names.SIMILARITY, "outliers": names.OUTLIERS}
 
 
@@ -40,7 +42,7 @@ def read_edges(
     if which not in EDGE_FILES:
         raise InvalidArgument(f"which={which!r}: expected one of {', '.join(EDGE_FILES)}")
     table = _table(source, EDGE_FILES[which], names.EDGE_COLUMNS, nrows)
-    table["distance"] = _numbers(table["distance"], EDGE_FILES[which])
+    table["distance"] = _numbers(table["distance"], "distance", EDGE_FILES[which]).astype(float)
     return _with_names(table, work_dir_of(source, work_dir))
 
 
@@ -52,6 +54,8 @@ def read_components(
     `__id` is the row of a picture in the features csv. Singletons have `count` 0.
     """
     table = _table(source, names.COMPONENTS, ("__id", "component_id"), nrows)
+    for column in {"__id", "component_id", "mean_distance"} & set(table):
+        table[column] = _numbers(table[column], column, names.COMPONENTS)
     if "filename" in table:
         return table
     folder = work_dir_of(source, work_dir)
@@ -72,9 +76,13 @@ def read_components(
 
 
 def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
-    """Statistics: the columns of the csv, and `size` = width x height in pixels."""
-    table = _table(source, names.STATS_CSV.format(kind=names.TRAIN), ("filename",), nrows)
+    """Statistics: the columns of the csv, and `size` = width x height in pixels. Raises FormatError
+    where a statistic is no finite number."""
+    file_name = names.STATS_CSV.format(kind=names.TRAIN)
+    table = _table(source, file_name, ("filename",), nrows)
     table["filename"] = objects(map(_text, table["filename"]))
+    for column in _STATISTICS & set(table):
+        table[column] = _numbers(table[column], column, file_name)
     if "size" not in table and {"width", "height"} <= set(table):
         table["size"] = table["width"] * table["height"]
     return table
@@ -176,14 +184,15 @@ def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
     return table.assign(**ends)
 
 
-def _numbers(cells: pd.Series[Any], file_name: str) -> pd.Series[Any]:
-    """float64 cells; raises FormatError where one is missing or no number."""
-    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
-    if numbers.isna().any():
-        row = int(numbers.isna().to_numpy().argmax())
+def _numbers(cells: pd.Series[Any], column: str, file_name: str) -> pd.Series[Any]:
+    """Cells as numbers; raises FormatError where one is missing, or no finite number."""
+    numbers = pd.to_numeric(cells, errors="coerce")
+    wrong = ~np.isfinite(numbers.to_numpy(np.float64))
+    if wrong.any():
+        row = int(wrong.argmax())
         raise FormatError(
-            f"column 'distance' of {file_name} holds {str(cells.iloc[row])!r} in row {row + 1}; "
-            "numbers were expected"
+            f"column {column!r} of {file_name} holds {str(cells.iloc[row])!r} in row {row + 1}; "
+            "finite numbers were expected"
         )
     return numbers
 

@@ -125,9 +125,10 @@ class Album:
     @cached_property
     def _stats(self) -> dict[str, tuple[float, float, float, float]]:
         table = None if self.work_dir is None else results.read_all_stats(self.work_dir)
-        if table is None:
+        wanted = ("width", "height", "file_size", "blur")
+        if table is None or not set(wanted) <= set(table):
             return {}
-        columns = [table[c].tolist() for c in ("width", "height", "file_size", "blur")]
+        columns = [table[c].tolist() for c in wanted]
         return dict(zip(table["filename"], zip(*columns, strict=True), strict=True))
 
     def _facts_of_file(self, name: str) -> Facts:

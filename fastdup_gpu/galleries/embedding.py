@@ -21,15 +21,19 @@ _SAMPLE = 100_000  # rows that the axes are worked out from
 def project(features: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """f64[m, 2]: the two principal components of `rows` of f32[n, d], by the covariance of an even
     sample of all rows. The largest loading of either axis is positive, so that it is the same
-    each time."""
+    each time. Numbers that are not finite count as zeros."""
     step = -(-len(features) // _SAMPLE)
-    sample = np.asarray(features[::step], np.float64)
+    sample = _finite(features[::step])
     mean = sample.mean(axis=0)
     sample -= mean
     axes = _leading(sample.T @ sample)
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-    points: NDArray[np.float64] = (np.asarray(features[rows], np.float64) - mean) @ axes
+    points: NDArray[np.float64] = (_finite(features[rows]) - mean) @ axes
     return points
+
+
+def _finite(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.nan_to_num(np.array(rows, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _leading(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

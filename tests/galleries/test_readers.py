@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import fastdup_gpu as fastdup
 from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.analysis.annotations import read_boxes, read_labels
 from fastdup_gpu.analysis.label_order import in_order
 from fastdup_gpu.formats import results
+from fastdup_gpu.formats.files import read_csv
 from fastdup_gpu.formats.tables import read_table
+from fastdup_gpu.galleries import report
 from galleries.conftest import HOSTILE, Run, write_rows
 
 ODD = ["12", "nan", "NA", "", "1e5", "True", *HOSTILE]
@@ -86,6 +90,42 @@ def test_damaged_files_say_what_is_wrong(tmp_path, content, why):
     path.write_text(content)
     with pytest.raises(FormatError, match=why):
         results.read_edges(path)
+
+
+@pytest.mark.parametrize("cell", ["nan", "", "inf", "abc"])
+@pytest.mark.parametrize(
+    ("file", "column"),
+    [
+        ("atrain_stats.csv", "blur"),
+        ("similarity.csv", "distance"),
+        ("connected_components.csv", "mean_distance"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named(run, tmp_path, caplog, file, column, cell):
+    path = run.work_dir / file
+    header, rows = read_csv(path)
+    rows = list(rows)
+    rows[1][header.index(column)] = cell
+    write_rows(path, header, rows)
+    with pytest.raises(FormatError, match=rf"{file}.*{column}|{column}.*{file}"):
+        report.write_report(run.work_dir)
+    assert fastdup.create_components_gallery(run.work_dir, tmp_path, lazy_load=True) == 1
+    assert file in caplog.text and column in caplog.text
+
+
+def test_statistics_without_sizes_do_not_stop_a_page(run, tmp_path):
+    path = run.work_dir / "atrain_stats.csv"
+    table = pd.read_csv(path).drop(columns="width")
+    table.to_csv(path, index=False)
+    assert fastdup.create_duplicates_gallery(run.work_dir, tmp_path) == 0
+
+
+def test_features_that_are_no_numbers_do_not_stop_the_report(run):
+    path = run.work_dir / "atrain_features.dat"
+    features = np.fromfile(path, "<f4")
+    features[20] = np.nan
+    features.tofile(path)
+    assert report.write_report(run.work_dir).is_file()
 
 
 def test_missing_files_are_named(tmp_path):
