@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ except ImportError:  # Windows, where every writer uses a name of its own
     fcntl = None  # type: ignore[assignment]
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_LONGEST = 200
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -96,11 +98,14 @@ def _refusal(path: Path, error: OSError) -> WorkDirError:
 def _claim(path: Path) -> tuple[Path, int | None]:
     """A temporary name that nobody else writes to, as an empty file, and its locked descriptor;
     None where the name is of this thread alone."""
-    usual = path.with_name(f".{path.name}.tmp")
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST:  # file systems take 255 bytes
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    usual = path.with_name(f".{name}.tmp")
     with contextlib.suppress(OSError):  # the own name tells what is really wrong
         if (lock := _locked(usual)) is not None:
             return usual, lock
-    own = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    own = path.with_name(f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
     os.close(os.open(own, _FLAGS | os.O_TRUNC, 0o666))
     return own, None
 

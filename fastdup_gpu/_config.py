@@ -15,6 +15,7 @@ from fastdup_gpu._options import DEFAULTS
 from fastdup_gpu._params import (
     DetectorPlan,
     Tuning,
+    given_for_detectors,
     parse_nnf_mode,
     parse_nnf_param,
     parse_turi,
@@ -205,6 +206,13 @@ def _check_together(c: RunConfig) -> None:
         raise InvalidArgument(f"input_dir is empty; run_mode={c.run_mode} needs pictures to read")
     if c.run_mode == 3 and isinstance(c.test_dir, str) and c.test_dir == "":
         raise InvalidArgument("run_mode=3 compares test_dir with a stored index: give test_dir")
+    if not isinstance(c.test_dir, str) and not c.test_dir:
+        raise InvalidArgument("test_dir is an empty list; give pictures, or leave it out")
+    if c.run_mode in (0, 1, 3) and c.detector is None and (keys := given_for_detectors(c.tuning)):
+        raise InvalidArgument(
+            f"turi_param gives {', '.join(keys)}, which is for bounding_box='face' or 'yolov5s'; "
+            "give one of these, or leave it out"
+        )
     if c.high_accuracy and c.d not in (DEFAULT_DIM, HIGH_ACCURACY_DIM):
         raise InvalidArgument(f"high_accuracy=True gives d=960, but d={c.d} was asked for")
     if c.high_accuracy and c.model_path != DEFAULT_PATH:

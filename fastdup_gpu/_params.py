@@ -120,6 +120,12 @@ def parse_turi(text: str) -> Tuning:
     return tuning
 
 
+def given_for_detectors(tuning: Tuning) -> list[str]:
+    """The keys that say how to detect, and differ from their defaults."""
+    keys = [*DETECTORS.values(), "detector_confidence", "detector_iou", "detector_size"]
+    return [key for key in keys if getattr(tuning, key) != getattr(Tuning(), key)]
+
+
 def plan_detector(bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
     """The detector that bounding_box asks for, None where it is no such word.
 
@@ -254,6 +260,8 @@ _TURI_READERS: dict[str, Callable[[str, str], object]] = {
 def _check_tuning(tuning: Tuning) -> None:
     if not 0 <= tuning.nnmodel <= 2:
         raise InvalidArgument(f"nnmodel={tuning.nnmodel}: expected 0, 1 or 2")
+    if tuning.run_advanced_stats and not tuning.run_stats:
+        raise InvalidArgument("run_stats=0 and run_advanced_stats=1 exclude each other; give one")
     if not 0 <= tuning.ccthreshold <= 1:
         raise InvalidArgument(f"ccthreshold={tuning.ccthreshold}: expected 0 to 1")
     for key in ("min_file_size", "seed", "device"):

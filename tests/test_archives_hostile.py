@@ -5,12 +5,14 @@ import io
 import os
 import tarfile
 import tracemalloc
+import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
 from archive_files import check_all, member, noise, opened, tar_bytes, zip_bytes
 
+from fastdup_gpu import InputError
 from fastdup_gpu import reading as reading_module
 from fastdup_gpu.sources import archives as archives_module
 from fastdup_gpu.sources import members, read_by_name
@@ -21,6 +23,22 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     archives_module._opened.cache_clear()
+
+
+def test_an_archive_of_which_nothing_is_taken_says_why(here):
+    (here / "a.tar").write_bytes(tar_bytes({}, [member("../up.jpg"), member("film.mp4")]))
+    with pytest.raises(InputError, match="left out 1 names that point outside, 1 videos"):
+        opened("a.tar")
+
+
+def test_two_members_of_one_name_are_spoken_of(here, caplog):
+    with zipfile.ZipFile(here / "a.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in (1, 2):
+            archive.writestr("a.jpg", noise(seed))
+    source = opened("a.zip")
+    assert [source.load(i) for i in range(2)] == [noise(1), noise(2)]
+    assert "1 picture(s) under a name that another has" in caplog.text
 
 
 def test_links_devices_and_names_that_point_outside_are_left_out(caplog):

@@ -352,3 +352,23 @@ def test_crops_of_earlier_runs_are_no_pictures(here):
         assert run("same", Path("same")) == 0
         assert len(rows(Path("same/atrain_features.dat.csv"))) == expected
     assert [path.name for path in Path("same/crops").iterdir()] == ["mine.jpg"]
+
+
+def test_columns_that_look_like_boxes_of_another_form_are_spoken_of(caplog):
+    gradient().save("a.png")
+    source = open_source(boxes_csv("a.png,0,0,9,9", "filename,x1,y1,x2,y2"), work_dir=WORK)
+    assert list(source.names) == ["a.png"]
+    assert "x1, y1, x2, y2 are not used" in caplog.text and "col_x,row_y" in caplog.text
+
+
+def test_a_header_in_capitals_is_one():
+    gradient().save("a.png")
+    given = boxes_csv("a.png,5,6,20,30", "Filename,Col_X,ROW_Y,Width,Height")
+    assert [crop.box for crop in open_source(given, work_dir=WORK).crops] == [Box(5, 6, 20, 30)]
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_other_signs_than_commas_are_refused(sign):
+    header = sign.join(["filename", "col_x", "row_y", "width", "height"])
+    with pytest.raises(InputError, match="a csv has commas there"):
+        open_source(boxes_csv(sign.join("a1234"), header), work_dir=WORK)

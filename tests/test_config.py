@@ -180,6 +180,16 @@ def test_arguments_that_do_not_fit_together():
     assert config(input_dir="", run_mode=2).run_mode == 2
 
 
+def test_choices_that_would_do_nothing():
+    for given, told in (
+        ({"test_dir": []}, "test_dir is an empty list"),
+        ({"turi_param": "face_model=a.onnx"}, "face_model, which is for bounding_box"),
+        ({"turi_param": "detector_iou=0.5"}, "detector_iou, which is for bounding_box"),
+    ):
+        with pytest.raises(InvalidArgument, match=told):
+            config(**given)
+
+
 def test_d_must_be_that_of_the_built_in_model():
     assert config(high_accuracy=True).d == 576
     assert config(high_accuracy=True, d=960).d == 960

@@ -83,6 +83,7 @@ def test_an_unknown_turi_key_lists_the_known_ones():
         "delete_img=2",
         "delete_tar=yes",
         "sync_s3_to_local=-1",
+        "run_stats=0,run_advanced_stats=1",
         "nnmodel=3",
         "seed=1,seed=2",
     ],

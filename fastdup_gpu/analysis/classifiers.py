@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu._arguments import real_number, whole_number
+from fastdup_gpu._arguments import path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.annotations import Labels, read_labels
 from fastdup_gpu.analysis.labels import top_k_label
@@ -74,7 +74,7 @@ def _read_clusters(source: Source) -> pd.DataFrame:
     if isinstance(source, pd.DataFrame):
         own = "cluster" in source
     else:
-        own = Path(source).name == KMEANS_ASSIGNMENTS
+        own = Path(path_text("work_dir", source)).name == KMEANS_ASSIGNMENTS
     folder = None if own else results.work_dir_of(source)
     return results.read_kmeans(source if folder is None else folder)
 
@@ -87,9 +87,10 @@ def label_scores(
     See fastdup_gpu.label_scores.
     """
     most = whole_number("k", k, 1)
-    stored = open_features(feature_paths(Path(work_dir))[0])
+    folder = Path(path_text("work_dir", work_dir))
+    stored = open_features(feature_paths(folder)[0])
     names = stored.filenames
-    known = _labels(get_label_func, names, Path(work_dir))
+    known = _labels(get_label_func, names, folder)
     labels = [known.get(name, []) for name in names]
     used = np.array([i for i, own in enumerate(labels) if own], np.int64)
     ids, values = nearest(stored.matrix[used], most)

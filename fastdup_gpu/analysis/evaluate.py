@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdup_gpu._arguments import path_text, real_number
 from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu.analysis.label_sources import as_list
 from fastdup_gpu.analysis.matching import find_row, rows_by_base
 from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
 from fastdup_gpu.formats.features import locate, open_features
@@ -65,10 +67,12 @@ def evaluate(
 
     See fastdup_gpu.evaluate.
     """
-    stored = open_features(locate(Path(work_dir)))
-    truth = read_truth(Path(truth_csv), stored.filenames, transitive=transitive)
+    listed = as_list(thresholds, "thresholds", "expected a list of similarities")
+    wanted = np.unique(np.array([real_number("thresholds", t) for t in listed], np.float32))
+    truth_file = Path(path_text("truth_csv", truth_csv))
+    stored = open_features(locate(Path(path_text("work_dir", work_dir))))
+    truth = read_truth(truth_file, stored.filenames, transitive=transitive)
     rows = unit_rows(stored.matrix)
-    wanted = np.unique(np.array(thresholds, np.float32))
     curve = _curve(rows, truth, wanted)
     return {
         "pictures": len(rows),

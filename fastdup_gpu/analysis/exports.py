@@ -20,6 +20,7 @@ from fastdup_gpu.analysis.label_sources import as_list, open_named
 from fastdup_gpu.sources import read_by_name
 from fastdup_gpu.sources.pixels import relaxed_limits
 
+_NO_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _log = logging.getLogger(__name__)
 LABELS = (
     "expected a label for each file, in their order, a dict or a callable by file name, one text "
@@ -64,7 +65,12 @@ def entries(files: object, labels: object) -> list[Entry]:
             f"labels has {len(own)} entries for {len(names)} files; give one for each file"
         )
     pairs = zip(names, own, strict=True)
-    return [Entry(i, name, as_labels(label)) for i, (name, label) in enumerate(pairs)]
+    return [Entry(i, name, _as_text(as_labels(label))) for i, (name, label) in enumerate(pairs)]
+
+
+def _as_text(labels: Sequence[str]) -> list[str]:
+    """Labels that a file can hold: surrogates that stand for no byte become '?'."""
+    return [_NO_LETTER.sub("?", label) for label in labels]
 
 
 def file_names(argument: str, given: object) -> list[str]:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats.files import parse_json
 
@@ -73,10 +74,13 @@ def move_all(moves: Sequence[Move], log: Path) -> Outcome:
 
 
 def undo(log: str | os.PathLike[str]) -> Outcome:
-    """Take the moves of a log back, the last first. A place that is taken again is left alone,
-    and so are files that are not where the log says. Raises FormatError for another file."""
-    outcome = Outcome(log=Path(log))
-    moves = read_log(Path(log))
+    """Take the moves of a log back, the last first; `log` may be the folder that it lies in. A
+    place that is taken again is left alone, and so are files that are not where the log says.
+    Raises FormatError for another file."""
+    path = Path(path_text("log", log))
+    path = path / LOG_NAME if path.is_dir() else path
+    outcome = Outcome(log=path)
+    moves = read_log(path)
     for move in reversed(moves):
         problem = _take_back(move)
         if problem is None:

@@ -97,14 +97,15 @@ def summarize(outcome: Outcome, verb: str) -> None:
     """Print how many files went, and how to take it back; log those that stayed."""
     for name, why in outcome.refused:
         _log.warning("left alone: %r (%s)", name, why)
-    say(f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
+    lines = [f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone"]
     if outcome.log is not None and outcome.done:
-        way_back = f"to take it back: fastdup-gpu undo {shlex.quote(str(outcome.log))}"
-        try:
-            say(way_back)
-        except OSError:  # nobody reads any more
-            _log.warning("%s", way_back)
-            raise
+        lines.append(f"to take it back: fastdup-gpu undo {shlex.quote(str(outcome.log))}")
+    try:
+        for line in lines:
+            say(line)
+    except OSError:  # nobody reads any more, or the disk behind it is full
+        _log.warning("%s", "; ".join(lines))
+        raise
 
 
 def _roots(items: Sequence[Item]) -> Iterable[tuple[str, list[Item]]]:

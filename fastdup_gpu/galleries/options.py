@@ -65,6 +65,8 @@ def make_options(
             raise choose("keyword argument", name, sorted(known))
     given = {**arguments, **extras}
     given["save_path"] = Path(path_text("save_path", given["save_path"]))
+    if given.get("input_dir") is not None:
+        given["input_dir"] = path_text("input_dir", given["input_dir"])
     _check_counts(given)
     _check_functions(given)
     _check_choices(given)

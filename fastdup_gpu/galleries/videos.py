@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu._arguments import whole_number
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album, shown
@@ -43,7 +44,7 @@ def create_component_videos_gallery(work_dir: Any, kwargs: dict[str, Any], **giv
     options = make_options({**given, "min_items": None}, kwargs, COMPONENT_EXTRAS)
     album = Album(options, results.work_dir_of(work_dir, options.work_dir))
     frames = select_groups(work_dir, options)
-    table = groups_of_videos(frames, max(2, given.get("min_items") or 0))
+    table = groups_of_videos(frames, max(2, whole_number("min_items", given.get("min_items") or 0)))
     view = components_view(album, table)
     view |= {"intro": "Videos that share similar frames, each by its first one.", "suggest": None}
     if "slider" in view:

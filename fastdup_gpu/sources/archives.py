@@ -77,7 +77,8 @@ def open_archives(paths: Sequence[str], part: Part = ALL) -> ArchiveSource:
 def check_listed(archives: Sequence[Contents]) -> None:
     """Log what archives lack; raises InputError where none of them holds a picture."""
     if not any(archive.labels for archive in archives):
-        reasons = [f"{a.path!r}: {a.why}" for a in archives if a.why][:3]
+        told = ((a, "; ".join(filter(None, (a.why, _left_out(a))))) for a in archives)
+        reasons = [f"{a.path!r}: {why}" for a, why in told if why][:3]
         raise InputError(
             f"no pictures in {len(archives)} archive(s), the first {archives[0].path!r}; expected "
             f"files named like pictures in a tar, tar.gz, tgz or zip. {'; '.join(reasons)}"
@@ -123,9 +124,21 @@ def _report(archive: Contents) -> None:
             len(archive.labels),
             archive.why,
         )
-    if archive.left_out:
-        counts = ", ".join(f"{n} {what}" for what, n in sorted(archive.left_out.items()))
-        _log.warning("%r: left out %s", archive.path, counts)
+    if left_out := _left_out(archive):
+        _log.warning("%r: %s", archive.path, left_out)
+    doubles = len(archive.labels) - len(set(archive.labels))
+    if doubles:
+        _log.warning(
+            "%r holds %d picture(s) under a name that another has as well; each counts, but pages "
+            "show the last one of a name",
+            archive.path,
+            doubles,
+        )
+
+
+def _left_out(archive: Contents) -> str:
+    counts = ", ".join(f"{n} {what}" for what, n in sorted(archive.left_out.items()))
+    return f"left out {counts}" if counts else ""
 
 
 def read_member(name: str) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import re
 
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.formats.names import BOX_COLUMNS, FACE, YOLO
@@ -12,6 +14,9 @@ from fastdup_gpu.sources.tables import Table, cells, names_of
 EDGES = BOX_COLUMNS[1:]
 FORM = "row_y=xx,col_x=xx,height=xx,width=xx"
 DETECTED = (FACE, YOLO)
+_OTHER_FORM = re.compile(r"[xy]\d?|[xy]_?(min|max|cent(er|re))|(bbox|box)\w*|left|top|right|bottom")
+
+_log = logging.getLogger(__name__)
 
 
 def parse_bounding_box(given: str) -> Box | None:
@@ -57,6 +62,19 @@ def has_boxes(table: Table) -> bool:
     """Whether a csv is meant as one box a row. `width` and `height` alone do not say so: the
     statistics csv has them."""
     return "col_x" in table.header or "row_y" in table.header
+
+
+def warn_of_other_forms(table: Table) -> None:
+    """Say so where the columns of a csv look like boxes in another form than the one known."""
+    odd = [name for name in table.header if _OTHER_FORM.fullmatch(name.lower())]
+    if len(odd) > 1:
+        _log.warning(
+            "%r: the columns %s are not used, and whole pictures are compared; a csv of boxes has "
+            "the columns %s",
+            table.path,
+            ", ".join(odd),
+            ",".join(BOX_COLUMNS),
+        )
 
 
 def read_table(table: Table) -> Found:

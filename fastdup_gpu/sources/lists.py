@@ -97,6 +97,8 @@ def _from_text(path: str, work_dir: Path, with_boxes: bool) -> Found:
         found = boxes.read_table(table)
         _refuse_remote(*found.pictures)
         return found
+    if table is not None:
+        boxes.warn_of_other_forms(table)
     names = rows_of(path, text) if table is None else names_of(table)
     return _warn_of_doubles(_from_names(path, names, work_dir))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
+from fastdup_gpu.formats.names import BOX_COLUMNS
 from fastdup_gpu.sources.base import is_remote, join
 
 FILENAME = "filename"
@@ -35,7 +36,8 @@ def read_text(path: str) -> str:
             data = stream.read(_BEGINNING)
             if b"\0" in data:
                 raise InputError(
-                    f"{path!r} was taken for a list of names but is not UTF-8 text; to run on one "
+                    f"{path!r} was taken for a list of names, but has a zero byte in line "
+                    f"{data[: data.index(0)].count(10) + 1}, which no text has; to run on one "
                     "picture with an unusual extension put it into a Python list"
                 )
             data += stream.read(_MOST + 1)
@@ -47,9 +49,11 @@ def read_text(path: str) -> str:
 
 
 def table_of(path: str, text: str) -> Table | None:
-    """The csv in a text, or None where the first row is no header with a column `filename`."""
+    """The csv in a text, or None where the first row is no header with a column `filename`, in
+    whatever case. Raises InputError where other signs than commas stand between the columns."""
     first, _, _ = text.lstrip("\r\n").partition("\n")
-    if "," not in first or FILENAME not in first:
+    if "," not in first or FILENAME not in first.lower():
+        _refuse_other_separators(path, first)
         return None
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
@@ -57,8 +61,22 @@ def table_of(path: str, text: str) -> Table | None:
         raise InputError(
             f"{path!r} begins like a csv but cannot be read as one: {error}"
         ) from error
-    header = [cell.strip() for cell in rows[0]]
+    header = [_known_name(cell.strip()) for cell in rows[0]]
     return Table(path, header, rows[1:]) if FILENAME in header else None
+
+
+def _known_name(column: str) -> str:
+    return column.lower() if column.lower() in (FILENAME, *BOX_COLUMNS) else column
+
+
+def _refuse_other_separators(path: str, first: str) -> None:
+    for sign in (";", "\t"):
+        cells = [cell.strip(' "\r').lower() for cell in first.split(sign)]
+        if len(cells) > 1 and FILENAME in cells:
+            raise InputError(
+                f"{path!r} begins with {first.strip()!r}, a header with {sign!r} between the "
+                "columns; a csv has commas there"
+            )
 
 
 def rows_of(path: str, text: str) -> list[str]:

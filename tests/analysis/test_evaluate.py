@@ -128,3 +128,18 @@ def test_name_that_fits_two_pictures_is_refused():
     names = ["/data/a/x.jpg", "/data/b/x.jpg"]
     with pytest.raises(fastdup.InvalidArgument, match="more of its path"):
         find_row("x.jpg", names, rows_by_base(names))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"thresholds": "abc"}, "thresholds is a str"),
+        ({"thresholds": ["a"]}, "thresholds='a': expected a number"),
+        ({"work_dir": None}, "work_dir=None: expected a path"),
+        ({"truth_csv": 5}, "truth_csv=5: expected a path"),
+    ],
+)
+def test_wrong_arguments(tmp_path, given, told):
+    arguments = {"work_dir": tmp_path, "truth_csv": tmp_path / "truth.csv"} | given
+    with pytest.raises(fastdup.InvalidArgument, match=told):
+        fastdup.evaluate(**arguments)

@@ -131,6 +131,18 @@ def test_hostile_names_and_labels(tmp_path):
     assert table["label"].tolist() == labels
 
 
+def test_labels_that_no_file_can_hold(files, tmp_path):
+    for export in (fastdup.export_to_cvat, fastdup.export_to_labelImg, fastdup.export_to_coco):
+        assert export(files[:1], ["a\ud800b"], tmp_path / export.__name__) == 0
+    assert fastdup.import_from_coco(tmp_path / "export_to_coco")["label"].tolist() == ["a?b"]
+
+
+def test_names_as_long_as_a_file_system_takes(tmp_path):
+    longest = [picture(tmp_path / f"{'n' * 251}.png", 0), picture(tmp_path / f"{'ü' * 125}.png", 1)]
+    assert fastdup.export_to_labelImg(longest, "cat", tmp_path / "xml") == 0
+    assert len(list((tmp_path / "xml").rglob("*.xml"))) == 2
+
+
 def test_members_of_archives_are_exported(files, tmp_path):
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         archive.write(files[0], "sub/one.png")

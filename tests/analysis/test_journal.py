@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import fastdup_gpu as fastdup
 from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
-from fastdup_gpu.analysis import journal
+from fastdup_gpu.analysis import journal, trash
 from fastdup_gpu.analysis.journal import Move, move_all, undo
 
-from .made import HOSTILE, tree
+from .made import HOSTILE, logs, picture, tree, work_dir
 
 
 def moves(folder: Path, names: list[str]) -> list[Move]:
@@ -245,6 +246,30 @@ def test_other_files_are_no_logs(tmp_path, content):
     (tmp_path / "log").write_text(content)
     with pytest.raises(FormatError, match="undo log"):
         undo(tmp_path / "log")
+
+
+def test_the_folder_of_a_log_stands_for_it(tmp_path):
+    name = picture(tmp_path / "data" / "a.png")
+    found = work_dir(tmp_path / "out", {name: 0, picture(tmp_path / "data" / "b.png"): 0})
+    table = fastdup.find_top_components(found)
+    assert len(fastdup.delete_components(table, how="all", dry_run=False)) == 2
+    assert len(fastdup.undo_deletion(logs(tmp_path)[0].parent)) == 2
+    with pytest.raises(fastdup.InvalidArgument, match="log=None: expected a path"):
+        fastdup.undo_deletion(None)
+
+
+def test_where_nothing_can_be_printed_the_way_back_is_logged(tmp_path, monkeypatch, caplog):
+    names = [picture(tmp_path / f"{n}.png") for n in "ab"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+
+    def full(text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(trash, "say", full)
+    with pytest.raises(OSError, match="No space"):
+        fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)
+    (log,) = logs(tmp_path)
+    assert "1 file" in caplog.text and f"fastdup-gpu undo {log}" in caplog.text
 
 
 def test_missing_log(tmp_path):
