@@ -14,6 +14,7 @@ from fastdup_gpu.fallback_cpu import decode as _decode
 from fastdup_gpu.fallback_cpu import graph, kmeans, neighbors, stats
 from fastdup_gpu.fallback_cpu.decode import CpuBatch
 from fastdup_gpu.fallback_cpu.embed import OnnxModel
+from fastdup_gpu.pictures import quiet
 from fastdup_gpu.protocol import (
     F32,
     F64,
@@ -47,7 +48,8 @@ class CpuBackend:
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> CpuBatch:
         """Decode one batch."""
-        return _decode.decode(encoded, plan)
+        with quiet:
+            return _decode.decode(encoded, plan)
 
     def embed(self, model: OnnxModel, batch: CpuBatch) -> F32:
         """Features f32[n, dim] of the good pictures of a batch."""
@@ -73,14 +75,14 @@ class CpuBackend:
         """
 
         def work(encoded: Sequence[Encoded]) -> Extracted:
-            batch = self.decode(encoded, plan)
+            batch = _decode.decode(encoded, plan)
             features = self.embed(model, batch)
             if wanted == "none":
                 return Extracted(batch.outcomes, features, np.zeros((len(features), 0)))
             numbers = self.pixel_stats(batch, advanced=wanted == "advanced")
             return Extracted(batch.outcomes, features, numbers)
 
-        with ThreadPoolExecutor(threads + _SPARE, thread_name_prefix="extract") as pool:
+        with quiet, ThreadPoolExecutor(threads + _SPARE, thread_name_prefix="extract") as pool:
             yield from in_order(
                 lambda encoded: pool.submit(work, encoded), batches, threads * _AHEAD
             )

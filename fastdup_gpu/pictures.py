@@ -7,7 +7,9 @@ which tells a missing end marker from missing rows.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -32,10 +34,39 @@ _END = b"\xff\xd9"
 _HEADERS = 1 << 20  # bytes; a large colour profile may stand before the EXIF block
 _STRIP = 1 << 22  # pixels
 
-cv2.setNumThreads(1)  # the pool of the backend is the only source of parallelism
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-# What is wrong with a picture goes to the bad-files list, not to stderr.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+
+class _Quiet:
+    """While it is entered OpenCV keeps to the calling thread, as the pool of a backend is the only
+    source of parallelism, and neither it nor Pillow writes to stderr: what is wrong with a picture
+    goes to the bad-files list. These are settings of the whole process; the last that leaves puts
+    them back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entered = 0
+        self._before = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._entered += 1
+            if self._entered > 1:
+                return
+            logs = cv2.utils.logging
+            self._before.callback(cv2.setNumThreads, cv2.getNumThreads())
+            self._before.callback(logs.setLogLevel, logs.getLogLevel())
+            self._before.enter_context(warnings.catch_warnings())
+            cv2.setNumThreads(1)
+            logs.setLogLevel(logs.LOG_LEVEL_SILENT)
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._entered -= 1
+            if not self._entered:
+                self._before.close()
+
+
+quiet = _Quiet()
 
 
 def _register_heif() -> bool:

@@ -18,6 +18,7 @@ from fastdup_gpu.gpu.embed import GpuModel
 from fastdup_gpu.gpu.fetch import fetched
 from fastdup_gpu.gpu.lanes import in_lanes
 from fastdup_gpu.gpu.ready import Ready
+from fastdup_gpu.pictures import quiet
 from fastdup_gpu.protocol import (
     F32,
     F64,
@@ -71,7 +72,7 @@ class GpuBackend:
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> GpuBatch:
         """Decode one batch."""
         devices.use(self.device)
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with quiet, ThreadPoolExecutor(_THREADS) as pool:
             return _decode.decode(encoded, plan, self._decoders.of_thread(), pool)
 
     def embed(self, model: GpuModel, batch: GpuBatch) -> F32:
@@ -106,7 +107,8 @@ class GpuBackend:
             )
             return _joined([part for _, part in parts], model.dim)
 
-        return in_lanes(batches, plan, threads, self.device, prepare, work)
+        with quiet:
+            yield from in_lanes(batches, plan, threads, self.device, prepare, work)
 
     def rehearse_pictures(self) -> None:
         """Decode a few pictures and take their statistics."""
