@@ -56,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fastdup-gpu: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("fastdup-gpu: interrupted; --resume 1 goes on from here", file=sys.stderr)
+        hint = "; --resume 1 goes on from here" if hasattr(args, "resume") else ""
+        print(f"fastdup-gpu: interrupted{hint}", file=sys.stderr)
         return 130
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WANTED = (".py", ".pyi", ".cu", ".cuh", ".onnx", ".html", ".css", ".js", ".typed")
+WANTED = (".py", ".pyi", ".cu", ".cuh", ".onnx", ".html", ".css", ".js", ".typed", "NOTICE")
 
 
 @pytest.fixture(scope="module")

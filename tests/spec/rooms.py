@@ -41,6 +41,7 @@ ROOMS = {
         "numpy pandas",
     ),
     "_options": room("_errors"),
+    "__main__": room("cli"),
     "cli": room(
         "__init__ _commands _config _demo _doctor _errors _options _progress _run_help _summary "
         "pipeline galleries"
