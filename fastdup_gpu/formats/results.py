@@ -80,7 +80,7 @@ def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
     where a statistic is no finite number."""
     file_name = names.STATS_CSV.format(kind=names.TRAIN)
     table = _table(source, file_name, ("filename",), nrows)
-    table["filename"] = objects(map(_text, table["filename"]))
+    table["filename"] = _texts(table["filename"])
     for column in _STATISTICS & set(table):
         table[column] = _numbers(table[column], column, file_name)
     if "size" not in table and {"width", "height"} <= set(table):
@@ -172,7 +172,7 @@ def _table(
 
 def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
     """Turn ids in `from` and `to` into names; anything else is made text."""
-    ends = {end: objects(map(_text, table[end])) for end in ("from", "to")}
+    ends = {end: _texts(table[end]) for end in ("from", "to")}
     found = set(ends["from"]) | set(ends["to"])
     if found and work_dir is not None and all(cell.isdecimal() for cell in found):
         by_id = _names_by_id(work_dir)
@@ -195,6 +195,11 @@ def _numbers(cells: pd.Series[Any], column: str, file_name: str) -> pd.Series[An
             "finite numbers were expected"
         )
     return numbers
+
+
+def _texts(cells: pd.Series[Any]) -> pd.Series[Any]:
+    whole = cells.dtype == object and pd.api.types.infer_dtype(cells, skipna=False) == "string"
+    return cells if whole else objects(map(_text, cells))
 
 
 def _text(cell: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **gi
     album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
     edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
     pairs = select_pairs(album, edges)
-    view = duplicates_view(album, pairs)
+    view = duplicates_view(album, pairs, curve(pairs))
     subtitle = f"{words.count(len(pairs), 'pair')}{words.similarity_text(pairs)}"
     page = Page("duplicates", "Duplicates", subtitle, [view], page_width=options.max_width)
     publish(page, album, pairs)
@@ -70,9 +69,11 @@ def _labelled(pairs: pd.DataFrame, labels: LabelsOf, album: Album) -> pd.DataFra
     return table[kept].reset_index(drop=True)
 
 
-def duplicates_view(album: Album, pairs: pd.DataFrame, marks: Sequence[float] = ()) -> View:
-    """The view of the first `num_images` pairs, with a slider over all of them, which has steps at
-    the similarities `marks` and starts at the first of these, else at the smallest listed."""
+def duplicates_view(
+    album: Album, pairs: pd.DataFrame, rows: list[list[float]], start: float | None = None
+) -> View:
+    """The view of the first `num_images` pairs, with a slider over the `rows` of the curve of all
+    pairs, which starts at similarity `start`, else at the smallest."""
     ordered = pairs if album.options.descending else pairs.iloc[::-1]
     listed = ordered.iloc[: album.options.shown]
     view: View = {
@@ -90,13 +91,12 @@ def duplicates_view(album: Album, pairs: pd.DataFrame, marks: Sequence[float] = 
             )
         ],
     }
-    rows = curve(pairs, marks)
     if len(rows) > 1:
         view["slider"] = {
             "label": "Similarity",
             "sign": "≥",
             "digits": 3,
-            "value": marks[0] if marks else rows[0][0],
+            "value": rows[0][0] if start is None else start,
             "rows": rows,
             "text": COUNTS,
         }

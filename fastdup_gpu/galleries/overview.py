@@ -13,7 +13,6 @@ from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.render import View
-from fastdup_gpu.galleries.select import curve
 
 if TYPE_CHECKING:
     from fastdup_gpu.galleries.report import Findings
@@ -28,7 +27,7 @@ def overview_view(album: Album, found: Findings) -> View:
     total = len(found.filenames)
     cards: list[dict[str, Any]] = [{"label": "Images", "value": f"{total:,}"}]
     if found.pairs is not None:
-        cards += _duplicate_cards(found.pairs, found.marks, total)
+        cards += _duplicate_cards(found.curve, found.marks, total)
     if found.groups is not None:
         images = int(found.groups["len"].sum())
         note = f"in {words.count(len(found.groups), 'group')}"
@@ -76,12 +75,13 @@ def similarity_marks(work_dir: Path) -> list[float]:
 
 
 def _duplicate_cards(
-    pairs: pd.DataFrame, marks: Sequence[float], total: int
+    rows: Sequence[Sequence[float]], marks: Sequence[float], total: int
 ) -> list[dict[str, Any]]:
+    """Of the rows of the curve, thresholds rising, those at the marks."""
     cards = []
     for mark in reversed(marks):
-        rows = curve(pairs[pairs["distance"] >= mark], steps=1)
-        spare, groups = (int(rows[0][4]), int(rows[0][3])) if rows else (0, 0)
+        row = next((row for row in rows if row[0] >= round(mark, 4)), [0] * 5)
+        groups, spare = int(row[3]), int(row[4])
         note = f"duplicates in {words.count(groups, 'group')}"
         card = _card(f"Could go at similarity {mark:g}", spare, note, "duplicates", total)
         cards.append(card | {"at": mark})

@@ -24,7 +24,7 @@ from fastdup_gpu.galleries.options import make_options
 from fastdup_gpu.galleries.outliers import outliers_view, select_outliers
 from fastdup_gpu.galleries.overview import overview_view, similarity_marks
 from fastdup_gpu.galleries.render import Page, View, publish
-from fastdup_gpu.galleries.select import ranked
+from fastdup_gpu.galleries.select import curve, ranked
 from fastdup_gpu.galleries.similarity import select_rows, similarity_view
 from fastdup_gpu.galleries.stats import stats_view
 
@@ -38,11 +38,12 @@ KNOWN = ("get_label_func", "get_bounding_box_func", "input_dir", "lazy_load", "n
 @dataclass(slots=True)
 class Findings:
     """The tables of a run that the page is made of, None for a file that is not there, and the
-    similarities that the page speaks of (`marks`)."""
+    similarities that the page speaks of (`marks`), and what thresholds leave of the pairs."""
 
     filenames: list[str]
     marks: list[float]
     pairs: pd.DataFrame | None = None
+    curve: list[list[float]] = field(default_factory=list)
     groups: pd.DataFrame | None = None
     outliers: pd.DataFrame | None = None
     rows: pd.DataFrame | None = None
@@ -84,7 +85,8 @@ def read_findings(album: Album, folder: Path) -> Findings:
     found = Findings(results.read_filenames(folder), similarity_marks(folder))
     if (folder / names.SIMILARITY).is_file():
         found.pairs = select_pairs(album, results.read_edges(folder))
-        found.views.append(duplicates_view(album, found.pairs, found.marks))
+        found.curve = curve(found.pairs, found.marks)
+        found.views.append(duplicates_view(album, found.pairs, found.curve, found.marks[0]))
     if (folder / names.COMPONENTS).is_file():
         found.groups = select_groups(folder, album.options)
         found.views.append(components_view(album, found.groups))

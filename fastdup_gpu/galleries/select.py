@@ -147,19 +147,20 @@ def curve(pairs: pd.DataFrame, marks: Sequence[float] = (), steps: int = 100) ->
     if pairs.empty:
         return []
     codes = _codes(pairs["from"], pairs["to"])
-    ends = list(zip(codes[: len(pairs)].tolist(), codes[len(pairs) :].tolist(), strict=True))
+    starts, ends = codes[: len(pairs)].tolist(), codes[len(pairs) :].tolist()
     values = pairs["distance"].to_numpy()
     low = float(np.floor(values[-1] * 1000) / 1000)
     even = np.linspace(low, max(1.0, float(values[0])), steps + 1)
     between = [mark for mark in marks if low < mark < even[-1]]
     thresholds = np.unique(np.round([*even, *between], 4))[::-1]
-    parent: dict[int, int] = {}
-    rows, done, spare = [], 0, 0
+    forest = _Forest(int(codes.max()) + 1)
+    rows, done = [], 0
     for threshold in thresholds.tolist():
         until = int(np.searchsorted(-values, -threshold, side="right"))
-        spare += sum(_join(parent, a, b) for a, b in ends[done:until])
+        forest.connect(starts[done:until], ends[done:until])
         done = max(done, until)
-        rows.append([threshold, done, len(parent), len(parent) - spare, spare])
+        images, spare = forest.met, forest.joined
+        rows.append([threshold, done, images, images - spare, spare])
     return rows[::-1]
 
 
@@ -172,18 +173,27 @@ def _codes(*columns: pd.Series[Any], sort: bool = False) -> NDArray[Any]:
     return pd.factorize(joined, sort=sort)[0]
 
 
-def _join(parent: dict[int, int], a: int, b: int) -> bool:
-    """Connect two nodes; whether they were apart before."""
-    roots = []
-    for node in (a, b):
-        root = parent.setdefault(node, node)
-        while root != parent[root]:
-            parent[root] = parent[parent[root]]
-            root = parent[root]
-        parent[node] = root
-        roots.append(root)
-    parent[roots[0]] = roots[1]
-    return roots[0] != roots[1]
+class _Forest:
+    """Nodes 0 .. n - 1, of which `met` were named so far, and `joined` connections that were none
+    before (disjoint sets with path halving)."""
+
+    def __init__(self, n: int) -> None:
+        self._parent = list(range(n))
+        self._seen = bytearray(n)
+        self.met = self.joined = 0
+
+    def connect(self, starts: Sequence[int], ends: Sequence[int]) -> None:
+        parent, seen = self._parent, self._seen
+        for a, b in zip(starts, ends, strict=True):
+            self.met += 2 - seen[a] - seen[b]
+            seen[a] = seen[b] = 1
+            while a != parent[a]:
+                parent[a] = a = parent[parent[a]]
+            while b != parent[b]:
+                parent[b] = b = parent[parent[b]]
+            if a != b:
+                parent[a] = b
+                self.joined += 1
 
 
 def histogram(values: NDArray[Any], bins: int = 60) -> dict[str, Any]:
@@ -215,8 +225,16 @@ def in_order(
 ) -> pd.DataFrame:
     """Rows by a column of numbers, equal ones by a column of names."""
     values = table[column].to_numpy(dtype=float)
-    order = np.lexsort((_codes(table[names], sort=True), -values if descending else values))
+    values = -values if descending else values
+    if _ascends(table[names].to_numpy(dtype=object)):
+        order = np.argsort(values, kind="stable")
+    else:
+        order = np.lexsort((_codes(table[names], sort=True), values))
     return table.iloc[order].reset_index(drop=True)
+
+
+def _ascends(names: NDArray[Any]) -> bool:
+    return bool(np.all(names[:-1] <= names[1:]))
 
 
 def call_text(function: Callable[[str], object], name: str, argument: str) -> str:

@@ -21,6 +21,7 @@ from fastdup_gpu.galleries.components import components_view, select_groups
 from fastdup_gpu.galleries.duplicates import duplicates_view, select_pairs
 from fastdup_gpu.galleries.options import COMPONENT_EXTRAS, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.select import curve
 
 _SEPARATOR = re.compile(r"[/\\]" if os.sep == "\\" else "/")
 
@@ -114,7 +115,7 @@ def groups_of_videos(frames: pd.DataFrame, least: int) -> pd.DataFrame:
 
 
 def _duplicates(album: Album, table: pd.DataFrame) -> View:
-    view = duplicates_view(album, table)
+    view = duplicates_view(album, table, curve(table))
     intro = "Each pair of videos by the two frames that are most similar."
     view |= {"intro": intro, "suggest": None}
     if "slider" in view:
