@@ -47,7 +47,7 @@ class Comparison:
             self.summary.valid = len((queries or base).filenames)
         if not base.filenames:
             raise InputError(
-                f"no picture could be read; the reasons stand in "
+                f"no picture could be read; for the reasons see "
                 f"{self.folder / names.BAD_CSV.format(kind=names.TRAIN)}"
             )
         fingerprint = self._fingerprint(base, queries)

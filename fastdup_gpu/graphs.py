@@ -23,7 +23,7 @@ ROUNDS = 200
 
 
 def check_edges(n: int, sources: I64, targets: I64) -> None:
-    """Refuse vertices that a graph of n vertices has not."""
+    """Refuse vertex ids outside 0 .. n - 1."""
     for name, ends in (("sources", sources), ("targets", targets)):
         if len(ends) and (ends.min() < 0 or ends.max() >= n):
             raise InvalidArgument(

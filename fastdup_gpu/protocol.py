@@ -177,7 +177,7 @@ class SearchPlan:
     """How to look for neighbours.
 
     `mode`: 'auto' (the backend decides by size), 'flat', 'hnsw', 'ivf', and on the GPU 'ivfpq',
-    'cagra', 'nndescent'; a backend refuses one that it has not. `links`: HNSW's M.
+    'cagra', 'nndescent'; a backend refuses one that it does not have. `links`: HNSW's M.
     `clusters`, `iterations`: IVF's k-means. `threads`: 0 = all cores. `seed` fixes every draw.
     """
 

@@ -21,12 +21,12 @@ READING = {**TEXT, "encoding": "utf-8-sig"}
 _MADE_BY = {
     names.FEATURES_CSV: "run()",
     names.BAD_CSV: "run()",
-    names.STATS_CSV: "run(), not with run_stats=0,",
+    names.STATS_CSV: "run() without run_stats=0",
     names.CROPS_CSV: "run() with boxes",
     names.SIMILARITY: "run()",
     names.OUTLIERS: "run()",
-    names.COMPONENTS: "run(), not with run_cc=0 or a test_dir,",
-    names.COMPONENT_INFO: "run(), not with run_cc=0 or a test_dir,",
+    names.COMPONENTS: "run() without run_cc=0 and test_dir",
+    names.COMPONENT_INFO: "run() without run_cc=0 and test_dir",
     names.KMEANS_CENTROIDS: "run_kmeans()",
     names.KMEANS_ASSIGNMENTS: "run_kmeans()",
 }
@@ -138,7 +138,7 @@ def missing(path: Path) -> WorkDirError:
     kinds = (names.TRAIN, names.TEST)
     made_by = {name.format(kind=kind): how for name, how in _MADE_BY.items() for kind in kinds}
     how = made_by.get(path.name)
-    advice = f"run fastdup_gpu.{how} first" if how else "give the path of a file that is there"
+    advice = f"run fastdup_gpu.{how} first" if how else "check the path"
     return WorkDirError(f"{path} does not exist; {advice}")
 
 

@@ -129,6 +129,6 @@ class Line:
             )
         return ConnectionLost(
             f"{self._name} has answered no request for {self._silence():.0f} seconds "
-            f"({reason.strerror}). No picture was taken for bad because of this: see to the "
-            "network or the server, then run again with resume=1, which goes on from here"
+            f"({reason.strerror}). No picture was marked bad because of this: check the "
+            "network and the server, then run again with resume=1, which goes on from here"
         )

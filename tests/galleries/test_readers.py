@@ -293,10 +293,10 @@ def test_one_box_may_stand_alone_and_others_are_refused():
     ("name", "told"),
     [
         ("similarity.csv", r"run fastdup_gpu\.run\(\) first"),
-        ("connected_components.csv", r"run\(\), not with run_cc=0 or a test_dir, first"),
-        ("atrain_stats.csv", r"run\(\), not with run_stats=0, first"),
+        ("connected_components.csv", r"run\(\) without run_cc=0 and test_dir first"),
+        ("atrain_stats.csv", r"run\(\) without run_stats=0 first"),
         ("kmeans_assignments.csv", r"run fastdup_gpu\.run_kmeans\(\) first"),
-        ("mine.csv", "give the path of a file that is there"),
+        ("mine.csv", "check the path"),
     ],
 )
 def test_a_missing_file_is_told_with_what_makes_it(tmp_path, name, told):
