@@ -165,9 +165,9 @@ def save_binary_feature(save_path: PathLike, filenames: Sequence[str], np_array:
     save_path: folder to write to. filenames: n names. np_array: numbers of shape (n, d), row i
     for filenames[i]; stored as float32.
 
-    Results of a run over other features in that folder are deleted, as they do not describe these. Returns 0
-    on success, 1 on failure. Raises InvalidArgument where the lengths differ, or a number is nan
-    or infinite.
+    Results of a run over other features in that folder are deleted, as they do not describe
+    these. Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths differ, or a
+    number is nan or infinite.
     """
     from fastdup_gpu.formats import saving
 

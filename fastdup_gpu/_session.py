@@ -144,6 +144,27 @@ class Session:
         return results.read_bad(self.work_dir)
 
     @property
+    def issues(self) -> pd.DataFrame:
+        """What is wrong with the pictures: `filename`, `issue`, `value`, `detail`, one row for each
+        picture and issue, the worst of each kind first.
+
+        'bad file': detail is the error code. 'duplicate' (similarity 0.9 or more, or the threshold
+        of the run where that is larger) and 'outlier': value is the similarity to the nearest
+        picture, which is the detail. 'dark' (mean under 25), 'bright' (mean over 235), 'one colour'
+        (standard deviation under 8, all of 255): value is that statistic.
+        """
+        from fastdup_gpu.analysis import issues
+
+        return issues.issues(self.work_dir)
+
+    @property
+    def clusters(self) -> pd.DataFrame:
+        """What kmeans() returned, as it is stored."""
+        from fastdup_gpu.formats import results
+
+        return results.read_kmeans(self.work_dir)
+
+    @property
     def features(self) -> NDArray[np.float32]:
         """The embeddings, f32[n, d]: a read-only memory map; row i belongs to filenames[i]."""
         from fastdup_gpu.formats import features

@@ -12,6 +12,8 @@ from fastdup_gpu.analysis.nearest import F32, unit_rows
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 
+NEAR = 0.9
+
 
 def similarity_of_distance(distance: float) -> float:
     """1 / (1 + distance): the scale on which distances are compared with thresholds."""
@@ -24,6 +26,14 @@ def holds_similarities(folder: Path | None) -> bool:
     Without the run's config.json they are taken for similarities, the default."""
     config = None if folder is None else read_json(folder / names.CONFIG)
     return str((config or {}).get("distance", "cosine")) == "cosine"
+
+
+def near_duplicates_from(folder: Path) -> float:
+    """The least similarity of near duplicates: NEAR, or the threshold of the run where that is
+    larger. A run with a smaller one lists pairs for another purpose, such as finding wrong
+    labels."""
+    listed = (read_json(folder / names.CONFIG) or {}).get("threshold")
+    return max(NEAR, float(listed)) if isinstance(listed, int | float) else NEAR
 
 
 def edge_similarity(edges: pd.DataFrame, folder: Path | None) -> pd.Series[float]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.analysis.issues import BRIGHT, DARK, FLAT
+from fastdup_gpu.analysis.similarity import near_duplicates_from
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.render import View
@@ -17,8 +17,7 @@ from fastdup_gpu.galleries.render import View
 if TYPE_CHECKING:
     from fastdup_gpu.galleries.report import Findings
 
-NEAR, ALMOST_SAME = 0.9, 0.98  # similarities
-DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
+ALMOST_SAME = 0.98  # a similarity
 EXAMPLES = 6  # fills rows of one, two or three
 
 
@@ -66,11 +65,9 @@ def _percent(share: float) -> str:
 
 
 def similarity_marks(work_dir: Path) -> list[float]:
-    """The similarities that the page speaks of: that of near duplicates, or the threshold of the
-    run where it is larger, and that of pictures almost the same. A run with a smaller threshold
-    lists pairs for another purpose, such as finding wrong labels."""
-    listed = (read_json(work_dir / names.CONFIG) or {}).get("threshold")
-    near = max(NEAR, float(listed)) if isinstance(listed, int | float) else NEAR
+    """The similarities that the page speaks of: that of near duplicates, and that of pictures
+    almost the same."""
+    near = near_duplicates_from(work_dir)
     return sorted({near, max(near, ALMOST_SAME)})
 
 

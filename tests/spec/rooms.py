@@ -37,7 +37,7 @@ ROOMS = {
         "numpy pandas",
     ),
     "_session": room(
-        "pipeline clustering searching formats galleries _config _options _summary",
+        "pipeline clustering searching analysis formats galleries _config _options _summary",
         "numpy pandas",
     ),
     "_options": room("_errors"),

@@ -1,0 +1,71 @@
+"""What is wrong with the pictures of a run, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fastdup_gpu.analysis.similarity import edge_similarity, near_duplicates_from
+from fastdup_gpu.formats import names, results
+from fastdup_gpu.formats.tables import objects
+
+DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
+COLUMNS = ("filename", "issue", "value", "detail")
+
+
+def issues(work_dir: Path) -> pd.DataFrame:
+    """`filename`, `issue`, `value`, `detail`, one row for each picture and issue.
+
+    See fastdup_gpu.Session.issues.
+    """
+    found = list(_found(work_dir))
+    if not found:
+        return pd.DataFrame({name: objects(()) for name in COLUMNS}).astype({"value": float})
+    return pd.concat(found, ignore_index=True)
+
+
+def _found(folder: Path) -> Iterator[pd.DataFrame]:
+    """The issues that the files which are there tell of, the worst of each kind first."""
+    if (folder / names.BAD_CSV.format(kind=names.TRAIN)).is_file():
+        bad = results.read_bad(folder)
+        yield _table("bad file", bad["filename"], np.nan, bad["error_code"])
+    if (folder / names.SIMILARITY).is_file():
+        yield _neighbors("duplicate", folder, "similarity", near_duplicates_from(folder))
+    if (folder / names.OUTLIERS).is_file():
+        yield _neighbors("outlier", folder, "outliers", None)
+    if (folder / names.STATS_CSV.format(kind=names.TRAIN)).is_file():
+        stats = results.read_stats(folder)
+        if {"mean", "stdv"} <= set(stats):
+            yield _statistic("dark", stats[stats["mean"] < DARK], "mean", ascending=True)
+            yield _statistic("bright", stats[stats["mean"] > BRIGHT], "mean", ascending=False)
+            yield _statistic("one colour", stats[stats["stdv"] < FLAT], "stdv", ascending=True)
+
+
+def _neighbors(issue: str, folder: Path, which: str, least: float | None) -> pd.DataFrame:
+    """Each picture once, with its most similar neighbour in a file of pairs."""
+    edges = results.read_edges(folder, which=which)
+    edges["distance"] = edge_similarity(edges, folder)
+    if least is not None:
+        edges = edges[edges["distance"] >= least]
+    edges = edges.sort_values("distance", ascending=False, kind="stable")
+    edges = edges.drop_duplicates("from")
+    if least is None:
+        edges = edges.iloc[::-1]
+    return _table(issue, edges["from"], edges["distance"], edges["to"])
+
+
+def _statistic(issue: str, stats: pd.DataFrame, column: str, *, ascending: bool) -> pd.DataFrame:
+    ordered = stats.sort_values(column, ascending=ascending, kind="stable")
+    return _table(issue, ordered["filename"], ordered[column], column)
+
+
+def _table(
+    issue: str, filenames: pd.Series[str], values: pd.Series[float] | float, details: Any
+) -> pd.DataFrame:
+    content = {"filename": filenames, "issue": issue, "value": values, "detail": details}
+    table = pd.DataFrame(content, columns=pd.Index(COLUMNS))
+    return table.astype({"issue": object, "value": float, "detail": object})
