@@ -57,16 +57,17 @@ def graphs(setting: Setting) -> Iterator[Found]:
 
 
 def huge(setting: Setting) -> Iterator[Found]:
-    """NN-descent over rows that stay in the host's memory, as those that do not fit on a GPU do."""
+    """NN-descent over rows that stay in the host's memory, as those that do not fit on a GPU do:
+    first two million, in case that ten take longer than there is time."""
     backend = opened(setting)
-    features = clustered_vectors(setting.size(10_000_000, 3_000), DIM)
     if setting.compute != "gpu":
-        yield _approximate(backend, features, "ivf", {})
+        yield _approximate(backend, clustered_vectors(3_000, DIM), "ivf", {})
         return
     from fastdup_gpu.gpu import approximate
 
     with patch.object(approximate, "_POINTS_SHARE", 0.0):
-        yield _approximate(backend, features, "nndescent", {})
+        for n in (2_000_000, 10_000_000) if not setting.small else (3_000,):
+            yield _approximate(backend, clustered_vectors(n, DIM), "nndescent", {})
 
 
 def _exactly(backend: Backend, features: Any) -> None:

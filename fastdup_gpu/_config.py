@@ -57,11 +57,6 @@ class RunConfig:
     detector: DetectorPlan | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def features_only(self) -> bool:
-        """Whether the run stops after extraction."""
-        return self.run_mode == 1
-
 
 def make_config(**given: Any) -> RunConfig:
     """Check the arguments of run() and build the RunConfig; those left out have its defaults.
