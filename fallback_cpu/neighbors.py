@@ -71,7 +71,7 @@ def _kind(features: F32, plan: SearchPlan) -> str:
     if hnsw.available():
         return "hnsw"
     _LOG.warning(
-        "nnf_mode asks for HNSW, but hnswlib is not installed: an IVF index of at least the same "
-        "recall stands in for it; pip install 'fastdup-gpu[hnsw]'"
+        "nnf_mode asks for HNSW, but hnswlib is not installed: an IVF index, whose recall is "
+        "measured, stands in for it; pip install 'fastdup-gpu[hnsw]'"
     )
     return "ivf"
