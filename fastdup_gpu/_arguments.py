@@ -9,7 +9,7 @@ import os
 from numbers import Real
 from typing import cast
 
-from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu._errors import InvalidArgument, shown
 
 MANY = 1_000_000_000_000  # more than there are of anything that is counted here
 
@@ -22,14 +22,14 @@ def whole_number(name: str, value: object, low: int = 0, high: int = MANY) -> in
         number = None
     if number is None or not low <= number <= high:
         bounds = f"of {low} or more" if high == MANY else f"from {low} to {high}"
-        raise InvalidArgument(f"{name}={value!r}: expected a whole number {bounds}")
+        raise InvalidArgument(f"{name}={shown(value)}: expected a whole number {bounds}")
     return number
 
 
 def real_number(name: str, value: object, meaning: str = "a number") -> float:
     """An argument that must be a number, and not nan; `meaning` says what it is for."""
     if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
-        raise InvalidArgument(f"{name}={value!r}: expected {meaning}")
+        raise InvalidArgument(f"{name}={shown(value)}: expected {meaning}")
     return float(value)
 
 
@@ -37,5 +37,5 @@ def path_text(name: str, value: object) -> str:
     """An argument that must be the path of a file or folder, as text."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str) or "\0" in path:
-        raise InvalidArgument(f"{name}={value!r}: expected a path, as a str or a Path")
+        raise InvalidArgument(f"{name}={shown(value)}: expected a path, as a str or a Path")
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +64,9 @@ def make_config(**given: Any) -> RunConfig:
     Raises InvalidArgument naming the argument, what was given and what is expected.
     """
     given = {**DEFAULTS, **given}
+    for name in ("input_dir", "test_dir"):  # what can be gone through once only
+        if isinstance(given[name], Iterator):
+            given[name] = list(given[name])
     a = _Arguments(given)
     nnf = parse_nnf_mode(given["nnf_mode"])
     param = parse_nnf_param(given["nnf_param"])

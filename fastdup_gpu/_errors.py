@@ -15,6 +15,8 @@ Every message says what was given, what was expected and what to do.
 
 from __future__ import annotations
 
+_LONGEST = 200  # letters of a value
+
 
 class FastdupError(Exception):
     """Base of all errors raised on purpose by fastdup-gpu."""
@@ -59,4 +61,10 @@ def choose(argument: str, given: object, known: object, *, hint: str = "") -> In
     """The error for a value outside a closed list: names the argument, the value and the list."""
     listed = ", ".join(repr(k) for k in known) if isinstance(known, (list, tuple)) else str(known)
     tail = f" {hint}" if hint else ""
-    return InvalidArgument(f"{argument}={given!r} is not known; known are: {listed}.{tail}")
+    return InvalidArgument(f"{argument}={shown(given)} is not known; known are: {listed}.{tail}")
+
+
+def shown(given: object) -> str:
+    """A value as messages show it: its repr, of which a long one is cut."""
+    text = repr(given)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({type(given).__name__})"

@@ -215,3 +215,15 @@ def test_distributions_are_not_what_the_built_in_models_give():
     assert config(distance="jensenshannon", nnf_mode="Flat", run_mode=2).run_mode == 2
     own = config(distance="jensenshannon", nnf_mode="Flat", model_path="own.onnx")
     assert own.search.metric == "jensenshannon"
+
+
+def test_what_can_be_gone_through_once_is_a_list():
+    made = config(input_dir=(name for name in ("a.jpg", "b.jpg")))
+    assert made.input_dir == made.arguments["input_dir"] == ["a.jpg", "b.jpg"]
+
+
+def test_long_values_are_cut_in_messages():
+    for given in ({"compute": "x" * 10_000}, {"nearest_neighbors_k": np.zeros((50, 50))}):
+        with pytest.raises(InvalidArgument) as error:
+            config(**given)
+        assert len(str(error.value)) < 500

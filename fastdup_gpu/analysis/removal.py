@@ -124,6 +124,8 @@ class Origin:
                 return "it is inside an archive, which is left whole"
         except (OSError, ValueError):
             return "it is no possible file name"
+        if not Path(path).is_absolute():
+            return "there is no such file (any more) below the current folder, where names begin"
         return "there is no such file (any more)"
 
     @cached_property

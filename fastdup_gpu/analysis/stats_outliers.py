@@ -79,7 +79,10 @@ def _read(
     table = stats_file if isinstance(stats_file, pd.DataFrame) else results.read_stats(stats_file)
     if metric == "size" and "size" not in table and {"width", "height"} <= set(table):
         table = table.assign(size=table["width"] * table["height"])
-    wanted = {"metric": metric, "filename_col": filename_col}
+    metrics = [column for column in table if column not in ("index", filename_col)]
+    if metric not in metrics:
+        raise choose("metric", metric, metrics)
+    wanted = {"filename_col": filename_col}
     wanted |= {} if label_col is None else {"label_col": label_col}
     for argument, column in wanted.items():
         if column not in list(table):

@@ -37,7 +37,10 @@ def find(input_dir: object, work_dir: Path) -> Found:
     """
     if isinstance(input_dir, (str, bytes, os.PathLike)):
         return _from_path(os.fsdecode(input_dir), work_dir)
-    return _warn_of_doubles(_from_names("the list given as input_dir", _items(input_dir), work_dir))
+    names = _items(input_dir)
+    if not names:
+        raise InputError("input_dir is an empty list; give the paths of pictures")
+    return _warn_of_doubles(_from_names("the list given as input_dir", names, work_dir))
 
 
 def _items(input_dir: object) -> list[str]:

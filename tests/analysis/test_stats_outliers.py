@@ -80,7 +80,7 @@ def test_wrong_arguments(run, arguments, named):
 
 
 def test_unknown_metric_lists_the_known_ones(run):
-    for metric in ("sharpness", None, ["blur"]):
+    for metric in ("sharpness", None, ["blur"], "index", "filename"):
         with pytest.raises(fastdup.InvalidArgument, match="'blur'"):
             fastdup.delete_or_retag_stats_outliers(run, metric, lower_threshold=1)
 
