@@ -24,6 +24,10 @@ INTRO = (
     "Pictures of one group are similar to each other. The starred one is the one to keep: the one "
     "with most pixels, then the largest file, then the sharpest."
 )
+LABEL_INTRO = (
+    "All pictures of a label. Under each stands the group of similar pictures that it is in; the "
+    "similarity is that of these groups."
+)
 CLUSTER_INTRO = (
     "Clusters of k-means. The number below a picture is its squared distance to the centre, the "
     "nearest first."
@@ -93,7 +97,7 @@ def components_view(
         "id": "components" if centre is None else "clusters",
         "title": "Components" if centre is None else "Clusters",
         "kind": "groups",
-        "intro": INTRO if centre is None else CLUSTER_INTRO,
+        "intro": _intro(album.options.group_by, centre is not None),
         "noun": ["group", "groups"],
         "empty": "No group of similar pictures was found.",
         "items": [_item(album, row, labels, centre) for row in listed.to_dict("records")],
@@ -111,6 +115,12 @@ def components_view(
             "text": "{0 group} of {1 image}",
         }
     return view
+
+
+def _intro(group_by: str, clusters: bool) -> str:
+    if clusters:
+        return CLUSTER_INTRO
+    return LABEL_INTRO if group_by == "label" else INTRO
 
 
 def _item(
