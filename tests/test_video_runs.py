@@ -61,6 +61,7 @@ def test_frames_are_the_items_of_a_run(ran, clips):
     assert [int(r["frame"]) for r in table] == [0, 4, *range(8), 0, 4]
     assert {float(r["seconds"]) for r in table[:2]} == {0, 4 / RATE}
     (bad,) = rows(ran / "atrain_features.bad.csv")
+    assert bad["filesize"] == str(len("broken"))
     assert bad["filename"] == str(clips / "in" / "three.mp4")
     assert bad["error_code"] == "ERROR_UNREADABLE_FILE"
     assert int(bad["index"]) == 10

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
@@ -66,7 +67,8 @@ class ExtractionFiles:
             if outcome.status is Status.OK:
                 known.append((filename, outcome))
             else:
-                row = (outcome.index, filename, outcome.status.value, outcome.file_size)
+                size = outcome.file_size if outcome.file_size >= 0 else _size(filename)
+                row = (outcome.index, filename, outcome.status.value, size)
                 self._writers["bad"].writerow(row)
         self._add_good(known, stats.tolist())
         self.rows += len(known)
@@ -209,6 +211,15 @@ class ExtractionFiles:
             options: dict[str, Any] = {"mode": mode + "b"} if binary else {"mode": mode, **TEXT}
             self._streams[key] = self._part(key).open(**options)
         self._writers = {k: CsvWriter(s) for k, s in self._streams.items() if k != "features"}
+
+
+def _size(filename: str) -> int:
+    """Bytes of a file that could not be read, such as a damaged video; -1 of what is none."""
+    try:
+        found = os.stat(filename)  # noqa: PTH116  no Path of a hostile name
+    except (OSError, ValueError):
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
 def _targets(kind: str, *, with_stats: bool) -> dict[str, str]:
