@@ -49,6 +49,10 @@ class Session:
         given = [repr(str(self.work_dir)), *(f"{k}={v!r}" for k, v in self._options.items())]
         return f"Session({', '.join(given)})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the open index, which a copy opens anew."""
+        return self.__dict__ | {"_searcher": None}
+
     def run(self, input_dir: Input = "", **options: Unpack[RunOptions]) -> Summary:
         """Do what fastdup_gpu.run() does; `options` go before those of the session.
 

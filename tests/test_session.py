@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ def test_files_are_those_of_the_function(session, pictures, tmp_path):
         **asked_for(tmp_path),
         "input_dir": str(pictures),
     }
+
+
+def test_a_session_travels_to_other_processes(session, pictures):
+    wanted = session.search(pictures / "0001.jpg", k=2)
+    copy = pickle.loads(pickle.dumps(session))
+    assert copy.search(pictures / "0001.jpg", k=2).equals(wanted)
 
 
 def test_options_of_a_call_go_before_those_of_the_session(pictures, tmp_path):
