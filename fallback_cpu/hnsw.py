@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._errors import FormatError
 from fastdup_gpu.fallback_cpu.approximate import Approximate
 from fastdup_gpu.fallback_cpu.workers import blocks
 from fastdup_gpu.indexing.approximate import Table, points
-from fastdup_gpu.indexing.files import saved, stored
-from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts
-from fastdup_gpu.indexing.hnsw_file import check_graph
+from fastdup_gpu.indexing.files import saved
+from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts, stored_graph
 from fastdup_gpu.indexing.keys import EMPTY, pack
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
@@ -91,16 +89,9 @@ def _check_size(file: Path, expected: int) -> None:
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex:
     """The index that `HnswIndex.write` wrote; raises FormatError where it does not fit."""
-    file = path.with_name(path.name + SUFFIX)
     graph = _open(features, plan)
-    try:
-        check_graph(file, *features.shape)
-        with stored(file) as name:
-            graph.load_index(name)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise FormatError(
-            f"{file} is no stored hnsw index ({error}); run again to make it."
-        ) from error
+    with stored_graph(path, features) as name:
+        graph.load_index(name)
     return HnswIndex(features, plan, graph, table)
 
 

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdup_gpu._errors import FormatError
 from fastdup_gpu.gpu.approximate import Approximate, cuvs_metric
 from fastdup_gpu.gpu.coarse import resources
 from fastdup_gpu.indexing.approximate import Table, points
-from fastdup_gpu.indexing.files import saved, stored
-from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts
-from fastdup_gpu.indexing.hnsw_file import check_graph
+from fastdup_gpu.indexing.files import saved
+from fastdup_gpu.indexing.hnsw import BLOCK, SUFFIX, efforts, stored_graph
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 
@@ -86,18 +84,11 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table | None = None
     """The index that `write` or hnswlib wrote; raises FormatError where it does not fit."""
     from cuvs.neighbors import hnsw
 
-    file = path.with_name(path.name + SUFFIX)
-    params = hnsw.IndexParams(hierarchy="cpu", metric=cuvs_metric(plan))
-    try:
-        check_graph(file, *features.shape)
-        handle = resources()
-        d, metric = features.shape[1], cuvs_metric(plan)
-        with stored(file) as name:
-            graph = hnsw.load(params, name, d, np.float32, metric, resources=handle)
-    except Exception as error:  # cuVS raises errors of many kinds
-        raise FormatError(
-            f"{file} is no stored hnsw index ({error}); run again to make it."
-        ) from error
+    d, metric = features.shape[1], cuvs_metric(plan)
+    params = hnsw.IndexParams(hierarchy="cpu", metric=metric)
+    handle = resources()
+    with stored_graph(path, features) as name:
+        graph = hnsw.load(params, name, d, np.float32, metric, resources=handle)
     return HnswIndex(features, plan, graph, table)
 
 
