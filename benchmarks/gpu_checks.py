@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -85,11 +86,14 @@ def memory_pool() -> Iterator[Found]:
 def nvimgcodec() -> Iterator[Found]:
     """Kinds of JPEG against libjpeg, a bad one among them; shares of the hardware, by speed."""
     _cupy()
+    from fastdup_gpu.gpu import nvimg
     from fastdup_gpu.gpu.nvimg import NvImageDecoder
 
     yield from _decoding(NvImageDecoder(0))
     for share in (None, 1.0, 0.8, 0.6, 0.0):
         yield {f"images/s, hardware {share}": _speed(NvImageDecoder(0, hardware=share))}
+    with patch.object(nvimg, "_backends", return_value=None):
+        yield {"images/s, decoders as nvImageCodec chooses": _speed(NvImageDecoder(0))}
 
 
 def dali() -> Iterator[Found]:

@@ -26,9 +26,9 @@ from fastdup_gpu.reading import read_file
 class Variant:
     """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
     in one call; `model_at_once`: those that the model is, for whose kernels a decoder's wait;
-    `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's; `own_stream`:
-    pictures are decoded on a stream that goes before those of the lanes; `switch`: seconds after
-    which Python's threads ask for its lock."""
+    `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's; `by_cpu`:
+    every so-manieth picture is decoded by the CPU; `multiprocessors`: those that the lanes' streams
+    may use; `switch`: seconds after which Python's threads ask for its lock."""
 
     name: str
     lanes: int = 3
@@ -38,7 +38,8 @@ class Variant:
     threads: int = 4
     hardware: float | None = None
     options: str = ""
-    own_stream: bool = False
+    by_cpu: int = 0
+    multiprocessors: int = 0
     switch: float = 0.005
     files: bool = True
     collecting: bool = True
@@ -52,9 +53,12 @@ VARIANTS = (
     Variant("threads switch after 0.5 ms", switch=0.0005),
     Variant("without the model", embedding=False),
     Variant("without decoding", decoding=False),
-    Variant("decoder on a stream of its own", own_stream=True),
+    Variant("a quarter by the CPU", by_cpu=4),
+    Variant("a third by the CPU", by_cpu=3),
+    Variant("lanes on 64 multiprocessors", multiprocessors=64),
+    Variant("lanes on 96 multiprocessors", multiprocessors=96),
+    Variant("one stream of the decoder", options=":num_cuda_streams=1"),
     Variant("picture by picture", options=":force_batch_single=1"),
-    Variant("picture by picture, 8 threads", options=":force_batch_single=1", threads=8),
     Variant("room made first", options=_ROOM_FIRST),
     Variant("hardware alone", hardware=1.0),
     Variant("64 at once", at_once=64),
@@ -133,26 +137,49 @@ class Stopwatch:
         return "ms a call: " + ", ".join(f"{name} {ms:.2f}" for name, ms in found)
 
 
-def _before_others(decoder: Any) -> Callable[..., Any]:
-    """`decode_now` on a stream of higher priority, which the lane's waits for."""
-    decode_now, kept = decoder.decode_now, threading.local()
+def _some_by_the_cpu(vetted: Callable[..., Any], every: int) -> Callable[..., Any]:
+    """`vetted` with every so-manieth file decoded by the CPU: by its size, so that equal files are
+    decoded alike."""
+    from fastdup_gpu.gpu.ready import on_host
 
-    def on_own_stream(self: Any, opened: Any, stream: int) -> Any:
-        import cupy
+    def chosen(index: int, load: Callable[[], Any], plan: Any) -> Any:
+        data, header = load()
+        if len(data) % every == 0:
+            return on_host(index, data, plan)
+        return vetted(index, lambda: (data, header), plan)
 
-        if not hasattr(kept, "stream"):
-            kept.stream = cupy.cuda.Stream(non_blocking=True, priority=-5)
-        found = decode_now(self, opened, kept.stream.ptr)
-        cupy.cuda.get_current_stream().wait_event(kept.stream.record())
-        return found
+    return chosen
 
-    return on_own_stream
+
+def _streams_on(multiprocessors: int) -> Callable[..., Any]:
+    """Makes streams that use so many of the GPU's multiprocessors (a green context), so that what
+    runs on others, as nvImageCodec's do, has the rest to itself."""
+    import cupy
+    from cuda.bindings import driver
+
+    def done(result: Any) -> Any:
+        if int(result[0]):
+            raise RuntimeError(str(result[0]))
+        return result[1] if len(result) == 2 else result[1:]
+
+    device = done(driver.cuDeviceGet(0))
+    kind = driver.CUdevResourceType.CU_DEV_RESOURCE_TYPE_SM
+    whole = done(driver.cuDeviceGetDevResource(device, kind))
+    parts, *_ = done(driver.cuDevSmResourceSplitByCount(1, whole, 0, multiprocessors))
+    described = done(driver.cuDevResourceGenerateDesc(parts, 1))
+    flag = driver.CUgreenCtxCreate_flags.CU_GREEN_CTX_DEFAULT_STREAM
+    green = done(driver.cuGreenCtxCreate(described, device, flag))
+
+    def stream(**_: Any) -> Any:
+        return cupy.cuda.ExternalStream(int(done(driver.cuGreenCtxStreamCreate(green, 1, 0))))
+
+    return stream
 
 
 @contextmanager
 def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
     """The backend changed as the variant wants it, its parts timed."""
-    from fastdup_gpu.gpu import backend, decode, embed, lanes, nvimg, readers
+    from fastdup_gpu.gpu import backend, decode, embed, lanes, nvimg, readers, ready
 
     nothing: dict[int, Any] = {}
 
@@ -171,8 +198,12 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
     changes: list[tuple[Any, str, Any]] = [(lanes, "LANES", variant.lanes)]
     if variant.options:
         changes.append((nvimg, "_OPTIONS", f"{nvimg._OPTIONS} {variant.options}"))
-    if variant.own_stream:
-        changes.append((nvimg.NvImageDecoder, "decode_now", _before_others(nvimg.NvImageDecoder)))
+    if variant.by_cpu:
+        changes.append((readers, "vetted", _some_by_the_cpu(ready.vetted, variant.by_cpu)))
+    if variant.multiprocessors:
+        import cupy
+
+        changes.append((cupy.cuda, "Stream", _streams_on(variant.multiprocessors)))
     if variant.at_once:
         changes.append((nvimg.NvImageDecoder, "most", variant.at_once))
     if not variant.decoding:

@@ -23,6 +23,8 @@ Name = Literal["nvimgcodec", "dali"]
 # Bytes that a decoder needs at most for a pixel: the picture and its coefficients.
 _BYTES_A_PIXEL = 12
 _SHARE = 0.15  # of the free memory, for the decoded pictures of one lane
+# So many together are not worth asking the driver how much is free, which each batch would.
+_FEW_PIXELS = (1 << 30) // _BYTES_A_PIXEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,10 @@ def _decoded(one: Ready, height: int, width: int) -> Ready:
 def _groups(done: Sequence[Ready], waiting: Sequence[int], most: int) -> Iterator[list[int]]:
     """Runs of at most `most` pictures that fit into this lane's share of memory together, or one
     that does not."""
+    if len(waiting) <= most and sum(done[i].pixels for i in waiting) <= _FEW_PIXELS:
+        if waiting:
+            yield list(waiting)
+        return
     room = memory.free_bytes() * _SHARE / _BYTES_A_PIXEL
     group: list[int] = []
     taken = 0

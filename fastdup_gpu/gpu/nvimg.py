@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import simplejpeg
 
 from fastdup_gpu.gpu.headers import Bytes
 
 THREADS = 4  # of the host, for each decoder: headers, and Huffman codes of what the CPU shares in
 _KEPT = 4 << 30  # bytes
+# Pictures in the first call: nvImageCodec 0.9 never gives its batched decoder, which the JPEG
+# hardware is, more at a time than that; the rest of a batch goes to slower ones. At least as many
+# as a batch may have (batch_size is 199 at most).
+_MOST_AT_ONCE = 256
 # As libjpeg upsamples colours; nvJPEG otherwise repeats them, which shows at their borders.
 _OPTIONS = ":fancy_upsampling=1"
 
@@ -24,7 +29,10 @@ class NvImageDecoder:
     than one (docs/performance.md); so there is one, and its users take turns.
 
     `device` None = the CPU, where it can be tried without a GPU. `hardware`: the share of a batch
-    that the JPEG hardware takes, where there is some; None = what nvImageCodec thinks right.
+    that the JPEG hardware takes, where there is some; None = nvImageCodec's default.
+
+    What the GPU refuses is None. nvImageCodec's own decoders for the CPU are not asked: they take
+    damaged pictures for whole, and one of them writes past its memory where an EXIF tag is damaged.
     """
 
     name = "nvimgcodec"
@@ -50,6 +58,9 @@ class NvImageDecoder:
             color_spec=nv.ColorSpec.SRGB,
             sample_format=nv.SampleFormat.I_RGB,
         )
+        if device is not None:
+            tiny = np.frombuffer(simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8)), np.uint8)
+            self._decoder.decode([nv.CodeStream(tiny)] * _MOST_AT_ONCE, params=self._params)
 
     def decode(self, data: Sequence[Bytes]) -> list[Any]:
         """u8[h, w, 3] RGB pictures on the device, upright, on CuPy's current stream; None where
@@ -81,12 +92,13 @@ def _keep_memory(device: int) -> None:
     runtime.memPoolSetAttribute(pool, runtime.cudaMemPoolAttrReleaseThreshold, _KEPT)
 
 
-def _backends(nv: Any, device: int | None, hardware: float | None) -> list[Any] | None:
+def _backends(nv: Any, device: int | None, hardware: float | None) -> list[Any]:
     if device is None:
         return [nv.Backend(nv.BackendKind.CPU_ONLY)]
-    if hardware is None:
-        return None
     kinds = nv.BackendKind
-    first = nv.Backend(kinds.HW_GPU_ONLY, hardware, nv.LoadHintPolicy.FIXED)
-    # The GPU alone decodes 2,300 images/s of 500 x 400 on an H100: Huffman codes are the CPU's.
-    return [first, *map(nv.Backend, (kinds.HYBRID_CPU_GPU, kinds.GPU_ONLY, kinds.CPU_ONLY))]
+    first = nv.Backend(kinds.HW_GPU_ONLY)
+    if hardware is not None:
+        first = nv.Backend(kinds.HW_GPU_ONLY, hardware, nv.LoadHintPolicy.FIXED)
+    # Behind the hardware Huffman codes are the CPU's: the GPU alone decodes 2,300 images/s of
+    # 500 x 400 on an H100.
+    return [first, *map(nv.Backend, (kinds.HYBRID_CPU_GPU, kinds.GPU_ONLY))]

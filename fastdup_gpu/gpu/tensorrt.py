@@ -86,6 +86,7 @@ class TensorRtEngine:
     ) -> None:
         self.name: str = flavour
         self._trt = library(flavour)
+        _check_known(self._trt, flavour, key.gpu)
         self.form = parse(self._trt, spec, model).form
         self.batch = self.form.batch or batch
         self._runtime = self._trt.Runtime(_logger(self._trt))
@@ -123,6 +124,14 @@ class TensorRtEngine:
             f"{self.name} cannot run an engine of {spec.path.name} on {key.gpu}; "
             "choose engine=onnxruntime"
         )
+
+
+def _check_known(trt: Any, flavour: Flavour, gpu: str) -> None:
+    """TensorRT-RTX builds engines on GPUs that it cannot run them on, such as an H100: refuse these
+    before it takes its time. `gpu` ends in the compute capability."""
+    name = "SM" + gpu.rpartition(" ")[2].replace(".", "")
+    if flavour == "tensorrt_rtx" and not hasattr(trt.ComputeCapability, name):
+        raise ModelError(f"{flavour} runs no engines on {gpu}; choose engine=onnxruntime")
 
 
 class TensorRtLane:

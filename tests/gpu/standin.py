@@ -334,7 +334,7 @@ class NvImage(ModuleType):
     def Decoder(self, **_: Any) -> Any:
         return SimpleNamespace(decode=self._decode)
 
-    def _decode(self, streams: list[bytes], *, params: Any, cuda_stream: int) -> list[Any]:
+    def _decode(self, streams: list[bytes], *, params: Any, cuda_stream: int = 0) -> list[Any]:
         return [self._one(data) for data in streams]
 
     def _one(self, data: bytes) -> Any:

@@ -161,7 +161,8 @@ def test_other_failures_of_a_decoder_are_not_hidden(standins):
         run([Broken(RuntimeError("driver shut down"))])
 
 
-def test_pictures_are_decoded_as_many_at_a_time_as_memory_holds(standins):
+def test_pictures_are_decoded_as_many_at_a_time_as_memory_holds(standins, monkeypatch):
+    monkeypatch.setattr(decode, "_FEW_PIXELS", 0)
     standins.free = int(12 * 120 * 90 * 2.5 / 0.15)  # room for two of the JPEG and a half
     decoder = Fussy()
     run([decoder], items=[Encoded(i, lambda: JPEG) for i in range(7)])
@@ -188,7 +189,15 @@ def test_lent_pictures_are_waited_for_before_the_next_call(standins, monkeypatch
     assert log == [2, "wait", 1], "and whoever takes the batch waits for the rest"
 
 
-def test_a_picture_larger_than_the_share_is_decoded_by_itself(standins):
+def test_few_pixels_are_decoded_at_once_without_a_look_at_the_memory(standins):
+    standins.free = 1000
+    decoder = Fussy()
+    run([decoder], items=[Encoded(i, lambda: JPEG) for i in range(7)])
+    assert decoder.calls == [7]
+
+
+def test_a_picture_larger_than_the_share_is_decoded_by_itself(standins, monkeypatch):
+    monkeypatch.setattr(decode, "_FEW_PIXELS", 0)
     standins.free = 1000
     decoder = Fussy()
     batch = run([decoder], items=[Encoded(i, lambda: JPEG) for i in range(3)])

@@ -118,7 +118,7 @@ ROOMS = {
     "gpu": room(
         "protocol _accel _atomic _cpu _errors _onnxruntime _ordered pictures reading shrink "
         "indexing kmeans graphs formats.names formats.files kernels",
-        f"numpy onnx {CUDA}",
+        f"numpy onnx simplejpeg {CUDA}",
     ),
     "gpu.rehearsal": room("gpu protocol", "numpy simplejpeg"),
     "kernels": room("_errors", "numpy cupy cupyx"),
