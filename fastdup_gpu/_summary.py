@@ -56,13 +56,14 @@ class Summary:
         self.detections += found.boxes
         self.without_detection += found.without
 
-    def add_edges(self, similar: Edges, outliers: Edges) -> None:
-        """Count the images that have a duplicate, and those that are outliers."""
+    def add_edges(self, similar: Edges, outliers: Edges, every: Edges) -> None:
+        """Count the images that have a duplicate, and those all of whose edges (`every`) are among
+        the `outliers`."""
         exact = _ends(similar.take(similar.similarity >= _SAME))
-        every = _ends(similar)
         self.exact_duplicates = len(exact)
-        self.near_duplicates = len(np.setdiff1d(every, exact))
-        self.outliers = len(np.unique(outliers.sources))
+        self.near_duplicates = len(np.setdiff1d(_ends(similar), exact))
+        far = np.bincount(outliers.sources)
+        self.outliers = int(np.sum((far > 0) & (far == np.bincount(every.sources)[: len(far)])))
 
     def add_components(self, found: Components) -> None:
         """Count components of two images and more."""

@@ -143,7 +143,8 @@ def _demo(args: argparse.Namespace) -> int:
     from fastdup_gpu.galleries.report import write_report
 
     pictures = demo.make_pictures(args.work_dir)
-    _show(args, _summary(input_dir=str(pictures), work_dir=args.work_dir))
+    arguments = {"input_dir": str(pictures), "work_dir": args.work_dir}
+    _show(args, _summary(**arguments, lower_threshold=0.2))  # 0.05 of so few are none
     page = write_report(args.work_dir)
     if not args.json:
         print(f"report: {page}")

@@ -84,7 +84,7 @@ class Comparison:
             outliers = write_outliers(
                 self.folder, edges, config.lower_threshold, asked.filenames, base.filenames
             )
-        self.summary.add_edges(similar, outliers)
+        self.summary.add_edges(similar, outliers, edges)
         return similar, edges
 
     def _open_index(self, base: FeatureSet) -> Index:

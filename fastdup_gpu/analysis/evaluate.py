@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from fastdup_gpu._arguments import path_text, real_number
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.label_sources import as_list
-from fastdup_gpu.analysis.matching import find_row, rows_by_base
+from fastdup_gpu.analysis.matching import Ends, find_row, rows_by_end
 from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
 from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import read_csv
@@ -96,7 +97,7 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
             f"truth_csv={str(path)!r} is no file; give a csv with the columns from,to or file,group"
         )
     header, rows = read_csv(path)
-    by_base = rows_by_base(filenames)
+    row_of = lru_cache(None)(partial(_row_of, filenames, rows_by_end(filenames)))
     if {"from", "to"} <= set(header):
         named = _named_pairs(header, rows, path)
     elif {"file", "group"} <= set(header):
@@ -107,7 +108,7 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
         named = _connected(named)
     pairs, missing = set(), set()
     for one, other in named:
-        a, b = find_row(one, filenames, by_base), find_row(other, filenames, by_base)
+        a, b = row_of(one), row_of(other)
         if a is None or b is None:
             missing.add(frozenset((one, other)))
         elif a != b:
@@ -115,6 +116,10 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
     if not pairs:
         raise InvalidArgument(f"{path} names no pair of pictures of this run")
     return Truth(sorted(pairs), len(missing))
+
+
+def _row_of(filenames: Sequence[str], ends: Ends, name: str) -> int | None:
+    return find_row(name, filenames, ends)
 
 
 def _named_pairs(

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu.analysis.similarity import edge_similarity, near_duplicates_from
+from fastdup_gpu.analysis.similarity import (
+    edge_similarity,
+    near_duplicates_from,
+    neighbors_asked,
+)
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.tables import objects
 
@@ -22,7 +26,8 @@ def issues(work_dir: Path) -> pd.DataFrame:
 
     See fastdup_gpu.Session.issues.
     """
-    found = list(_found(work_dir))
+    results.read_filenames(work_dir)  # raises where no run has been
+    found = [table for table in _found(work_dir) if len(table)]
     if not found:
         return pd.DataFrame({name: objects(()) for name in COLUMNS}).astype({"value": float})
     return pd.concat(found, ignore_index=True)
@@ -34,27 +39,28 @@ def _found(folder: Path) -> Iterator[pd.DataFrame]:
         bad = results.read_bad(folder)
         yield _table("bad file", bad["filename"], np.nan, bad["error_code"])
     if (folder / names.SIMILARITY).is_file():
-        yield _neighbors("duplicate", folder, "similarity", near_duplicates_from(folder))
+        edges = _edges(folder, "similarity")
+        near = edges[edges["distance"] >= near_duplicates_from(folder)]
+        yield _nearest("duplicate", near)
     if (folder / names.OUTLIERS).is_file():
-        yield _neighbors("outlier", folder, "outliers", None)
-    if (folder / names.STATS_CSV.format(kind=names.TRAIN)).is_file():
-        stats = results.read_stats(folder)
-        if {"mean", "stdv"} <= set(stats):
-            yield _statistic("dark", stats[stats["mean"] < DARK], "mean", ascending=True)
-            yield _statistic("bright", stats[stats["mean"] > BRIGHT], "mean", ascending=False)
-            yield _statistic("one colour", stats[stats["stdv"] < FLAT], "stdv", ascending=True)
+        edges = _edges(folder, "outliers")
+        listed = edges.groupby("from")["from"].transform("size")
+        yield _nearest("outlier", edges[listed >= (neighbors_asked(folder) or listed.max())])[::-1]
+    stats = results.read_all_stats(folder)
+    if stats is not None and {"mean", "stdv"} <= set(stats):
+        yield _statistic("dark", stats[stats["mean"] < DARK], "mean", ascending=True)
+        yield _statistic("bright", stats[stats["mean"] > BRIGHT], "mean", ascending=False)
+        yield _statistic("one colour", stats[stats["stdv"] < FLAT], "stdv", ascending=True)
 
 
-def _neighbors(issue: str, folder: Path, which: str, least: float | None) -> pd.DataFrame:
-    """Each picture once, with its most similar neighbour in a file of pairs."""
+def _edges(folder: Path, which: str) -> pd.DataFrame:
     edges = results.read_edges(folder, which=which)
-    edges["distance"] = edge_similarity(edges, folder)
-    if least is not None:
-        edges = edges[edges["distance"] >= least]
-    edges = edges.sort_values("distance", ascending=False, kind="stable")
-    edges = edges.drop_duplicates("from")
-    if least is None:
-        edges = edges.iloc[::-1]
+    return edges.assign(distance=edge_similarity(edges, folder))
+
+
+def _nearest(issue: str, edges: pd.DataFrame) -> pd.DataFrame:
+    """Each picture once, with its most similar neighbour, the most similar first."""
+    edges = edges.sort_values("distance", ascending=False, kind="stable").drop_duplicates("from")
     return _table(issue, edges["from"], edges["distance"], edges["to"])
 
 

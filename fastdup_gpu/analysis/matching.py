@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from fastdup_gpu._errors import InvalidArgument
 
 
-def rows_by_base(filenames: Sequence[str]) -> dict[str, list[int]]:
-    """The rows that have a last part of the path in common."""
-    rows: dict[str, list[int]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The rows of a run by the last part of their path, and by the last two (one, where there is
+    no more)."""
+
+    by_base: dict[str, list[int]]
+    by_two: dict[tuple[str, ...], list[int]]
+
+
+def rows_by_end(filenames: Sequence[str]) -> Ends:
+    """The rows that have the end of the path in common."""
+    ends = Ends(defaultdict(list), defaultdict(list))
     for row, name in enumerate(filenames):
-        rows[PurePath(name).name].append(row)
-    return rows
+        parts = PurePath(name).parts
+        ends.by_base[parts[-1] if parts else ""].append(row)
+        ends.by_two[parts[-2:]].append(row)
+    return ends
 
 
-def find_row(
-    name: str, filenames: Sequence[str], by_base: Mapping[str, Sequence[int]]
-) -> int | None:
+def find_row(name: str, filenames: Sequence[str], ends: Ends) -> int | None:
     """The row whose name shares the most trailing parts of the path with `name`; None where
     there is none.
 
@@ -27,19 +37,15 @@ def find_row(
     Raises InvalidArgument where two rows fit equally well.
     """
     parts = PurePath(name).parts
-    ranked = (
-        [
-            (_common(parts, PurePath(filenames[row]).parts), row)
-            for row in by_base.get(parts[-1], ())
-        ]
-        if parts
-        else []
-    )
-    fitting = [
-        (common, row) for common, row in ranked if common > 1 or _is_bare(parts, filenames[row])
-    ]
-    most = max((common for common, _ in fitting), default=0)
-    best = [row for common, row in fitting if common == most]
+    if not parts:
+        return None
+    if len(parts) == 1:
+        rows = ends.by_base.get(parts[0], [])
+    else:
+        rows = ends.by_two.get(parts[-2:]) or ends.by_two.get(parts[-1:], [])
+    common = [_common(parts, PurePath(filenames[row]).parts) for row in rows]
+    most = max(common, default=0)
+    best = [row for row, shared in zip(rows, common, strict=True) if shared == most]
     if len(best) > 1:
         raise InvalidArgument(
             f"{name!r} may be {filenames[best[0]]!r} or {filenames[best[1]]!r} of the run; give "
@@ -55,7 +61,3 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
             break
         count += 1
     return count
-
-
-def _is_bare(parts: Sequence[str], other: str) -> bool:
-    return len(parts) == 1 or len(PurePath(other).parts) == 1

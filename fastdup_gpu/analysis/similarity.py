@@ -42,6 +42,19 @@ def edge_similarity(edges: pd.DataFrame, folder: Path | None) -> pd.Series[float
     return values if holds_similarities(folder) else 1.0 / (1.0 + values)
 
 
+def neighbors_asked(folder: Path | None) -> int | None:
+    """How many neighbours a picture has: what the run asked for, or all there are; None where the
+    run is not known."""
+    stored = None if folder is None else read_json(folder / names.CONFIG)
+    asked = (stored or {}).get("nearest_neighbors_k")
+    if folder is None or stored is None or not isinstance(asked, int):
+        return None
+    if not (folder / names.FEATURES_CSV.format(kind=names.TRAIN)).is_file():
+        return asked
+    own = 0 if stored.get("test_dir") else 1
+    return min(asked, len(results.read_filenames(folder)) - own)
+
+
 def component_similarity(table: pd.DataFrame, folder: Path | None) -> dict[int, float]:
     """For each component the mean similarity of its pairs: from the column mean_distance, or,
     where older files lack it, from similarity.csv (nan where that is missing too)."""

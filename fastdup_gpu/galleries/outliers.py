@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from fastdup_gpu.analysis.similarity import edge_similarity
-from fastdup_gpu.formats import names, results
-from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.analysis.similarity import edge_similarity, neighbors_asked
+from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import make_options
@@ -39,7 +38,7 @@ def select_outliers(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     """Outliers ranked as `how` says, and sliced."""
     edges = edges.assign(distance=edge_similarity(edges, album.work_dir))
     how = album.options.how
-    table = rank_outliers(edges, how, _neighbors(album) if how == "all" else None)
+    table = rank_outliers(edges, how, neighbors_asked(album.work_dir) if how == "all" else None)
     labels = album.labels([*table["from"], *table["to"]])
     if labels is None:
         return table
@@ -51,19 +50,6 @@ def select_outliers(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     others = table["label2"].tolist() if wanted in ("same", "diff") else None
     kept = slice_mask(wanted, table["label"].tolist(), others, album.labels_everywhere)
     return table[kept].reset_index(drop=True)
-
-
-def _neighbors(album: Album) -> int | None:
-    """How many neighbours a picture has: what the run asked for, or all there are."""
-    stored = read_json(album.work_dir / names.CONFIG) if album.work_dir else None
-    asked = (stored or {}).get("nearest_neighbors_k")
-    if album.work_dir is None or stored is None or not isinstance(asked, int):
-        return None
-    listed = album.work_dir / names.FEATURES_CSV.format(kind=names.TRAIN)
-    if not listed.is_file():
-        return asked
-    own = 0 if stored.get("test_dir") else 1
-    return min(asked, len(results.read_filenames(album.work_dir)) - own)
 
 
 def outliers_view(album: Album, table: pd.DataFrame) -> View:

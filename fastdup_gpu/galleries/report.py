@@ -72,7 +72,7 @@ def write_report(
     target = source if save_path is None else Path(save_path)
     stem = target.stem if target.suffix == ".html" else "report"
     folder = target.parent if target.suffix == ".html" else target
-    arguments = {"save_path": folder, "work_dir": source, "num_images": 60}
+    arguments = {"save_path": folder, "work_dir": source, "num_images": 60, "how": "all"}
     album = Album(make_options(arguments, options, KNOWN), source)
     found = read_findings(album, source)
     views = [overview_view(album, found), *found.views]

@@ -144,8 +144,8 @@ def _left_out(archive: Contents) -> str:
 def read_member(name: str) -> bytes:
     """The bytes of a picture by its name `{archive}/{member}`.
 
-    A few archives stay open for the next call. Raises FileNotFoundError where there is no such
-    archive or member.
+    Archives stay listed, and a few of them open, for the next call. Raises FileNotFoundError where
+    there is no such archive or member.
     """
     path, label = _split(name)
     status = Path(path).stat()
@@ -174,7 +174,7 @@ def _is_file(path: str) -> bool:
 _opening = threading.Lock()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _opened(path: str, mtime: int, size: int, process: int) -> tuple[ArchiveSource, dict[str, int]]:
     """An archive by path and state; `process` because open files are not shared after a fork."""
     archive = list_archive(path)

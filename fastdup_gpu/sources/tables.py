@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,8 +107,7 @@ def located(names: Sequence[str], list_file: str) -> list[str]:
 
 
 def _locate(name: str, folder: str) -> str:
-    path = Path(name)
-    if path.is_absolute() or is_remote(name) or exists(name):
+    if os.path.isabs(name) or is_remote(name) or exists(name):  # noqa: PTH117  for every name
         return name
     beside = join(folder, name)
     return beside if exists(beside) else name
@@ -115,7 +115,4 @@ def _locate(name: str, folder: str) -> str:
 
 def exists(name: str) -> bool:
     """Whether there is such a file or folder; False for what cannot be looked at."""
-    try:
-        return Path(name).exists()
-    except OSError:
-        return False
+    return os.path.exists(name)  # noqa: PTH110  called for every name of a list

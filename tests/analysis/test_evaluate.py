@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastdup_gpu as fastdup
-from fastdup_gpu.analysis.matching import find_row, rows_by_base
+from fastdup_gpu.analysis.matching import find_row, rows_by_end
 
 from .made import work_dir, write_csv
 
@@ -121,13 +121,13 @@ def test_truth_that_does_not_fit(tmp_path):
 )
 def test_names_are_matched_by_their_ends(name, row):
     names = ["/data/a/x.jpg", "/data/b/x.jpg", "/data/c/only.jpg", "flat.jpg"]
-    assert find_row(name, names, rows_by_base(names)) == row
+    assert find_row(name, names, rows_by_end(names)) == row
 
 
 def test_name_that_fits_two_pictures_is_refused():
     names = ["/data/a/x.jpg", "/data/b/x.jpg"]
     with pytest.raises(fastdup.InvalidArgument, match="more of its path"):
-        find_row("x.jpg", names, rows_by_base(names))
+        find_row("x.jpg", names, rows_by_end(names))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from making import photos, run
 from PIL import Image
 
@@ -38,7 +39,7 @@ def test_each_kind_worst_first(tmp_path):
     table = fastdup.Session(found).issues
     assert list(table) == ["filename", "issue", "value", "detail"]
     assert listed(table, "duplicate") == [("a", 0.99, c), ("c", 0.99, a), ("b", 0.95, a)]
-    assert listed(table, "outlier") == [("e", 0.3, a), ("d", 0.5, b)]
+    assert listed(table, "outlier") == [("d", 0.5, b)]  # e has a neighbour that is not listed
     assert listed(table, "dark") == [("b", 3, "mean"), ("a", 10, "mean")]
     assert listed(table, "bright") == [("e", 250, "mean"), ("d", 240, "mean")]
     assert listed(table, "one colour") == [("c", 2, "stdv")]
@@ -63,10 +64,9 @@ def test_of_a_run(tmp_path):
     assert [name for name, *_ in listed(table, "bad file")] == ["broken"]
 
 
-def test_without_any_file(tmp_path):
-    table = fastdup.Session(tmp_path).issues
-    assert table.empty
-    assert list(table) == ["filename", "issue", "value", "detail"]
+def test_where_no_run_has_been(tmp_path):
+    with pytest.raises(fastdup.WorkDirError):
+        _ = fastdup.Session(tmp_path / "none").issues
 
 
 def test_distances_are_told_as_similarities(tmp_path):
