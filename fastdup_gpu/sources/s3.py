@@ -21,15 +21,17 @@ import botocore.exceptions as boto
 import s3fs
 from fsspec.asyn import get_loop
 
+from fastdup_gpu._errors import ConnectionLost
 from fastdup_gpu.reading import MAX_FILE
 from fastdup_gpu.sources.endpoints import Place, Server, parse, server_of
 from fastdup_gpu.sources.retry import Backoff, Line, Transient
 
 T = TypeVar("T")
 BACKOFF = Backoff()
-PATIENCE = 30.0  # seconds for the answer to a request to begin, and on top for its body
+PATIENCE = 30.0  # seconds for the answer to a request to begin, and for each next part of it
 LOST = 60.0  # seconds of trying without any answer, after which the server is lost
-SLOWEST = 50_000  # bytes a second; a body that comes more slowly is asked for again
+# Bytes a second; a body that comes more slowly as a whole is asked for again. Many share a line.
+SLOWEST = 1_000
 PAGE = 1000  # keys of one listing request
 PART = 8 << 20  # bytes of one request for a large object
 _PARTS_AT_ONCE = 4
@@ -51,7 +53,8 @@ _NO_CREDENTIALS = (
     boto.TokenRetrievalError,
 )
 _PASSING = ("RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "InternalError")
-_FORBIDDEN = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired")
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired")
+_FORBIDDEN = ("InvalidToken",)
 
 
 class TooLarge(OSError):
@@ -234,7 +237,11 @@ async def _all_of(body: Any, size: int) -> bytes:
     """Read up to and with the end, where the layers below compare length and checksum."""
     parts: list[bytes] = []
     came = 0
-    while came <= size and (part := await body.read(_CHUNK)):
+    while came <= size:
+        async with asyncio.timeout(PATIENCE):
+            part = await body.read(_CHUNK)
+        if not part:
+            break
         parts.append(part)
         came += len(part)
     return b"".join(parts)
@@ -252,7 +259,7 @@ class _EmptyRange(OSError):
     """A range was asked for of an object without bytes."""
 
 
-def _understood(error: Exception) -> OSError | Transient:
+def _understood(error: Exception) -> OSError | Transient | ConnectionLost:
     """What to raise for an error of the layers below; their texts may quote requests and are not
     passed on."""
     if isinstance(error, TooLarge):
@@ -273,12 +280,17 @@ def _understood(error: Exception) -> OSError | Transient:
     return Transient(OSError(errno.EIO, f"the connection failed ({type(error).__name__})"))
 
 
-def _answered(error: Any) -> OSError | Transient:
+def _answered(error: Any) -> OSError | Transient | ConnectionLost:
     """What to raise for a refusal by the server."""
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(error.response.get("Error", {}).get("Code", ""))[:60]
     if status in (429, 408) or status >= 500 or code in _PASSING:
         return Transient(OSError(errno.EIO, f"the server failed ({status} {code})"))
+    if code in _EXPIRED:
+        return ConnectionLost(
+            f"the server takes the credentials no more ({code}). No picture was marked bad because "
+            "of this: renew them, then run again with resume=1, which goes on from here"
+        )
     if status == 404:
         return FileNotFoundError(errno.ENOENT, f"not there ({code})")
     if status in (401, 403) or code in _FORBIDDEN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,9 @@ from fastdup_gpu.protocol import (
     Encoded,
     Extracted,
     ModelSpec,
+    Outcome,
     PixelPlan,
+    Status,
 )
 from fastdup_gpu.sources.base import Source
 from fastdup_gpu.stages.stamps import stamps
@@ -34,6 +37,9 @@ Wanted = Literal["none", "basic", "advanced"]
 
 # Seconds between two commits: what a kill loses. The fsync of four files goes on beside the work.
 _COMMIT_SECONDS = 1.0
+_TOLD = 10  # reasons for bad pictures that are logged
+
+_log = logging.getLogger("fastdup_gpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +122,41 @@ def _extract_rest(
     batches = _batches(source, plan, start=plan.first + files.position)
     results = backend.extract(batches, pixels, model, wanted=plan.wanted, threads=plan.threads)
     committed = time.monotonic()
+    reasons = _Reasons()
     for result in _until_lost(results, files):
         bad_before = files.bad
         filenames = [source.names[o.index] for o in result.outcomes]
         files.append(filenames, result.outcomes, result.features, result.stats)
+        reasons.add(filenames, result.outcomes)
         advance(len(result.outcomes), files.bad - bad_before)
         if time.monotonic() - committed >= _COMMIT_SECONDS:
             files.commit()
             committed = time.monotonic()
+    reasons.tell()
+
+
+class _Reasons:
+    """Why pictures were refused, beyond the codes of the bad-files list: for the log."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[Status, str]] = Counter()
+        self._examples: dict[tuple[Status, str], str] = {}
+
+    def add(self, filenames: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+        """Those of a batch."""
+        for filename, outcome in zip(filenames, outcomes, strict=True):
+            if outcome.status is not Status.OK:
+                reason = outcome.status, outcome.detail
+                self._counts[reason] += 1
+                self._examples.setdefault(reason, filename)
+
+    def tell(self) -> None:
+        """The most frequent ones: as a warning where the code says little."""
+        for reason, count in self._counts.most_common(_TOLD):
+            status, why = reason
+            level = logging.WARNING if status is Status.UNREADABLE else logging.INFO
+            example = self._examples[reason]
+            _log.log(level, "%s, %d time(s), such as %r: %s", status.value, count, example, why)
 
 
 def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterator[Extracted]:

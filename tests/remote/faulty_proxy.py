@@ -30,7 +30,7 @@ def need_server() -> None:
 
 class Proxy:
     """Passes requests on, but for what `fault(path, how often this path was asked for)` names:
-    'reset', 'cut', 'slow', 'hang', a status such as '503', or '' for no fault."""
+    'reset', 'cut', 'slow', 'crawl', 'hang', a status such as '503', or '' for no fault."""
 
     def __init__(self, target: str) -> None:
         self.reset()
@@ -99,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
             if how == "cut":
                 self.wfile.write(data[: len(data) // 2])
                 self._reset()
+            elif how == "crawl":
+                for at in range(0, len(data), len(data) // 8 + 1):
+                    self.wfile.write(data[at : at + len(data) // 8 + 1])
+                    time.sleep(0.2)
             elif how == "slow":
                 for at in range(min(40, len(data))):
                     self.wfile.write(data[at : at + 1])
@@ -120,5 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _error(status: str) -> bytes:
-    code = {"403": "AccessDenied", "503": "SlowDown", "500": "InternalError"}.get(status, "Odd")
+    code = {
+        "400": "ExpiredToken",
+        "403": "AccessDenied",
+        "503": "SlowDown",
+        "500": "InternalError",
+    }.get(status, "Odd")
     return f"<Error><Code>{code}</Code><Message>{ACCESS} {SECRET}</Message></Error>".encode()

@@ -48,6 +48,15 @@ def test_passing_faults_lose_nothing(bucket, proxy, monkeypatch, fault):
     assert max(proxy.counts.values()) >= 2
 
 
+def test_what_comes_slowly_is_waited_for(bucket, proxy, monkeypatch):
+    """Longer than the patience for one part of it, as where many share a line."""
+    monkeypatch.setattr(s3, "PATIENCE", 0.8)
+    name = bucket(dict(list(NOISE.items())[:3]))
+    proxy.fault = lambda path, count: "crawl" if ".jpg" in path else ""
+    assert len(loaded(opened(f"s3://{name}"))) == 3
+    assert all(count == 1 for path, count in proxy.counts.items() if ".jpg" in path)
+
+
 @pytest.mark.parametrize("fault", ["reset", "500", "cut"])
 def test_a_lasting_fault_costs_one_picture(bucket, proxy, fault):
     name = bucket(NOISE)

@@ -58,6 +58,20 @@ def test_a_lasting_outage_stops_the_run_and_resume_goes_on(photos, proxy, caplog
         assert json.loads(Path("o/config.json").read_text())["found"]["resumed_at"] >= 8
 
 
+@pytest.mark.parametrize("sync", [0, 1])
+def test_credentials_that_expire_stop_the_run_and_resume_goes_on(photos, proxy, caplog, sync):
+    wishes = {"turi_param": f"sync_s3_to_local={sync}", "num_threads": 2}
+    assert run(photos, Path("whole"), **wishes) == 0
+    dead_from(proxy, "050.jpg", "400")
+    assert run(photos, Path("o"), **wishes) == 1
+    assert "takes the credentials no more (ExpiredToken)" in caplog.text
+    assert "resume=1" in caplog.text
+    assert not Path("o/atrain_features.bad.csv").exists()
+    proxy.fault = lambda path, count: ""
+    assert run(photos, Path("o"), resume=1, **wishes) == 0
+    assert contents(Path("o")) == contents(Path("whole"))
+
+
 def test_pictures_failing_before_the_server_is_lost_are_not_kept_as_bad(photos, proxy):
     """Those that wait for the probe are tried again by the resumed run, whenever it stops."""
     dead_from(proxy, "000.jpg")
