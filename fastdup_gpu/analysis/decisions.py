@@ -44,7 +44,8 @@ def apply_decisions(
         raise InvalidArgument(
             f"{os.fspath(decisions)!r} names no work_dir; give the one of the run"
         )
-    names, known = read.names, set(results.read_all_filenames(folder))
+    names = read.names
+    known = {*results.read_filenames(folder), *results.read_test_filenames(folder)}
     strangers = [(name, "it is no picture of this run") for name in names if name not in known]
     items = as_items((name, name) for name in names if name in known)
     going, refused = removal.sort_out(items, Origin(folder), _other_names(names, known))

@@ -113,10 +113,10 @@ def read_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
     return features.read_filenames(features.feature_paths(Path(work_dir))[1])
 
 
-def read_all_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
-    """The names of the good pictures, then of those of test_dir where the run had one."""
-    test = features.feature_paths(Path(work_dir), names.TEST)[1]
-    return read_filenames(work_dir) + (features.read_filenames(test) if test.is_file() else [])
+def read_test_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
+    """The names of the good pictures of test_dir, [] where the run had none."""
+    path = features.feature_paths(Path(work_dir), names.TEST)[1]
+    return features.read_filenames(path) if path.is_file() else []
 
 
 def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) -> Path | None:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,10 @@ class Album:
         """Pixels, bytes and sharpness by the statistics of the run, else from the file itself."""
         if name in self._stats:
             width, height, size, blur = self._stats[name]
-            return Facts(name, int(width * height), int(size), float(blur))
-        return self._facts_of_file(name)
+            found = Facts(name, int(width * height), int(size), float(blur))
+        else:
+            found = self._facts_of_file(name)
+        return replace(found, of_test=True) if name in self._of_test else found
 
     def pictures(self, thumbs: Sequence[Thumb]) -> list[dict[str, Any]]:
         """What the page knows about each picture, keys as short as a page of thousands needs:
@@ -130,6 +133,11 @@ class Album:
             return {}
         columns = [table[c].tolist() for c in wanted]
         return dict(zip(table["filename"], zip(*columns, strict=True), strict=True))
+
+    @cached_property
+    def _of_test(self) -> set[str]:
+        """The pictures of test_dir, which its run compared with others."""
+        return set() if self.work_dir is None else set(results.read_test_filenames(self.work_dir))
 
     def _facts_of_file(self, name: str) -> Facts:
         from PIL import Image

@@ -107,7 +107,7 @@ def components_view(
     rows = _steps(table)
     if len(rows) > 1:
         view["slider"] = {
-            "label": "Mean similarity",
+            "label": "Mean similarity" if centre is None else "Closeness to the centre",
             "sign": "≥",
             "digits": 3,
             "value": rows[0][0],
@@ -129,10 +129,10 @@ def _item(
     files = list(row["files"])
     labelled = "label" in row and isinstance(row["label"], str)
     name = shown(row["label"]) if labelled else f"{_kind(centre)} {row['component_id']}"
+    measure = "mean similarity" if centre is None else "closeness to the centre"
     item: dict[str, Any] = {
         "title": name,
-        "sub": f"{words.count(len(files), 'image')}, mean similarity "
-        f"{words.similarity(row['distance'])}",
+        "sub": f"{words.count(len(files), 'image')}, {measure} {words.similarity(row['distance'])}",
         "v": round(float(row["distance"]), 6),
         "chips": _label_counts(album.options, files, labels) if labels else [],
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fastdup_gpu.analysis.removal import same_files
-from fastdup_gpu.analysis.similarity import edge_similarity
+from fastdup_gpu.analysis.similarity import edge_similarity, near_duplicates_from
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
@@ -35,7 +35,11 @@ def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **gi
     album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
     edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
     pairs = select_pairs(album, edges)
-    view = duplicates_view(album, pairs, curve(pairs))
+    near = [] if album.work_dir is None else [near_duplicates_from(album.work_dir)]
+    rows = curve(pairs, near)
+    asked_for = options.threshold is not None or options.slice is not None
+    start = None if asked_for else next((row[0] for row in rows if row[0] in near), None)
+    view = duplicates_view(album, pairs, rows, start)
     subtitle = f"{words.count(len(pairs), 'pair')}{words.similarity_text(pairs)}"
     page = Page("duplicates", "Duplicates", subtitle, [view], page_width=options.max_width)
     publish(page, album, pairs)

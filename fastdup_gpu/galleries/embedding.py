@@ -83,7 +83,7 @@ def _intro(shown: int, total: int) -> str:
 def _plot(
     album: Album, chosen: Sequence[str], places: NDArray[np.int64], kinds: list[int]
 ) -> dict[str, Any]:
-    named = ("no duplicate", "in a group of similar pictures", "outlier")
+    named = ("in no group", "in a group of similar pictures", "outlier")
     return {
         "label": f"Map of {words.count(len(chosen), 'picture')}; the arrow keys go from one to "
         "the next",

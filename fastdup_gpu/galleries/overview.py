@@ -23,7 +23,7 @@ EXAMPLES = 6  # fills rows of one, two or three
 
 def overview_view(album: Album, found: Findings) -> View:
     """Cards with counts of images, and the first entries of the tabs."""
-    total = len(found.filenames)
+    total = len(found.filenames) + found.of_test
     cards: list[dict[str, Any]] = [{"label": "Images", "value": f"{total:,}"}]
     if found.pairs is not None:
         cards += _duplicate_cards(found.curve, found.marks, total)

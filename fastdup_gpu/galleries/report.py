@@ -42,6 +42,7 @@ class Findings:
 
     filenames: list[str]
     marks: list[float]
+    of_test: int = 0  # pictures of test_dir, which `filenames` does not name
     pairs: pd.DataFrame | None = None
     curve: list[list[float]] = field(default_factory=list)
     groups: pd.DataFrame | None = None
@@ -77,12 +78,18 @@ def write_report(
     found = read_findings(album, source)
     views = [overview_view(album, found), *found.views]
     subtitle = words.count(len(found.filenames), "image")
+    if found.of_test:
+        subtitle += f", {words.count(found.of_test, 'image')} of test_dir"
     return publish(Page(stem, "Report", subtitle, views), album)
 
 
 def read_findings(album: Album, folder: Path) -> Findings:
     """Read what is there and make a view of each."""
-    found = Findings(results.read_filenames(folder), similarity_marks(folder))
+    found = Findings(
+        results.read_filenames(folder),
+        similarity_marks(folder),
+        len(results.read_test_filenames(folder)),
+    )
     if (folder / names.SIMILARITY).is_file():
         found.pairs = select_pairs(album, results.read_edges(folder))
         found.curve = curve(found.pairs, found.marks)

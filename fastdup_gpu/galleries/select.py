@@ -26,14 +26,16 @@ class Facts:
     pixels: int = 0
     bytes: int = 0
     sharpness: float = 0.0
+    of_test: bool = False
 
 
 def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
-    """Which of several pictures to keep, and why: most pixels, then most bytes, then the sharpest,
-    then the first by name."""
+    """Which of several pictures to keep, and why: one that is not of test_dir, then most pixels,
+    then most bytes, then the sharpest, then the first by name."""
     order = sorted(
         range(len(members)),
         key=lambda i: (
+            members[i].of_test,
             -members[i].pixels,
             -members[i].bytes,
             -members[i].sharpness,
@@ -42,6 +44,8 @@ def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
     )
     best = members[order[0]]
     second = members[order[1]] if len(order) > 1 else best
+    if best.of_test != second.of_test:
+        return order[0], "not of test_dir"
     if best.pixels != second.pixels:
         return order[0], "most pixels"
     if best.bytes != second.bytes:

@@ -81,6 +81,24 @@ def test_of_train_and_test_pictures_the_statistics_decide(write, run):
     (item,) = page.view()["items"]
     keep = page.pictures[item["keep"]]
     assert (keep["d"], keep["w"], item["why"]) == ("c.png", 999, "most pixels")
+    (run.work_dir / "atest_features.dat.csv").write_text(f"index,filename\n0,{run.names[2]}\n")
+    page = write(
+        fastdup.create_duplicates_gallery, "duplicates", source=table, work_dir=run.work_dir
+    )
+    (item,) = page.view()["items"]
+    keep = page.pictures[item["keep"]]
+    assert (keep["d"], item["why"]) == ("a.png", "not of test_dir")
+
+
+def test_pairs_listed_for_another_purpose_do_not_count_as_duplicates(write, run):
+    """A run with a low threshold, made to find wrong labels: the slider starts at 0.9."""
+    run.write([(0, 1, 0.99), (2, 3, 0.95), (3, 4, 0.5)], [], [])
+    slider = write(fastdup.create_duplicates_gallery, "duplicates").view()["slider"]
+    assert slider["value"] == 0.9
+    assert [row[1:] for row in slider["rows"] if row[0] == 0.9] == [[2, 4, 2, 2]]
+    options = {"threshold": 0.4}
+    slider = write(fastdup.create_duplicates_gallery, "duplicates", **options).view()["slider"]
+    assert slider["value"] == 0.5
 
 
 def test_a_table_needs_no_files_of_a_run(write, run):
