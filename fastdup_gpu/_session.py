@@ -156,8 +156,9 @@ class Session:
         of the run where that is larger) and 'outlier' (all neighbours of the picture are in
         outliers.csv): value is the similarity to the nearest picture, which is the detail. 'dark'
         (mean under 25), 'bright' (mean over 235), 'one colour' (standard deviation under 8, all of
-        255): value is that statistic. Pictures of test_dir count as well. Files that were moved
-        since are listed until the next run. Raises WorkDirError where no run has been.
+        255), 'blurred' (variance of the Laplacian under 50): value is that statistic, detail its
+        column. Pictures of test_dir count as well. Files that were moved since are listed until
+        the next run. Raises WorkDirError where no run has been.
         """
         from fastdup_gpu.analysis import issues
 

@@ -17,14 +17,19 @@ def split_chain(features: F32, min_similarity: float) -> list[I64]:
     the next group grows from what is left. Needs no memory beyond a copy of the features.
     """
     rows = unit_rows(features)
-    left = np.ones(len(rows), bool)
     popular = _count_similar(rows, min_similarity)
-    groups = []
-    while left.any():
-        seed = int(np.argmax(np.where(left, popular, -1)))
-        group = _grow(rows, seed, left, min_similarity)
+    ids = np.arange(len(rows))
+    left = popular > 1  # others are similar to none
+    groups = [ids[i : i + 1] for i in np.flatnonzero(~left)]
+    for seed in np.argsort(-popular, kind="stable"):
+        at = int(np.searchsorted(ids, seed))
+        if at == len(ids) or ids[at] != seed or not left[at]:
+            continue
+        group = _grow(rows, at, left, min_similarity)
         left[group] = False
-        groups.append(np.sort(group))
+        groups.append(np.sort(ids[group]))
+        if 2 * np.count_nonzero(left) < len(ids):  # what is placed need not be gone through again
+            rows, ids, left = rows[left], ids[left], left[left]
     return sorted(groups, key=lambda group: int(group[0]))
 
 

@@ -18,6 +18,7 @@ from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.tables import objects
 
 DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
+BLURRED = 50  # a variance of the Laplacian
 COLUMNS = ("filename", "issue", "value", "detail")
 
 
@@ -51,6 +52,8 @@ def _found(folder: Path) -> Iterator[pd.DataFrame]:
         yield _statistic("dark", stats[stats["mean"] < DARK], "mean", ascending=True)
         yield _statistic("bright", stats[stats["mean"] > BRIGHT], "mean", ascending=False)
         yield _statistic("one colour", stats[stats["stdv"] < FLAT], "stdv", ascending=True)
+    if stats is not None and "blur" in stats:
+        yield _statistic("blurred", stats[stats["blur"] < BLURRED], "blur", ascending=True)
 
 
 def _edges(folder: Path, which: str) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def export_to_labelImg(
     for picture in read_all(asked):
         target = folder / names[picture.entry.position]
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target, "wb") as stream:
+        with replacing(target, "wb", durable=False) as stream:
             ET.ElementTree(_annotation(picture)).write(stream, "utf-8", xml_declaration=False)
         done.append(picture.entry.position)
     _add_classes(folder / CLASSES, class_names(asked))

@@ -48,10 +48,11 @@ def prepare_folder(path: Path, argument: str = "work_dir") -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file that becomes `path` when the block ends well, and goes otherwise."""
+def replacing(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
+    """Open a temporary file that becomes `path` when the block ends well, and goes otherwise; see
+    _atomic.replaced for `durable`."""
     options: dict[str, Any] = {} if "b" in mode else TEXT
-    with replaced(path) as temporary, temporary.open(mode, **options) as stream:
+    with replaced(path, durable=durable) as temporary, temporary.open(mode, **options) as stream:
         yield stream
 
 

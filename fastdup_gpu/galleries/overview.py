@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fastdup_gpu.analysis.issues import BRIGHT, DARK, FLAT
+from fastdup_gpu.analysis.issues import BLURRED, BRIGHT, DARK, FLAT
 from fastdup_gpu.analysis.similarity import near_duplicates_from
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
@@ -88,11 +88,13 @@ def _duplicate_cards(
 def _stats_cards(stats: pd.DataFrame, total: int) -> list[dict[str, Any]]:
     if not {"mean", "stdv"} <= set(stats):
         return []
-    wanted = (
+    wanted: tuple[tuple[str, pd.Series[bool], str], ...] = (
         ("Very dark", stats["mean"] < DARK, f"mean under {DARK}"),
         ("Very bright", stats["mean"] > BRIGHT, f"mean over {BRIGHT}"),
         ("Of one colour", stats["stdv"] < FLAT, f"deviation under {FLAT}"),
     )
+    if "blur" in stats:
+        wanted += (("Blurred", stats["blur"] < BLURRED, f"sharpness under {BLURRED}"),)
     return [
         _card(label, int(fits.sum()), note, "statistics", total) for label, fits, note in wanted
     ]

@@ -43,11 +43,12 @@ def test_each_kind_worst_first(tmp_path):
     assert listed(table, "dark") == [("b", 3, "mean"), ("a", 10, "mean")]
     assert listed(table, "bright") == [("e", 250, "mean"), ("d", 240, "mean")]
     assert listed(table, "one colour") == [("c", 2, "stdv")]
+    assert len(listed(table, "blurred")) == 6
     (row,) = table[table["issue"] == "bad file"].itertuples()
     assert (row.filename, row.detail) == ("gone.jpg", "ERROR_MISSING_FILE")
     assert np.isnan(row.value)
     assert set(table["issue"]) == {
-        "bad file", "duplicate", "outlier", "dark", "bright", "one colour",
+        "bad file", "duplicate", "outlier", "dark", "bright", "one colour", "blurred",
     }  # fmt: skip
 
 

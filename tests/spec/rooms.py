@@ -89,7 +89,7 @@ ROOMS = {
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _cpu _errors formats.names formats.files pictures protocol reading",
+        "_atomic _cpu _errors _words formats.names formats.files pictures protocol reading",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": room("", "onnxruntime"),
