@@ -28,8 +28,8 @@ def check_kinds(found: Found, tar_only: bool) -> None:
     if found.pictures and found.archives and not tar_only:
         raise InvalidArgument(
             f"input_dir: {found.shown!r} holds {count(len(found.pictures), 'picture')} and "
-            f"{count(len(found.archives), 'archive')} (e.g. {found.archives[0]!r}), which cannot be "
-            "mixed; use turi_param='tar_only=1' to take the archives only, or point to one kind"
+            f"{count(len(found.archives), 'archive')} (e.g. {found.archives[0]!r}), which cannot "
+            "be mixed; use turi_param='tar_only=1' to take the archives only, or point to one kind"
         )
     pictures = [] if tar_only else found.pictures
     if not (found.archives or (pictures if found.boxes is None else found.boxes)):
