@@ -107,8 +107,19 @@ def _parts(found: Findings) -> list[dict[str, Any]]:
             "title": titles[view["id"]],
             "tab": view["id"],
             "kind": view["kind"],
-            "items": view["items"][:EXAMPLES],
+            "items": _different(view["items"]),
         }
         for view in found.views
         if view["id"] in titles and view["items"]
     ]
+
+
+def _different(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first entries of which no two show the same picture."""
+    chosen: list[dict[str, Any]] = []
+    shown: set[int] = set()
+    for item in items:
+        if shown.isdisjoint(item["p"]) and len(chosen) < EXAMPLES:
+            chosen.append(item)
+            shown.update(item["p"])
+    return chosen

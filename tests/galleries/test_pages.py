@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fastdup_gpu as fastdup
-from fastdup_gpu.galleries import report
+from fastdup_gpu.galleries import overview, report
 from galleries.conftest import Page, Run, label
 
 
@@ -509,3 +509,9 @@ def test_distances_of_other_metrics_become_similarities(write, run):
     page = write(fastdup.create_duplicates_gallery, "duplicates", num_images=1)
     assert page.shown() == pairs("de")
     assert page.view()["items"][0]["v"] == pytest.approx(1 / 1.91, abs=1e-6)
+
+
+def test_the_overview_shows_a_picture_once():
+    items = [{"p": pair} for pair in ([0, 1], [1, 2], [3, 4], [0, 5], [5, 6])]
+    assert [item["p"] for item in overview._different(items)] == [[0, 1], [3, 4], [5, 6]]
+    assert len(overview._different([{"p": [i]} for i in range(99)])) == overview.EXAMPLES
