@@ -59,8 +59,17 @@ class NvImageDecoder:
             sample_format=nv.SampleFormat.I_RGB,
         )
         if device is not None:
-            tiny = np.frombuffer(simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8)), np.uint8)
-            self._decoder.decode([nv.CodeStream(tiny)] * _MOST_AT_ONCE, params=self._params)
+            self._begin(nv)
+
+    def _begin(self, nv: Any) -> None:
+        """The first call: as many pictures as any other may have, and waited for."""
+        import cupy
+
+        tiny = np.frombuffer(simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8)), np.uint8)
+        stream = cupy.cuda.get_current_stream()
+        found = self.decode_now([nv.CodeStream(tiny)] * _MOST_AT_ONCE, stream.ptr)
+        stream.synchronize()
+        del found  # not before
 
     def decode(self, data: Sequence[Bytes]) -> list[Any]:
         """u8[h, w, 3] RGB pictures on the device, upright, on CuPy's current stream; None where

@@ -185,6 +185,7 @@ def test_lent_pictures_are_waited_for_before_the_next_call(standins, monkeypatch
     honest = decoder.decode
     decoder.decode = lambda data: log.append(len(data)) or honest(data)
     ready = [make_ready(Encoded(i, lambda: JPEG), PLAN) for i in range(3)]
+    log.clear()  # the decoder itself waits for its first call
     decode.decode_ready(ready, PLAN, [decoder])
     assert log == [2, "wait", 1], "and whoever takes the batch waits for the rest"
 
