@@ -104,6 +104,11 @@ def _settings() -> tuple[tuple[str, str], ...]:
     return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(wanted)))
 
 
+def _wants_no_credentials(server: Server) -> bool:
+    """By the variable, which fsspec reads only when it is imported."""
+    return not server.key and os.environ.get("FSSPEC_S3_ANON", "").lower() in ("1", "true")
+
+
 class Store:
     """A connection; every method may be called from any thread.
 
@@ -128,7 +133,7 @@ class Store:
                 "max_pool_connections": _CONNECTIONS,
                 "retries": {"total_max_attempts": 1},
             },
-            **({"anon": True} if server.anonymous else {}),
+            **({"anon": True} if server.anonymous or _wants_no_credentials(server) else {}),
             **{name: value for name, value in given.items() if value},
         )
         self._name = f"the server {server.endpoint}" if server.endpoint else "the S3 server"

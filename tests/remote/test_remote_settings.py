@@ -10,6 +10,7 @@ from making import run
 
 from benchmarks.s3_server import ACCESS, SECRET
 from fastdup_gpu import InputError, MissingDependency
+from fastdup_gpu.sources.endpoints import Server
 from remote.objects import opened
 
 
@@ -65,3 +66,14 @@ def test_without_s3fs_the_message_says_what_to_install(monkeypatch, tmp_path, ca
             opened(given, tmp_path / "work")
     assert run("s3://b", tmp_path / "o") == 1
     assert "fastdup-gpu[cloud]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "value, anonymous", [("true", True), ("1", True), ("false", False), ("", False)]
+)
+def test_a_public_bucket_may_be_asked_for_at_any_time(monkeypatch, value, anonymous):
+    """Not only before fsspec is imported."""
+    s3 = pytest.importorskip("fastdup_gpu.sources.s3", reason="s3fs is not installed")
+    monkeypatch.setenv("FSSPEC_S3_ANON", value)
+    assert bool(s3.Store(Server("http://localhost:1"))._files.anon) is anonymous
+    assert not s3.Store(Server("http://localhost:1", "key", "secret"))._files.anon
