@@ -27,7 +27,7 @@ class Variant:
     """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
     in one call; `model_at_once`: those that the model is, for whose kernels a decoder's wait;
     `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's; `by_cpu`:
-    every so-manieth picture is decoded by the CPU; `multiprocessors`: those that the lanes' streams
+    one picture in so many is decoded by the CPU; `multiprocessors`: those that the lanes' streams
     may use; `switch`: seconds after which Python's threads ask for its lock."""
 
     name: str
@@ -138,7 +138,7 @@ class Stopwatch:
 
 
 def _some_by_the_cpu(vetted: Callable[..., Any], every: int) -> Callable[..., Any]:
-    """`vetted` with every so-manieth file decoded by the CPU: by its size, so that equal files are
+    """`vetted` with one file in `every` decoded by the CPU: by its size, so that equal files are
     decoded alike."""
     from fastdup_gpu.gpu.ready import on_host
 
