@@ -1,6 +1,7 @@
 """What open_source finds in folders, what it refuses, and how single files are read."""
 
 import os
+import re
 import socket
 import tarfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.sources import folder as folder_module
 from fastdup_gpu.sources import open_source, read_by_name
+from fastdup_gpu.sources.base import IMAGE_EXTENSIONS
 
 HOSTILE = [
     "-rf.jpg",
@@ -69,6 +71,19 @@ def test_hostile_names_are_found_and_read(here):
     for i, name in enumerate(source.names):
         assert source.load(i) == os.fsencode(name.removeprefix("pics/"))
         assert read_by_name(name) == source.load(i)
+
+
+def test_every_extension_that_docs_name_is_picked_from_folders(here):
+    docs = Path(__file__).parents[1] / "docs" / "formats.md"
+    told = re.search(r"are taken:(.*?)\. Name", docs.read_text(encoding="utf-8"), re.DOTALL)[1]
+    extensions = told.replace(" and ", ", ").replace("\n", " ").split(",")
+    extensions = {extension.strip() for extension in extensions}
+    assert {"jpg", "avif", "tga"} <= extensions == IMAGE_EXTENSIONS
+    for extension in extensions:
+        put(here / "in" / f"a.{extension}")
+        put(here / "in" / f"b.{extension.upper()}")
+    put(here / "in" / "c.txt")
+    assert len(names("in")) == 2 * len(extensions)
 
 
 def test_hidden_files_are_taken_and_macos_junk_is_not(here):

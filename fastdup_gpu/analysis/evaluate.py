@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fastdup_gpu._arguments import path_text, real_number
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.label_sources import as_list
-from fastdup_gpu.analysis.matching import Ends, find_row, rows_by_end
+from fastdup_gpu.analysis.matching import find_row, rows_by_end
 from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
 from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import read_csv
@@ -97,7 +97,7 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
             f"truth_csv={str(path)!r} is no file; give a csv with the columns from,to or file,group"
         )
     header, rows = read_csv(path)
-    row_of = lru_cache(None)(partial(_row_of, filenames, rows_by_end(filenames)))
+    row_of = lru_cache(None)(partial(find_row, filenames=filenames, ends=rows_by_end(filenames)))
     if {"from", "to"} <= set(header):
         named = _named_pairs(header, rows, path)
     elif {"file", "group"} <= set(header):
@@ -116,10 +116,6 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
     if not pairs:
         raise InvalidArgument(f"{path} names no pair of pictures of this run")
     return Truth(sorted(pairs), len(missing))
-
-
-def _row_of(filenames: Sequence[str], ends: Ends, name: str) -> int | None:
-    return find_row(name, filenames, ends)
 
 
 def _named_pairs(

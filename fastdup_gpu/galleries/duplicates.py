@@ -24,7 +24,7 @@ from fastdup_gpu.galleries.select import (
 
 INTRO = (
     "Each pair is listed once. The starred picture is the one to keep: the one with more pixels, "
-    "then the larger file, then the sharper one."
+    "then the larger file, then the sharper one; beside a picture of test_dir the other."
 )
 COUNTS = "{0 pair}: {1 image} in {2 group}, {3} could go"
 

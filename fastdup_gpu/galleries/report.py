@@ -103,8 +103,8 @@ def read_findings(album: Album, folder: Path) -> Findings:
     if found.pairs is not None and album.options.get_label_func is not None:
         found.rows = _label_rows(album, folder)
         found.views.append(similarity_view(album, found.rows))
-    if (folder / names.STATS_CSV.format(kind=names.TRAIN)).is_file():
-        found.stats = results.read_stats(folder)
+    found.stats = results.read_all_stats(folder)
+    if found.stats is not None:
         found.views.append(_stats_view(album, found.stats))
     found.views += filter(None, [_map_view(album, folder, found)])
     if (folder / names.BAD_CSV.format(kind=names.TRAIN)).is_file():

@@ -54,8 +54,9 @@ def make_thumbs(
     workers = min(32, cores())
     by_name = sorted(range(len(names)), key=names.__getitem__)  # members of one archive together
     with relaxed_limits(), ThreadPoolExecutor(workers) as pool:
-        work = (pool.submit(_make, names[i], listed[i], sizes[i], reader=reader) for i in by_name)
-        made = dict(zip(by_name, list(work), strict=True))
+        made = {
+            i: pool.submit(_make, names[i], listed[i], sizes[i], reader=reader) for i in by_name
+        }
         return [made[i].result() for i in range(len(names))]
 
 

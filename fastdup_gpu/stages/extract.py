@@ -127,7 +127,8 @@ def _extract_rest(
         bad_before = files.bad
         filenames = [source.names[o.index] for o in result.outcomes]
         files.append(filenames, result.outcomes, result.features, result.stats)
-        reasons.add(filenames, result.outcomes)
+        if files.bad > bad_before:
+            reasons.add(filenames, result.outcomes)
         advance(len(result.outcomes), files.bad - bad_before)
         if time.monotonic() - committed >= _COMMIT_SECONDS:
             files.commit()

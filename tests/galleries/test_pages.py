@@ -478,6 +478,22 @@ def test_report_has_a_tab_for_each_result(run):
     assert len(page.view("map")["plot"]["pictures"]) == 8
 
 
+def test_report_counts_the_pictures_of_test_dir(run):
+    (run.work_dir / "atest_features.dat.csv").write_text("index,filename\n0,t.png\n")
+    stats = pd.read_csv(run.work_dir / "atrain_stats.csv")
+    test = stats.head(1).assign(filename="t.png", mean=255, stdv=0, blur=1)
+    before = {
+        c["label"]: c["value"] for c in Page(report.write_report(run.work_dir)).view()["cards"]
+    }
+    test.to_csv(run.work_dir / "atest_stats.csv", index=False)
+    page = Page(report.write_report(run.work_dir))
+    cards = {card["label"]: card["value"] for card in page.view()["cards"]}
+    assert before["Images"] == cards["Images"] == "9"
+    for label_of_card in ("Very bright", "Of one colour", "Blurred"):
+        assert int(cards[label_of_card]) == int(before[label_of_card]) + 1
+    assert "8 images, 1 image of test_dir" in page.text
+
+
 @pytest.mark.parametrize(
     ("threshold", "marks"), [(0.3, [0.9, 0.98]), (0.95, [0.95, 0.98]), (0.99, [0.99])]
 )
