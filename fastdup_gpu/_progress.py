@@ -1,73 +1,108 @@
-"""Progress on a terminal: rate, time left, bad files. Silent anywhere else."""
+"""Progress on a terminal: stage, rate, time left, bad files. Silent anywhere else."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 Advance = Callable[[int, int], None]
+# (title, total) -> a block of work on so many items, which is told (done, bad).
+Counting = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+@contextmanager
+def uncounted(title: str, total: int) -> Iterator[Advance]:
+    """For callers that show nothing."""
+    yield _advance_nothing
 
 
 class Progress:
-    """Times the stages of a run and shows the long one on a terminal."""
+    """Times the stages of a run and shows on a terminal how they go on."""
 
     def __init__(self, *, show: bool | None = None) -> None:
         self.seconds: dict[str, float] = {}
         terminal = sys.stderr is not None and sys.stderr.isatty()
         self._show = terminal if show is None else show
+        self._bar: Bar | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the block's wall time to the seconds of stage `name`."""
         begin = time.perf_counter()
         try:
-            yield
+            with self._shown(name):
+                yield
         finally:
             spent = time.perf_counter() - begin
             self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 4)
 
     @contextmanager
     def counting(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar over `total` pictures; yields the function (done, bad) that moves it."""
+        """A bar over `total` items, inside a stage; yields the function (done, bad) that moves
+        it, for one thread."""
+        yield _advance_nothing if self._bar is None else _counted(self._bar, title, total)
+
+    @contextmanager
+    def _shown(self, name: str) -> Iterator[None]:
+        """A line that moves while the stage lasts, or until a bar that counts takes its place and
+        stays behind."""
         if not self._show:
-            yield lambda done, bad: None
+            yield
             return
         with _bar() as bar:
-            task = bar.add_task(title, total=total, bad=0, rate="")
-            bad_so_far = 0
+            self._bar = bar
+            bar.add_task(name, total=None, told="")
+            try:
+                yield
+            finally:
+                self._bar = None
+                bar.live.transient = not any(task.total for task in bar.tasks)
 
-            def advance(done: int, bad: int) -> None:
-                nonlocal bad_so_far
-                bad_so_far += bad
-                speed = bar.tasks[task].speed  # of late: what a resumed run found done is not in it
-                rate = "" if speed is None else f"{speed:.0f} images/s"
-                bar.update(task, advance=done, bad=bad_so_far, rate=rate)
 
-            yield advance
+def _advance_nothing(done: int, bad: int) -> None:
+    """Nobody looks."""
+
+
+def _counted(bar: Bar, title: str, total: int) -> Advance:
+    """A line in place of the one of the stage, and what moves it."""
+    for other in bar.tasks:
+        bar.update(other.id, visible=other.total is not None)
+    line = bar.add_task(title, total=total, told="")
+    task = next(task for task in bar.tasks if task.id == line)
+    bad_so_far = 0
+
+    def advance(done: int, bad: int) -> None:
+        nonlocal bad_so_far
+        bad_so_far += bad
+        speed = task.speed  # of late: what a resumed run found done is not in it
+        rate = "" if speed is None else f", {speed:,.0f}/s"
+        told = f"{task.completed + done:,.0f} of {total:,}{rate}, bad: {bad_so_far:,}"
+        bar.update(line, advance=done, told=told)
+
+    return advance
 
 
 def _bar() -> Bar:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("bad: {task.fields[bad]}"),
         console=Console(stderr=True),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._config import RunConfig, make_config
 from fastdup_gpu._errors import InputError
+from fastdup_gpu._progress import Progress
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu._words import count
 from fastdup_gpu.formats.files import prepare_folder
@@ -26,16 +27,19 @@ def extract_video_frames(
     videos = find_videos(config.input_dir, config.work_dir)
     first, last = _range(config, len(videos))
     resize_to = _model_size(config) if resize else None
-    source = extract_frames(
-        videos,
-        config.work_dir,
-        keyframes_only=keyframes,
-        cuda_device=config.tuning.cuda_video_device,
-        resize_to=resize_to,
-        first=first,
-        last=last,
-        threads=config.threads,
-    )
+    progress = Progress()
+    with progress.stage("frames"):
+        source = extract_frames(
+            videos,
+            config.work_dir,
+            keyframes_only=keyframes,
+            cuda_device=config.tuning.cuda_video_device,
+            resize_to=resize_to,
+            first=first,
+            last=last,
+            threads=config.threads,
+            counting=progress.counting,
+        )
     if not source.frames:
         reason = next(iter(source.failed.values()))
         raise InputError(

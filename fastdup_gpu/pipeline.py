@@ -130,6 +130,7 @@ class _Run:
                 delete_img=config.tuning.delete_img,
                 part=wanted,
                 min_file_size=config.tuning.min_file_size,
+                counting=self.progress.counting,
             )
         try:
             source, part = pictures, _positions(wanted, len(pictures.names))

@@ -35,6 +35,15 @@ def read_into(path: str, room: memoryview) -> bytes | int:
         os.close(fd)
 
 
+def file_stamp(path: str) -> bytes:
+    """Size and time of a file, which tell later that it is the same; b"" where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  called for every picture
+    except (OSError, ValueError):
+        return b""
+    return b"%d %d" % (found.st_size, found.st_mtime_ns)
+
+
 def _open(path: str) -> tuple[int, int]:
     """(descriptor, size) of a file that may be read."""
     try:

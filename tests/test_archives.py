@@ -6,6 +6,7 @@ import logging
 import lzma
 import os
 import random
+import subprocess
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,27 @@ def test_tar_only_without_archives_says_so(here):
     Path("in/b.jpg").write_bytes(b"b")
     with pytest.raises(InputError, match="tar_only=1"):
         opened("in", tar_only=True)
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz"])
+def test_hard_links_are_the_pictures_that_they_link_to(tmp_path, caplog, ending):
+    """As GNU tar writes a folder in which one file has several names."""
+    archive = tmp_path / f"a.{ending}"
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(FILES["d/1.jpg"])
+    (folder / "2.jpg").hardlink_to(folder / "1.jpg")
+    (folder / "3.jpg").write_bytes(FILES["d/3.jpg"])
+    (folder / "notes.txt").write_bytes(b"x")
+    (folder / "x.jpg").hardlink_to(folder / "notes.txt")
+    names = ["1.jpg", "notes.txt", "3.jpg", "2.jpg", "x.jpg"]
+    command = ["tar", "caf", archive, "-C", tmp_path, *(f"./d/{name}" for name in names)]
+    subprocess.run(command, check=True)
+    read = {"d/1.jpg": FILES["d/1.jpg"], "d/3.jpg": FILES["d/3.jpg"]}
+    if ending == "tar":
+        read["d/2.jpg"] = FILES["d/1.jpg"]
+    check_all(opened(archive), archive, read)
+    assert f"left out {1 if ending == 'tar' else 2} links" in caplog.text
 
 
 def test_an_archive_without_pictures():

@@ -88,7 +88,8 @@ def test_processes_side_by_side_equal_one_run(pictures, tmp_path, make):
     ]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
     assert run(folders, tmp_path / "joined", run_mode=2) == 0
-    for name in JOINED:
+    cut = ["atrain_crops.csv"] if make is boxes else []
+    for name in [*JOINED, *cut]:
         expected = (tmp_path / "one" / name).read_text()
         found = (tmp_path / "joined" / name).read_text()
         for folder in folders:  # crops are written below the work_dir of each node
@@ -135,9 +136,31 @@ def test_statistics_that_do_not_fit_are_not_joined(tmp_path, monkeypatch, caplog
         stats = Path("b/atrain_stats.csv")
         stats.write_text("".join(stats.read_text().splitlines(keepends=True)[:-1]))
     assert run(["a", "b"], Path("joined"), run_mode=2) == 0
-    assert f"the features are joined without statistics: {told}" in caplog.text
+    assert f"the features are joined without atrain_stats.csv: {told}" in caplog.text
     assert len(features(Path("joined"))) == 5
     assert not Path("joined/atrain_stats.csv").exists()
+
+
+def test_crops_are_those_of_the_nodes_that_are_joined(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    photos(Path("in"), 4)
+    box = "row_y=0,col_x=0,width=50,height=40"
+    assert run("in", Path("a"), run_mode=1, bounding_box=box, max_offset=2) == 0
+    assert run("in", Path("b"), run_mode=1, min_offset=2) == 0
+    assert run(["a", "b"], Path("joined"), run_mode=2) == 0
+    listed = Path("joined/atrain_crops.csv")
+    assert listed.read_bytes() == Path("a/atrain_crops.csv").read_bytes()
+    other = Path("b/atrain_crops.csv")
+    other.write_text("index,filename\n1,in/0003.jpg\n")
+    assert run(["b", "a"], Path("joined"), run_mode=2) == 0
+    told = "joined without atrain_crops.csv: a/atrain_crops.csv has other columns than the first"
+    assert told in caplog.text
+    assert not listed.exists()
+    other.unlink()
+    assert run(["a", "b"], Path("joined"), run_mode=2) == 0
+    assert len(rows(listed)) == 2
+    assert run(["b"], Path("joined"), run_mode=2) == 0
+    assert not listed.exists()
 
 
 def test_only_the_boxes_asked_for_are_cut(pictures, tmp_path, monkeypatch):

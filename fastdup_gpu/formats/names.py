@@ -7,6 +7,7 @@ FEATURES_CSV = "{kind}_features.dat.csv"
 BAD_CSV = "{kind}_features.bad.csv"
 STATS_CSV = "{kind}_stats.csv"
 CROPS_CSV = "{kind}_crops.csv"
+FRAMES_CSV = "{kind}_frames.csv"
 DETECTIONS = "tmp/{kind}_detections.jsonl"
 EXTRACTION = "tmp/{kind}_extraction.json"
 JOINED = "tmp/joined.json"
@@ -31,6 +32,7 @@ FEATURES_COLUMNS = ("index", "filename")
 BAD_COLUMNS = ("index", "filename", "error_code", "filesize")
 EDGE_COLUMNS = ("from", "to", "distance")
 CROPS_COLUMNS = ("index", "filename", "crop_filename", "col_x", "row_y", "width", "height")
+FRAMES_COLUMNS = ("index", "filename", "video", "frame", "seconds")
 # Of boxes that a detector found: the name of the class and the confidence.
 DETECTED_COLUMNS = (*CROPS_COLUMNS, "label", "score")
 BOX_COLUMNS = ("filename", "col_x", "row_y", "width", "height")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
-from fastdup_gpu.formats.names import TMP_DIR, TRAIN
+from fastdup_gpu._progress import Counting, uncounted
+from fastdup_gpu.formats.names import FRAMES_CSV, TMP_DIR, TRAIN
 from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
@@ -26,7 +27,7 @@ from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.folder import FileSource
 from fastdup_gpu.sources.kinds import check_boxes, check_kinds, means_videos
 from fastdup_gpu.sources.naming import USUAL, spoken_of_as
-from fastdup_gpu.sources.video import FRAMES_CSV, extract_frames
+from fastdup_gpu.sources.video import extract_frames
 
 __all__ = ["find_videos", "list_input", "open_source", "read_by_name"]
 
@@ -49,6 +50,7 @@ def open_source(
     delete_img: bool = False,
     part: Part = ALL,
     min_file_size: int = 0,
+    counting: Counting = uncounted,
 ) -> Source:
     """List an input, and cut it into boxes where it says so.
 
@@ -74,13 +76,14 @@ def open_source(
     `part`: the items that will be loaded. Names and positions are those of the whole input, but
     only for these boxes are cut and remote pictures copied, and archives behind the last of them
     are not opened (nor listed in `names`). Videos are cut whole: their frames are not counted
-    before. `min_file_size`: bytes that a picture needs for a box to be cut out of it.
+    before. `min_file_size`: bytes that a picture needs for a box to be cut out of it. `counting`
+    is told of work that takes long.
 
     Raises InvalidArgument for arguments that are wrong or do not fit each other, InputError for
     an input that is missing, unreadable or holds no picture, WorkDirError where crops or
     copies cannot be written, MissingDependency for videos without PyAV or URLs without s3fs.
     """
-    wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img, part)
+    wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img, part, counting)
     box = parse_bounding_box(bounding_box)
     found = input_dir if isinstance(input_dir, Found) else lists.find(input_dir, work_dir)
     check_boxes(found, bounding_box)
@@ -93,13 +96,14 @@ def open_source(
     if means_videos(found, tar_only):
         _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
         source: Source = extract_frames(
-            cloud.local_files(found.videos, work_dir),
+            cloud.local_files(found.videos, work_dir, counting),
             work_dir,
             keyframes_only=keyframes_only,
             cuda_device=cuda_device,
             threads=threads,
             resume=resume,
             kind=kind,
+            counting=counting,
         )
     else:
         source = _open(found, tar_only, wishes)
@@ -108,7 +112,13 @@ def open_source(
     try:
         asked = {i: (i, box) for i in part.of(len(source.names))}
         return cut(
-            source, source.names, asked, crops_dir, threads=threads, min_file_size=min_file_size
+            source,
+            source.names,
+            asked,
+            crops_dir,
+            threads=threads,
+            min_file_size=min_file_size,
+            counting=counting,
         )
     finally:
         source.close()
@@ -175,7 +185,7 @@ def _open(found: Found, tar_only: bool, wishes: Wishes) -> Source:
         _note_left_out(found, len(found.videos), "videos")
         return _archives(found.archives, wishes)
     _note_left_out(found, len(found.videos), "videos")
-    return _pictures(found.pictures, wishes)
+    return _pictures(found.pictures, found, wishes)
 
 
 def _archives(paths: list[str], wishes: Wishes) -> Source:
@@ -185,12 +195,12 @@ def _archives(paths: list[str], wishes: Wishes) -> Source:
         _log.info("delete_tar=1: local archives stay, only copies of remote ones are deleted")
     if wishes.delete_img:
         _log.info("delete_img=1: pictures are read without unpacking, nothing to delete")
-    return open_archives(paths, wishes.part)
+    return open_archives(paths, wishes.part, wishes.counting)
 
 
-def _pictures(names: list[str], wishes: Wishes) -> Source:
+def _pictures(names: list[str], found: Found, wishes: Wishes) -> Source:
     if cloud.has_remote(names):
-        return cloud.open_pictures(names, wishes)
+        return cloud.open_pictures(names, found.etags, wishes)
     if wishes.delete_img:
         _log.info("delete_img=1: local pictures stay, only copies of remote ones are deleted")
     return FileSource(names)
@@ -211,9 +221,17 @@ def _cut_listed(
         i: (pictures.setdefault(names[i], len(pictures)), boxes[i])
         for i in wishes.part.of(len(names))
     }
-    source = _pictures(list(pictures), replace(wishes, part=ALL))
+    source = _pictures(list(pictures), found, replace(wishes, part=ALL))
     try:
-        return cut(source, names, asked, crops_dir, threads=threads, min_file_size=min_file_size)
+        return cut(
+            source,
+            names,
+            asked,
+            crops_dir,
+            threads=threads,
+            min_file_size=min_file_size,
+            counting=wishes.counting,
+        )
     finally:
         source.close()
 

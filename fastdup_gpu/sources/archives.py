@@ -14,6 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
+from fastdup_gpu._progress import Counting, uncounted
+from fastdup_gpu.reading import file_stamp
 from fastdup_gpu.sources.base import ALL, Crop, Part, is_archive
 from fastdup_gpu.sources.members import Contents, OpenFiles
 from fastdup_gpu.sources.tars import COMPRESSED, list_tar
@@ -40,9 +42,7 @@ class ArchiveSource:
 
     def load(self, index: int) -> bytes:
         """The bytes of member `index`."""
-        if not 0 <= index < len(self.names):
-            raise IndexError(index)
-        which = bisect_right(self._ends, index)
+        which = self._which(index)
         archive = self._archives[which]
         position = index - (self._ends[which - 1] if which else 0)
         if position == len(archive.labels):
@@ -53,23 +53,36 @@ class ArchiveSource:
         """None: a member is a part of a file."""
         return ""
 
+    def stamp(self, index: int) -> bytes:
+        """Of its archive, when that was listed."""
+        return self._archives[self._which(index)].stamp
+
     def close(self) -> None:
         """Close the archives."""
         self._files.close()
 
+    def _which(self, index: int) -> int:
+        if not 0 <= index < len(self.names):
+            raise IndexError(index)
+        return bisect_right(self._ends, index)
 
-def open_archives(paths: Sequence[str], part: Part = ALL) -> ArchiveSource:
+
+def open_archives(
+    paths: Sequence[str], part: Part = ALL, counting: Counting = uncounted
+) -> ArchiveSource:
     """List archives, each once, up to the end of the part that is wanted.
 
     Raises InputError where none of them holds a picture, with the reason of those that are
     damaged.
     """
     archives: list[Contents] = []
-    for path in paths:
-        archives.append(list_archive(path))
-        part = part.after(archives[-1].items)
-        if part.last == 0:
-            break
+    with counting("list archives", len(paths)) as advance:
+        for path in paths:
+            archives.append(list_archive(path))
+            advance(1, bool(archives[-1].why))
+            part = part.after(archives[-1].items)
+            if part.last == 0:
+                break
     check_listed(archives)
     return ArchiveSource(archives)
 
@@ -90,6 +103,13 @@ def check_listed(archives: Sequence[Contents]) -> None:
 def list_archive(path: str, also: frozenset[str] = frozenset()) -> Contents:
     """List one archive, of the kind that its content says: the pictures, and members with the
     extensions `also`. Never raises for a damaged one."""
+    stamp = file_stamp(path)
+    listed = _listed(path, also)
+    listed.stamp = stamp
+    return listed
+
+
+def _listed(path: str, also: frozenset[str]) -> Contents:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             return Contents(path, why="it is no file but a pipe, socket or device")

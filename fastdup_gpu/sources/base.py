@@ -89,6 +89,11 @@ class Source(Protocol):
         """The plain file whose bytes `load` gives, "" where it does more than reading one."""
         ...
 
+    def stamp(self, index: int) -> bytes:
+        """What tells, without reading it, that picture `index` is still the same: size and time
+        of its file or archive, the ETag of an object; b"" where nothing does."""
+        ...
+
     def close(self) -> None:
         """Release open files."""
         ...
@@ -99,7 +104,8 @@ class Found:
     """What an input holds, before anything is opened.
 
     `shown`: the input as messages call it. `boxes`, where not None, has one entry for each of
-    `pictures`: the box to cut out, or why the row that named it gives none.
+    `pictures`: the box to cut out, or why the row that named it gives none. `etags`: those of
+    remote pictures that a server listed.
     """
 
     shown: str
@@ -107,6 +113,7 @@ class Found:
     archives: list[str] = field(default_factory=list)
     videos: list[str] = field(default_factory=list)
     boxes: list[Box | str] | None = None
+    etags: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, *, any_extension: bool) -> None:
         """File a name under its kind; one of no known kind is a picture or nothing."""
@@ -124,6 +131,7 @@ class Found:
         self.pictures += other.pictures
         self.archives += other.archives
         self.videos += other.videos
+        self.etags |= other.etags
 
 
 def extension(name: str) -> str:

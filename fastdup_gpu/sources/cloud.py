@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastdup_gpu._errors import ConnectionLost, InputError, MissingDependency
-from fastdup_gpu.reading import read_file
+from fastdup_gpu._progress import Advance, Counting, uncounted
+from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources.base import ALL, Crop, Found, Part
 from fastdup_gpu.sources.endpoints import is_cloud, parse
 from fastdup_gpu.sources.folder import is_junk
@@ -32,13 +33,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What turi_param says about remote files, where copies go, and which items are wanted."""
+    """What turi_param says about remote files, where copies go, which items are wanted, and who
+    is told how copying goes on."""
 
     work_dir: Path
     sync: bool = False
     delete_tar: bool = False
     delete_img: bool = False
     part: Part = ALL
+    counting: Counting = uncounted
 
 
 def has_remote(names: Sequence[str]) -> bool:
@@ -57,9 +60,10 @@ def find(url: str, *, any_extension: bool = False) -> Found:
     store = stores().of(place)
     prefix = place.key if place.key == "" or place.key.endswith("/") else f"{place.key}/"
     try:
-        for key in store.list(place.bucket, prefix):
+        for key, etag in store.list(place.bucket, prefix):
             if not key.endswith("/") and not any(map(is_junk, key.split("/"))):
                 found.add(place.url(key), any_extension=False)
+                found.etags[place.url(key)] = etag
     except (OSError, ConnectionLost) as error:
         raise InputError(
             f"input_dir={url!r} cannot be listed ({getattr(error, 'strerror', None) or error}); "
@@ -73,16 +77,19 @@ def find(url: str, *, any_extension: bool = False) -> Found:
     return found
 
 
-def open_pictures(names: Sequence[str], wishes: Wishes) -> CloudSource | CopiedSource:
-    """Pictures of which some or all are remote; copied ahead where that is wished."""
+def open_pictures(
+    names: Sequence[str], etags: Mapping[str, str], wishes: Wishes
+) -> CloudSource | CopiedSource:
+    """Pictures of which some or all are remote, with the `etags` that the server listed; copied
+    ahead where that is wished."""
     servers = stores()
     if wishes.sync:
         from fastdup_gpu.sources.copies import Copies
 
-        return CopiedSource(names, Copies(wishes.work_dir), wishes.part, forget=wishes.delete_img)
+        return CopiedSource(names, Copies(wishes.work_dir), wishes)
     if wishes.delete_img:
         _log.info("delete_img=1: remote pictures are read without copies, nothing to delete")
-    return CloudSource(names, servers, wishes.part)
+    return CloudSource(names, etags, servers, wishes.part)
 
 
 def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
@@ -94,10 +101,10 @@ def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
     from fastdup_gpu.sources.copies import Copies
     from fastdup_gpu.sources.remote_archives import RemoteArchives
 
-    return RemoteArchives(paths, Copies(wishes.work_dir), wishes.part, delete=wishes.delete_tar)
+    return RemoteArchives(paths, Copies(wishes.work_dir), wishes)
 
 
-def local_files(names: Sequence[str], work_dir: Path) -> list[str]:
+def local_files(names: Sequence[str], work_dir: Path, counting: Counting = uncounted) -> list[str]:
     """The names, remote ones copied to the work_dir and replaced by their copies; one that cannot
     be copied is named as a copy that does not exist, and logged."""
     if not has_remote(names):
@@ -105,8 +112,12 @@ def local_files(names: Sequence[str], work_dir: Path) -> list[str]:
     stores()
     from fastdup_gpu.sources.copies import Copies
 
-    copies = Copies(work_dir)
-    return [str(copies.try_fetch(name)) if is_cloud(name) else name for name in names]
+    copies, local = Copies(work_dir), []
+    with counting("copy", len(names)) as advance:
+        for name in names:
+            local.append(str(copies.try_fetch(name)) if is_cloud(name) else name)
+            advance(1, 0)
+    return local
 
 
 def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
@@ -140,8 +151,11 @@ class CloudSource:
     sequential = False
     crops: Sequence[Crop] = ()
 
-    def __init__(self, names: Sequence[str], servers: Stores, part: Part) -> None:
+    def __init__(
+        self, names: Sequence[str], etags: Mapping[str, str], servers: Stores, part: Part
+    ) -> None:
         self.names = names
+        self._etags = etags
         self._stop = part.of(len(names)).stop
         self._servers = servers
         self._lock = threading.Lock()
@@ -165,6 +179,11 @@ class CloudSource:
         """What is no address is a file."""
         name = self.names[index]
         return "" if is_cloud(name) else name
+
+    def stamp(self, index: int) -> bytes:
+        """The ETag that the server listed; none for an object that the input names itself."""
+        name = self.names[index]
+        return self._etags.get(name, "").encode() if is_cloud(name) else file_stamp(name)
 
     def close(self) -> None:
         """Give up what was asked for."""
@@ -191,27 +210,35 @@ class CopiedSource:
     """Pictures of which a part is copied to the work_dir before the first is read
     (sync_s3_to_local=1).
 
-    One that could not be copied raises its reason when it is loaded. With `forget` the copies
-    are deleted by close().
+    One that could not be copied raises its reason when it is loaded. With delete_img=1 the
+    copies are deleted by close().
     """
 
     sequential = False
     crops: Sequence[Crop] = ()
 
-    def __init__(self, names: Sequence[str], copies: Copies, part: Part, *, forget: bool) -> None:
+    def __init__(self, names: Sequence[str], copies: Copies, wishes: Wishes) -> None:
         self.names = names
-        self._copies, self._forget = copies, forget
-        wanted = (names[i] for i in part.of(len(names)))
+        self._copies, self._forget = copies, wishes.delete_img
+        wanted = (names[i] for i in wishes.part.of(len(names)))
         self._remote = list(dict.fromkeys(filter(is_cloud, wanted)))
+        self._failed: dict[str, OSError] = {}
+        with wishes.counting("copy", len(self._remote)) as advance:
+            self._copy(advance)
+        copied = len(self._remote) - len(self._failed)
+        _log.info("%d of %d remote files are in %s", copied, len(self._remote), copies.folder)
+
+    def _copy(self, advance: Advance) -> None:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copies") as pool:
-            made = [(url, pool.submit(copies.failure, url)) for url in self._remote]
+            made = [(url, pool.submit(self._copies.failure, url)) for url in self._remote]
             try:
-                self._failed = {url: error for url, copy in made if (error := copy.result())}
+                for url, copy in made:
+                    if error := copy.result():
+                        self._failed[url] = error
+                    advance(1, bool(error))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        copied = len(self._remote) - len(self._failed)
-        _log.info("%d of %d remote files are in %s", copied, len(self._remote), copies.folder)
 
     def load(self, index: int) -> bytes:
         """The bytes of picture `index`."""
@@ -226,6 +253,11 @@ class CopiedSource:
         if name in self._failed:
             return ""
         return str(self._copies.path(name)) if is_cloud(name) else name
+
+    def stamp(self, index: int) -> bytes:
+        """The ETag of the copy."""
+        name = self.names[index]
+        return self._copies.etag(name).encode() if is_cloud(name) else file_stamp(name)
 
     def close(self) -> None:
         """Delete the copies where that is wished."""

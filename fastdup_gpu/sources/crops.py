@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu._progress import Advance, Counting, uncounted
 from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
 from fastdup_gpu.protocol import Refused, Status
-from fastdup_gpu.reading import read_file
+from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
 
@@ -69,6 +70,11 @@ class CropSource:
         """The file of the crop."""
         return "" if index in self._failed else self.names[index]
 
+    def stamp(self, index: int) -> bytes:
+        """Of the file of the crop, which keeps its time where it is cut again with the same
+        pixels."""
+        return file_stamp(self.names[index])
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -90,6 +96,7 @@ def cut(
     *,
     threads: int = 0,
     min_file_size: int = 0,
+    counting: Counting = uncounted,
 ) -> CropSource:
     """Cut the items `asked`, by their index: an index into `source` and a box, into JPEGs in
     `folder`. `names` are those of the pictures of all items, asked for or not.
@@ -102,8 +109,8 @@ def cut(
     """
     paths = [folder / file_name(i, name) for i, name in enumerate(names)]
     requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
-    with writable(folder):
-        failed = _cut_all(source, requests, threads or cores(), min_file_size)
+    with writable(folder), counting("cut", len(requests)) as advance:
+        failed = _cut_all(source, requests, threads or cores(), min_file_size, advance)
     if failed:
         first = next(iter(failed.items()))
         _log.warning(
@@ -138,7 +145,7 @@ def _row(name: str, request: Request) -> Crop:
 
 
 def _cut_all(
-    source: Source, requests: Sequence[Request], threads: int, least: int
+    source: Source, requests: Sequence[Request], threads: int, least: int, advance: Advance
 ) -> dict[int, str]:
     """Item -> why it has no crop."""
     failed: dict[int, str] = {}
@@ -153,8 +160,9 @@ def _cut_all(
     with relaxed_limits(), ThreadPoolExecutor(threads) as pool:
         for part in _chunks(groups.values(), CHUNK_LOADED if source.sequential else CHUNK):
             data = [fetch(source, g[0].picture, least) if source.sequential else None for g in part]
-            for failures in pool.map(work, data, part):
+            for group, failures in zip(part, pool.map(work, data, part), strict=True):
                 failed.update(failures)
+                advance(len(group), len(failures))
     return dict(sorted(failed.items()))
 
 

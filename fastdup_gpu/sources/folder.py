@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu.formats import names as formats
-from fastdup_gpu.reading import read_file
+from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources.base import Crop, Found, join
 
 _log = logging.getLogger(__name__)
@@ -33,6 +33,10 @@ class FileSource:
     def path(self, index: int) -> str:
         """File `index`."""
         return self.names[index]
+
+    def stamp(self, index: int) -> bytes:
+        """Of file `index`."""
+        return file_stamp(self.names[index])
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fastdup_gpu._atomic import replaced
+from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats.files import read_json, write_json
 from fastdup_gpu.sources.base import is_remote
 from fastdup_gpu.sources.decoding import Reader, VideoError
@@ -61,14 +62,20 @@ def frame_path(folder: Path, number: int) -> Path:
     return folder / f"output_{number:06d}.jpg"
 
 
-def cut_all(jobs: Sequence[Job], how: How, threads: int, resume: bool) -> list[Cut]:
+def cut_all(
+    jobs: Sequence[Job], how: How, threads: int, resume: bool, advance: Advance
+) -> list[Cut]:
     """Cut each video, at most `threads` at a time; raises OSError where a frame cannot be
     written, never for a video."""
     together = max(1, min(threads, len(jobs)))
     cutter = _Cutter(how, max(1, threads // together), resume)
     with ThreadPoolExecutor(threads) as cutter.writers, ThreadPoolExecutor(together) as pool:
         try:
-            return list(pool.map(cutter.cut, jobs))
+            done = []
+            for cut in pool.map(cutter.cut, jobs):
+                done.append(cut)
+                advance(1, bool(cut.why))
+            return done
         except BaseException:
             cutter.stopped.set()
             pool.shutdown(cancel_futures=True)

@@ -33,6 +33,7 @@ class Contents:
     `why`: what stopped the listing before its end; '' for a whole archive. `left_out`: what was
     met and not taken. `sequential`: reads are cheap only in ascending order. `also`: extensions
     of other members to take. `most`: the largest member that is read, in bytes; 0: 2 GiB.
+    `stamp`: what tells that the archive is still the same.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Contents:
     why: str = ""
     also: frozenset[str] = frozenset()
     most: int = 0
+    stamp: bytes = b""
 
     @property
     def sequential(self) -> bool:
@@ -59,7 +61,7 @@ class Contents:
 
     def label(self, name: str, *, regular: bool) -> str | None:
         """A member's name below the archive's; None (and counted) for one that is not taken."""
-        parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
+        parts = plain_parts(name)
         if not parts or any(is_junk(part) for part in parts):
             return None
         if is_archive(name):
@@ -88,6 +90,11 @@ class Contents:
     def error(self, position: int, why: str) -> OSError:
         """The error of one member."""
         return OSError(errno.EIO, why, f"{self.path}/{self.labels[position]}")
+
+
+def plain_parts(name: str) -> list[str]:
+    """The folders and the file that the name of a member is made of."""
+    return [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
 
 
 def unpacked_limit(archive_size: int) -> int:

@@ -11,12 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fastdup_gpu._progress import Advance
 from fastdup_gpu.sources.archives import ArchiveSource, check_listed, list_archive
 from fastdup_gpu.sources.base import ALL, Part, is_archive
 from fastdup_gpu.sources.copies import Copies
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.members import Contents, OpenFiles
+
+if TYPE_CHECKING:
+    from fastdup_gpu.sources.cloud import Wishes
 
 _log = logging.getLogger(__name__)
 _opening = threading.Lock()
@@ -25,33 +30,43 @@ _opening = threading.Lock()
 class RemoteArchives(ArchiveSource):
     """Archives, remote ones by their copies; members are named below the URL.
 
-    Archives behind the end of `part` are not copied. With `delete`, a copy goes as soon as all
-    its pictures of that part have been read, and the rest with close(). Between listing and
+    Archives behind the end of the part that is wished for are not copied. With delete_tar=1, a
+    copy goes as soon as all its pictures of that part have been read, and the rest with close().
+    Between listing and
     reading, copies stay only as long as they fill less than half of the free disk; others are
     fetched a second time when it is their turn.
     """
 
-    def __init__(self, paths: Sequence[str], copies: Copies, part: Part, *, delete: bool) -> None:
-        room = copies.free() // 2 if delete else None
-        archives: list[Contents] = []
+    def __init__(self, paths: Sequence[str], copies: Copies, wishes: Wishes) -> None:
         self._copied: list[RemoteArchive] = []
-        for path in paths:
-            if is_cloud(path):
-                archive = RemoteArchive(path, copies, delete=delete)
-                self._copied.append(archive)
-                room = archive.list(room, part)
-                archives.append(archive)
-            else:
-                archives.append(list_archive(path))
-            part = part.after(archives[-1].items)
-            if part.last == 0:
-                break
+        with wishes.counting("list archives", len(paths)) as advance:
+            archives = self._list(paths, copies, wishes, advance)
         try:
             check_listed(archives)
         except BaseException:
             self._forget()
             raise
         super().__init__(archives)
+
+    def _list(
+        self, paths: Sequence[str], copies: Copies, wishes: Wishes, advance: Advance
+    ) -> list[Contents]:
+        room = copies.free() // 2 if wishes.delete_tar else None
+        archives: list[Contents] = []
+        part = wishes.part
+        for path in paths:
+            if is_cloud(path):
+                archive = RemoteArchive(path, copies, delete=wishes.delete_tar)
+                self._copied.append(archive)
+                room = archive.list(room, part)
+                archives.append(archive)
+            else:
+                archives.append(list_archive(path))
+            advance(1, bool(archives[-1].why))
+            part = part.after(archives[-1].items)
+            if part.last == 0:
+                break
+        return archives
 
     def close(self) -> None:
         """Close the archives; delete the copies where that is wished."""
@@ -90,6 +105,7 @@ class RemoteArchive(Contents):
             return room
         path = self._copies.path(self.path)
         self._etag = self._copies.etag(self.path)
+        self.stamp = self._etag.encode()
         self._inside = list_archive(str(path))
         self.labels, self.left_out = self._inside.labels, self._inside.left_out
         self.why = self._inside.why

@@ -139,12 +139,12 @@ class Store:
         self._name = f"the server {server.endpoint}" if server.endpoint else "the S3 server"
         self._lines: dict[str, Line] = {}
 
-    def list(self, bucket: str, prefix: str) -> Iterator[str]:
-        """The keys that begin with `prefix`, in order of their UTF-8 bytes."""
+    def list(self, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
+        """The keys that begin with `prefix`, in order of their UTF-8 bytes, and their ETags."""
         token = ""
         while True:
             page = _wait(self._retried(bucket, partial(self._page, bucket, prefix, token, PAGE)))
-            yield from (entry["Key"] for entry in page.get("Contents", ()))
+            yield from ((e["Key"], e.get("ETag", "")) for e in page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return
             token = page["NextContinuationToken"]

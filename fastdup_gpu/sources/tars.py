@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from fastdup_gpu.sources.members import Contents, OpenFiles, size_of, unpacked_limit
+from fastdup_gpu.sources.members import (
+    Contents,
+    OpenFiles,
+    plain_parts,
+    size_of,
+    unpacked_limit,
+)
 
 Opener = Callable[[str], BinaryIO]
 COMPRESSED: dict[bytes, Opener] = {
@@ -35,6 +41,7 @@ class TarContents(Contents):
     offsets: array[int] = field(default_factory=lambda: array("q"))
     sizes: array[int] = field(default_factory=lambda: array("q"))
     opener: Opener | None = None
+    _positions: dict[str, int] | None = None  # of the labels, from the first hard link on
 
     @property
     def sequential(self) -> bool:
@@ -59,11 +66,25 @@ class TarContents(Contents):
         """Take a member if it is a picture."""
         if info.isdir():
             return
-        label = self.label(info.name, regular=info.isreg() and not info.issparse())
-        if label is not None:
-            self.labels.append(label)
-            self.offsets.append(info.offset_data)
-            self.sizes.append(info.size)
+        target = self._target(info) if info.islnk() else None
+        regular = (info.isreg() and not info.issparse()) or target is not None
+        label = self.label(info.name, regular=regular)
+        if label is None:
+            return
+        if self._positions is not None:
+            self._positions[label] = len(self.labels)
+        self.labels.append(label)
+        self.offsets.append(info.offset_data if target is None else self.offsets[target])
+        self.sizes.append(info.size if target is None else self.sizes[target])
+
+    def _target(self, link: tarfile.TarInfo) -> int | None:
+        """The picture before a hard link that it is another name of. Not in a compressed archive,
+        which cannot be read backwards."""
+        if self.opener is not None:
+            return None
+        if self._positions is None:
+            self._positions = {label: i for i, label in enumerate(self.labels)}
+        return self._positions.get("/".join(plain_parts(link.linkname)))
 
 
 class _Watched(io.BufferedIOBase):

@@ -18,15 +18,14 @@ from pathlib import Path
 
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import MissingDependency, WorkDirError
+from fastdup_gpu._progress import Counting, uncounted
 from fastdup_gpu.formats.files import write_csv
-from fastdup_gpu.formats.names import TMP_DIR, TRAIN
-from fastdup_gpu.reading import read_file
+from fastdup_gpu.formats.names import FRAMES_COLUMNS, FRAMES_CSV, TMP_DIR, TRAIN
+from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources import hardware
 from fastdup_gpu.sources.base import Crop
 from fastdup_gpu.sources.frames import Cut, How, Job, cut_all, frame_path
 
-FRAMES_CSV = "{kind}_frames.csv"
-FRAMES_COLUMNS = ("index", "filename", "video", "frame", "seconds")
 _LONGEST_NAME = 200  # bytes; file systems take 255, and a suffix is added
 
 _log = logging.getLogger(__name__)
@@ -81,6 +80,10 @@ class FrameSource:
         """The file of the frame."""
         return "" if index in self.failed else self.names[index]
 
+    def stamp(self, index: int) -> bytes:
+        """Of the file of the frame, or of the video that is damaged."""
+        return file_stamp(self.names[index])
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -97,6 +100,7 @@ def extract_frames(
     threads: int = 0,
     resume: bool = False,
     kind: str = TRAIN,
+    counting: Counting = uncounted,
 ) -> FrameSource:
     """Write the frames of videos `first` to `last` (not included) of `paths` as JPEGs of
     quality 95 to `work_dir/tmp`, and `work_dir/{kind}_frames.csv` to tell where each is from.
@@ -126,7 +130,8 @@ def extract_frames(
     _log.info("extracting frames of %d video(s) to %s", len(jobs), tmp)
     try:
         how = How(keyframes_only, resize_to, cuda_device)
-        cuts = cut_all(jobs, how, threads or cores(), resume)
+        with counting("frames of videos", len(jobs)) as advance:
+            cuts = cut_all(jobs, how, threads or cores(), resume, advance)
         source = FrameSource(jobs, cuts)
         write_csv(work_dir / FRAMES_CSV.format(kind=kind), FRAMES_COLUMNS, map(_row, source.frames))
     except OSError as error:

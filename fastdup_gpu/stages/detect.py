@@ -19,7 +19,7 @@ from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.crops import CropSource
 from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
 from fastdup_gpu.stages.detections import Cutout, Record, Searched
-from fastdup_gpu.stages.stamps import stamps
+from fastdup_gpu.stages.stamps import identities
 
 if TYPE_CHECKING:
     from fastdup_gpu.detection.detector import Detection, Detector
@@ -215,9 +215,8 @@ def _nothing(done: Detected, detector: Detector) -> InputError:
 def _fingerprint(source: Source, detector: Detector, plan: DetectPlan) -> str:
     """Hash of everything that decides what is found and where it goes."""
     digest = hashlib.sha256()
-    names = [source.names[picture] for picture in plan.part]
-    for name, stamp in zip(names, stamps(names), strict=True):
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp)
+    for identity in identities(source, plan.part):
+        digest.update(identity)
     kept = [str(plan.folder), plan.part.start, plan.margin_x, plan.margin_y, plan.min_file_size]
     digest.update(json.dumps([detector.describe(), kept], sort_keys=True).encode())
     return digest.hexdigest()

@@ -30,7 +30,7 @@ from fastdup_gpu.protocol import (
     Status,
 )
 from fastdup_gpu.sources.base import Source
-from fastdup_gpu.stages.stamps import stamps
+from fastdup_gpu.stages.stamps import identities
 
 Wanted = Literal["none", "basic", "advanced"]
 
@@ -93,7 +93,7 @@ def extract(
     model = backend.open_model(spec)
     made_by: list[object] = [backend.name, model.runs_on, spec.sha256, spec.normalize]
     made_by += [model.dim, model.height, model.width]
-    fingerprint = _fingerprint(made_by, source.names, plan)
+    fingerprint = _fingerprint(made_by, source, plan)
     if files.begin(fingerprint, resume=plan.resume):
         resumed_at = files.position
         if not resumed_at:
@@ -196,12 +196,11 @@ def _raiser(error: OSError) -> Callable[[], bytes]:
     return fail
 
 
-def _fingerprint(made_by: list[object], filenames: Sequence[str], plan: ExtractPlan) -> str:
+def _fingerprint(made_by: list[object], source: Source, plan: ExtractPlan) -> str:
     """Hash of everything that decides the content of the files."""
     digest = hashlib.sha256()
-    wanted = filenames[plan.first : plan.last]
-    for name, stamp in zip(wanted, stamps(wanted), strict=True):
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + stamp)
+    for identity in identities(source, range(plan.first, plan.last)):
+        digest.update(identity)
     kept = asdict(plan)
     for unrelated in ("folder", "threads", "resume"):
         del kept[unrelated]

@@ -1,13 +1,14 @@
-"""run_mode 2: the statistics and the lists of bad files beside features that are joined."""
+"""run_mode 2: statistics and lists (bad files, crops, frames) beside features that are joined."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count, zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.formats import names
@@ -15,32 +16,41 @@ from fastdup_gpu.formats.features import FeatureSet
 from fastdup_gpu.formats.files import READING, CsvWriter, replacing
 
 _log = logging.getLogger("fastdup_gpu")
-_STATS, _BAD = (name.format(kind=names.TRAIN) for name in (names.STATS_CSV, names.BAD_CSV))
+_STATS = names.STATS_CSV.format(kind=names.TRAIN)
+_LISTS = (names.BAD_CSV, names.CROPS_CSV, names.FRAMES_CSV)
 
+T = TypeVar("T")
 Row = list[str]
 
 
 class _Unlike(Exception):
-    """Statistics that are not of the features beside them, or not like those of other parts."""
+    """A table that is not of the features beside it, or not like those of other parts."""
 
 
 def join_tables(parts: Sequence[tuple[Path, FeatureSet]], folder: Path) -> None:
-    """Write the bad files of all `parts`, a features file and what it holds each, and their
-    statistics, where each part has them and they are alike.
+    """Write the lists (bad files, crops, frames) of all `parts`, a features file and what it holds
+    each, and their statistics, where each part has them and they are alike.
 
-    Statistics are numbered like the joined features; a bad file keeps its number in the input of
-    its part.
+    Statistics are numbered like the joined features; what stands in a list keeps its number in
+    the input of its part.
     """
     dats = [dat for dat, _features in parts]
-    if bad := _beside(dats, _BAD):
-        with replacing(folder / _BAD) as stream:
-            _write_bad(bad, CsvWriter(stream))
-    if _beside(dats, _STATS):
-        try:
-            with replacing(folder / _STATS) as stream:
-                _write_stats(parts, CsvWriter(stream))
-        except _Unlike as reason:
-            _log.warning("the features are joined without statistics: %s", reason)
+    for name in (pattern.format(kind=names.TRAIN) for pattern in _LISTS):
+        _write(folder / name, _write_list, _beside(dats, name))
+    _write(folder / _STATS, _write_stats, parts if _beside(dats, _STATS) else [])
+
+
+def _write(path: Path, fill: Callable[[CsvWriter, Sequence[T]], None], given: Sequence[T]) -> None:
+    """Fill a table with what was given, or take away what an earlier joining left there."""
+    if not given:
+        path.unlink(missing_ok=True)
+        return
+    try:
+        with replacing(path) as stream:
+            fill(CsvWriter(stream), given)
+    except _Unlike as reason:
+        path.unlink(missing_ok=True)
+        _log.warning("the features are joined without %s: %s", path.name, reason)
 
 
 def _beside(dats: Sequence[Path], name: str) -> list[Path]:
@@ -49,29 +59,35 @@ def _beside(dats: Sequence[Path], name: str) -> list[Path]:
     return [path for dat in of_runs if (path := dat.with_name(name)).is_file()]
 
 
-def _write_bad(tables: Sequence[Path], writer: CsvWriter) -> None:
-    writer.writerow(names.BAD_COLUMNS)
+def _write_list(writer: CsvWriter, tables: Sequence[Path]) -> None:
+    columns = None
     for path in tables:
-        with _table(path) as (_header, rows):
+        with _table(path) as (header, rows):
+            columns = _same_columns(columns, header, path, writer)
             writer.writerows(rows)
 
 
-def _write_stats(parts: Sequence[tuple[Path, FeatureSet]], writer: CsvWriter) -> None:
+def _write_stats(writer: CsvWriter, parts: Sequence[tuple[Path, FeatureSet]]) -> None:
     numbers, columns = count(), None
     for dat, features in parts:
         if not (beside := _beside([dat], _STATS)):
             raise _Unlike(f"there is no {_STATS} of {dat}")
         path = beside[0]
         with _table(path) as (header, rows):
-            if columns is None:
-                writer.writerow(header)
-            elif columns != header:
-                raise _Unlike(f"{path} has other columns than that of {parts[0][0]}")
-            columns = header
+            columns = _same_columns(columns, header, path, writer)
             for row, name in zip_longest(rows, features.filenames):
                 if not row or row[1:2] != [name]:
                     raise _Unlike(f"{path} is not of the pictures of {dat}")
                 writer.writerow([next(numbers), *row[1:]])
+
+
+def _same_columns(known: Row | None, header: Row, path: Path, writer: CsvWriter) -> Row:
+    """The columns of all tables, which the first one gives."""
+    if known is None:
+        writer.writerow(header)
+    elif known != header:
+        raise _Unlike(f"{path} has other columns than the first one")
+    return header
 
 
 @contextlib.contextmanager

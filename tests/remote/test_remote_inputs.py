@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from archive_files import tar_bytes
-from making import photos, rows, run
+from making import features, photos, rows, run
 
 import fastdup_gpu
 from benchmarks.s3_server import ACCESS, SECRET
@@ -30,6 +30,27 @@ def test_a_run_over_s3_equals_one_over_local_files(bucket, tmp_path, caplog):
     found = [row["filename"] for row in rows(Path("there/atrain_features.dat.csv"))]
     assert found == [f"s3://{name}/in/{p.name}" for p in local]
     check_no_credentials(caplog)
+
+
+WAYS = ["in", "in, copied", "a.tar"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_resumed_run_sees_that_an_object_changed(bucket, tmp_path, way):
+    """By its ETag, where a listing or a copy tells it."""
+    paths = [str(path) for path in photos(tmp_path / "in", 4)]
+
+    def put(first: str) -> str:
+        objects = {f"in/{i}.jpg": Path(p).read_bytes() for i, p in enumerate([first, *paths[1:]])}
+        return bucket({"a.tar": tar_bytes(objects)} if way == "a.tar" else objects)
+
+    wishes = "sync_s3_to_local=1" if way == "in, copied" else ""
+    given = f"s3://{put(paths[0])}/{way.removesuffix(', copied')}"
+    for first, extracted in ((paths[0], 4), (paths[0], 0), (paths[1], 4)):
+        put(first)
+        found = fastdup_gpu.Session("out").run(given, resume=1, run_mode=1, turi_param=wishes)
+        assert found.valid - found.resumed_at == extracted
+    assert (features(Path("out"))[0] == features(Path("out"))[1]).all()
 
 
 def test_buckets_and_prefixes_are_listed_in_order(bucket):

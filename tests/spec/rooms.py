@@ -78,7 +78,7 @@ ROOMS = {
     "clustering": room(
         "pipeline _arguments _config _errors _registry protocol formats stages", "numpy"
     ),
-    "framing": room("_arguments _config _errors _registry _words formats models sources"),
+    "framing": room("_arguments _config _errors _progress _registry _words formats models sources"),
     "searching": room(
         "_arguments _errors _params _registry _words protocol formats models sources stages",
         "pandas",
@@ -89,7 +89,7 @@ ROOMS = {
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _cpu _errors _words formats.names formats.files pictures protocol reading",
+        "_atomic _cpu _errors _progress _words formats.names formats.files pictures protocol reading",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": room("", "onnxruntime"),
