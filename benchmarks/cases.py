@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import many_pictures, random_vectors
+from benchmarks.data import clustered_vectors, many_pictures, stored_vectors, unit_vectors
+from fastdup_gpu.protocol import F32
 
 DIM = 576
 
@@ -28,8 +29,9 @@ def _pictures(count: int) -> Callable[[Path, Path], Path]:
     return lambda photos, scratch: many_pictures(photos, scratch / f"pictures-{count}", count)
 
 
-def _vectors(count: int) -> Callable[[Path, Path], Path]:
-    return lambda _, scratch: random_vectors(scratch / f"vectors-{count}", count, DIM)
+def _vectors(count: int, made: Callable[[int, int], F32]) -> Callable[[Path, Path], Path]:
+    name = f"{made.__name__}-{count}"
+    return lambda _, scratch: stored_vectors(scratch / name, count, DIM, made)
 
 
 def _run_on_features(given: Path, out: Path) -> dict[str, Any]:
@@ -51,7 +53,13 @@ CASES = {
         Case("run_10k", 10_000, _pictures(10_000), _run()),
         Case("extract_10k", 10_000, _pictures(10_000), _run(run_mode=1)),
         Case("high_accuracy_1k", 1_000, _pictures(1_000), _run(high_accuracy=True, d=960)),
-        Case("neighbors_100k", 100_000, _vectors(100_000), _run_on_features, False),
-        Case("neighbors_1m", 1_000_000, _vectors(1_000_000), _run_on_features, False),
+        Case(
+            "grouped_100k", 100_000, _vectors(100_000, clustered_vectors), _run_on_features, False
+        ),
+        Case("neighbors_100k", 100_000, _vectors(100_000, unit_vectors), _run_on_features, False),
+        Case(
+            "grouped_1m", 1_000_000, _vectors(1_000_000, clustered_vectors), _run_on_features, False
+        ),
+        Case("neighbors_1m", 1_000_000, _vectors(1_000_000, unit_vectors), _run_on_features, False),
     )
 }

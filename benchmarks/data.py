@@ -45,10 +45,10 @@ def _edit(job: tuple[Path, int, int], target: Path) -> None:
     picture.save(target / f"{number:06d}.jpg", quality=92 - 2 * turn)
 
 
-def random_vectors(target: Path, n: int, d: int) -> Path:
-    """A work_dir with n random unit vectors as stored features."""
+def stored_vectors(target: Path, n: int, d: int, made: Callable[[int, int], F32]) -> Path:
+    """A work_dir with n vectors as stored features."""
     if not (target / "atrain_features.dat.csv").exists():
-        save_features(target, [f"{i:07d}.jpg" for i in range(n)], unit_vectors(n, d))
+        save_features(target, [f"{i:07d}.jpg" for i in range(n)], made(n, d))
     return target
 
 

@@ -13,49 +13,62 @@ TITLES = {
     "run_10k": "whole run, 10,000 JPEGs",
     "extract_10k": "extraction alone, 10,000 JPEGs",
     "high_accuracy_1k": "whole run, high accuracy, 1,000 JPEGs",
-    "neighbors_100k": "neighbours of 100,000 x 576",
-    "neighbors_1m": "neighbours of 1,000,000 x 576",
+    "grouped_100k": "neighbours of 100,000 x 576 in groups",
+    "neighbors_100k": "neighbours of 100,000 x 576 at random",
+    "grouped_1m": "neighbours of 1,000,000 x 576 in groups",
+    "neighbors_1m": "neighbours of 1,000,000 x 576 at random",
 }
 
 
+OURS = ("fastdup-gpu", "fastdup-gpu, onnxruntime", "fastdup-gpu, openvino")
+PEER = "peer"
+Row = dict[str, str]
+
+
 def table() -> str:
-    """Markdown: a speed row per case and package, ratios to the peer, then quality."""
+    """Markdown: a row for each case and machine, with ratios to the peer, then quality."""
+    rows = _last(_read(RESULTS / "cpu.csv"))
+    machines = list(dict.fromkeys(map(_machine, rows)))
     lines = [
-        "| | | images/s | seconds | peak MB | recall | times the peer | on |",
+        "| | on | images/s | with OpenVINO | peer | times the peer | peak MB | recall |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    rows = _last(_read(RESULTS / "cpu.csv"))
-    machines = list(dict.fromkeys(_machine(row) for row in rows))
-    lines += [
-        f"| {TITLES[row['case']]} | {row['who']} | {float(row['images_per_second']):,.0f} "
-        f"| {float(row['seconds_p50']):,.1f} | {row['peak_mb']} | {row['recall'] or '-'} "
-        f"| {_times_the_peer(row, rows)} | {_letter(machines.index(_machine(row)))} |"
-        for row in rows
-    ]
-    told = (f"{_letter(i)}: {machine}." for i, machine in enumerate(machines))
+    for case, title in TITLES.items():
+        for machine, letter in zip(machines, "ABCDEFGH", strict=False):
+            of = {r["who"]: r for r in rows if r["case"] == case and _machine(r) == machine}
+            if of:
+                lines.append(f"| {title} | {letter} | {_cells(of)} |")
+    told = (f"{letter}: {m}." for letter, m in zip("ABCDEFGH", machines, strict=False))
     return "\n".join([*lines, "", f"Medians. {' '.join(told)}", "", *_quality(), ""])
 
 
-def _last(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+def _last(rows: list[Row]) -> list[Row]:
     """Of several rows of one case on the same kind of machine the last."""
     return list({(r["case"], r["who"], r["cores"], r["cpu"]): r for r in rows}.values())
 
 
-def _machine(row: dict[str, str]) -> str:
+def _machine(row: Row) -> str:
     return f"{row['cores']} cores, {row['cpu']}, {row['date']}"
 
 
-def _letter(index: int) -> str:
-    return chr(ord("A") + index)
+def _cells(of: dict[str, Row]) -> str:
+    """What stands behind a case: ours beside the peer's, the best of ours where one is shown."""
+    ours = [of[who] for who in OURS if who in of]
+    peer = of.get(PEER)
+    speeds = [f"{float(row['images_per_second']):,.0f}" for row in ours]
+    cells = [speeds[0], speeds[1] if len(speeds) > 1 else "-"]
+    if peer is None:
+        return " | ".join([*cells, "-", "-", ours[-1]["peak_mb"], ours[-1]["recall"] or "-"])
+    times = [f"{float(peer['seconds_p50']) / float(row['seconds_p50']):.1f}" for row in ours]
+    both = [_both([row[column] for row in [*ours, peer]]) for column in ("peak_mb", "recall")]
+    speed = f"{float(peer['images_per_second']):,.0f}"
+    return " | ".join([*cells, speed, " and ".join(times), *both])
 
 
-def _times_the_peer(row: dict[str, str], rows: list[dict[str, str]]) -> str:
-    """Against the peer's row of the same case on the same machine and day."""
-    for other in rows:
-        alike = other["case"] == row["case"] and _machine(other) == _machine(row)
-        if alike and other["who"] == "peer" != row["who"]:
-            return f"{float(other['seconds_p50']) / float(row['seconds_p50']):.1f}"
-    return "-"
+def _both(values: list[str]) -> str:
+    """'272, 343; 299': ours, then the peer's."""
+    *ours, peer = values
+    return f"{', '.join(ours)}; {peer}" if peer else "-"
 
 
 def _quality() -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._errors import ConnectionLost, InputError, MissingDependency
 from fastdup_gpu._progress import Advance, Counting, uncounted
 from fastdup_gpu.reading import file_stamp, read_file
-from fastdup_gpu.sources.base import ALL, Crop, Found, Part
+from fastdup_gpu.sources.base import ALL, Crop, Found, Part, has_image_extension
 from fastdup_gpu.sources.endpoints import is_cloud, parse
 from fastdup_gpu.sources.folder import is_junk
 
@@ -61,9 +61,12 @@ def find(url: str, *, any_extension: bool = False) -> Found:
     prefix = place.key if place.key == "" or place.key.endswith("/") else f"{place.key}/"
     try:
         for key, etag in store.list(place.bucket, prefix):
-            if not key.endswith("/") and not any(map(is_junk, key.split("/"))):
-                found.add(place.url(key), any_extension=False)
-                found.etags[place.url(key)] = etag
+            if key.endswith("/") or any(map(is_junk, key.split("/"))):
+                continue
+            name = place.url(key)
+            found.add(name, any_extension=False)
+            if has_image_extension(name):
+                found.etags[name] = etag
     except (OSError, ConnectionLost) as error:
         raise InputError(
             f"input_dir={url!r} cannot be listed ({getattr(error, 'strerror', None) or error}); "

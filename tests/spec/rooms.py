@@ -89,7 +89,8 @@ ROOMS = {
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _cpu _errors _progress _words formats.names formats.files pictures protocol reading",
+        "_atomic _cpu _errors _progress _words formats.names formats.files pictures protocol "
+        "reading",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": room("", "onnxruntime"),
