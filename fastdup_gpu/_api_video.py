@@ -35,7 +35,7 @@ def extract_video_frames(
     verbose: print a summary. num_threads: -1 = all cores.
     num_images: number of videos, 0 = all. min_offset, max_offset: part of the list of videos,
         from 0, the end not included (max_offset=0: to the end of the list).
-    turi_param: as in run(); nothing in it matters here.
+    turi_param: video_decoder and device as in run(); nothing else matters here.
     resize_video: 1 = to the size of the input of the model `model_path` with output of length
         `d`, whatever the shape of the video.
     keyframes_only: 1 = the first frame and each keyframe, 0 = all frames.

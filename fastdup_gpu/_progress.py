@@ -50,8 +50,7 @@ class Progress:
 
     @contextmanager
     def _shown(self, name: str) -> Iterator[None]:
-        """A line that moves while the stage lasts, or until a bar that counts takes its place and
-        stays behind."""
+        """A moving line during the stage. A bar that counts replaces it and stays afterwards."""
         if not self._show:
             yield
             return
@@ -105,4 +104,5 @@ def _bar() -> Bar:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        redirect_stdout=False,
     )

@@ -24,10 +24,11 @@ def extract_video_frames(
     keyframes = _flag("keyframes_only", keyframes_only)
     config = make_config(**arguments, run_mode=1)
     prepare_folder(config.work_dir)
-    videos = find_videos(config.input_dir, config.work_dir)
+    progress = Progress()
+    with progress.stage("list"):
+        videos = find_videos(config.input_dir, config.work_dir, progress.counting)
     first, last = _range(config, len(videos))
     resize_to = _model_size(config) if resize else None
-    progress = Progress()
     with progress.stage("frames"):
         source = extract_frames(
             videos,

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_RADIANCE = re.compile(rb"[-+]Y +(\d{1,9}) +[-+]X +(\d{1,9})\n")
+_RADIANCE = re.compile(rb"\n\n([-+]Y +(\d{1,9}) +[-+]X +(\d{1,9})\n)")
+_BARE_RADIANCE = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"
 _FLOAT_MAP = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s")
 _ANY_MAP_WIDTH = re.compile(rb"^WIDTH\s+(\d{1,9})\s*$", re.MULTILINE)
 _ANY_MAP_HEIGHT = re.compile(rb"^HEIGHT\s+(\d{1,9})\s*$", re.MULTILINE)
-_HEADER = 4096  # bytes in which a text header has to end
+HEADER = 4096  # bytes in which a text header has to end
 
 _NAMES = {
     b"%PDF": "a PDF",
@@ -43,6 +44,15 @@ def stated_size(data: bytes) -> Size | None:
     return reader(data) if reader else None
 
 
+def plain(data: bytes) -> bytes:
+    """The bytes for OpenCV: a Radiance header without comments, so that the size that OpenCV finds
+    there is the one that `stated_size` gave."""
+    if not data.startswith((b"#?RADIANCE", b"#?RGBE")):
+        return data
+    found = _RADIANCE.search(data, 0, HEADER)
+    return data if found is None else _BARE_RADIANCE + data[found.start(1) :]
+
+
 def unread(data: bytes) -> str:
     """The name of a format that nothing here reads, '' where the content is not known."""
     name = next((name for magic, name in _NAMES.items() if data.startswith(magic)), "")
@@ -63,8 +73,8 @@ def _unread_jpeg(data: bytes) -> str:
 
 
 def _radiance(data: bytes) -> Size | None:
-    found = _RADIANCE.search(data, 0, _HEADER)
-    return (int(found[2]), int(found[1])) if found else None
+    found = _RADIANCE.search(data, 0, HEADER)
+    return (int(found[3]), int(found[2])) if found else None
 
 
 def _float_map(data: bytes) -> Size | None:
@@ -73,7 +83,7 @@ def _float_map(data: bytes) -> Size | None:
 
 
 def _any_map(data: bytes) -> Size | None:
-    head = data[:_HEADER].partition(b"ENDHDR")[0]
+    head = data[:HEADER].partition(b"ENDHDR")[0]
     width, height = _ANY_MAP_WIDTH.search(head), _ANY_MAP_HEIGHT.search(head)
     return (int(width[1]), int(height[1])) if width and height else None
 

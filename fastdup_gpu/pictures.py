@@ -19,7 +19,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastdup_gpu.other_formats import stated_size, unread
+from fastdup_gpu.other_formats import plain, stated_size, unread
 from fastdup_gpu.png_chunks import MAGIC, pixels_only
 from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Refused, Status
 
@@ -118,6 +118,8 @@ def _decode_complete(data: bytes) -> U8 | None:
     """None where libjpeg-turbo misses data."""
     try:
         pixels: U8 = simplejpeg.decode_jpeg(data, "BGR", strict=True)
+    except MemoryError:
+        raise
     except Exception:  # as above
         return None
     return pixels
@@ -146,7 +148,7 @@ def _turn(pixels: U8, orientation: int) -> U8:
 def _read_any(data: bytes, plan: PixelPlan) -> U8:
     try:
         return _read_with_pillow(data, plan)
-    except Refused:
+    except (Refused, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise Refused(Status.TOO_LARGE, str(error)) from error
@@ -233,7 +235,7 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
         raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
     check_size(*size, plan)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        pixels = cv2.imdecode(np.frombuffer(plain(data), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise Refused(Status.CORRUPT, f"OpenCV: {error.err}") from error
     if pixels is None:

@@ -191,7 +191,8 @@ class SearchPlan:
 
 
 class Index(Protocol):
-    """A searchable base set. `kind` is 'flat', 'hnsw' or 'ivf'."""
+    """A searchable base set. `kind`: 'flat', 'hnsw', 'ivf', on the GPU also 'ivfpq', 'cagra' and
+    'nndescent'."""
 
     kind: str
 

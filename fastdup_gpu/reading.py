@@ -35,6 +35,15 @@ def read_into(path: str, room: memoryview) -> bytes | int:
         os.close(fd)
 
 
+def is_written(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is there with anything in it: after a power cut it may be empty."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
 def file_stamp(path: str) -> bytes:
     """Size and time of a file, which tell later that it is the same; b"" where there is none."""
     try:

@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from fastdup_gpu.area import resize_area
-from fastdup_gpu.pictures import read_picture
-from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan, Refused
-
-# Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
-_LARGE = 16_000_000
-
-
-class _Room:
-    """How many pixels of large pictures all threads together may hold unpacked."""
-
-    def __init__(self, pixels: int) -> None:
-        self._all = self._free = pixels
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def take(self, pixels: int) -> Iterator[None]:
-        """Wait for room; a picture that is larger than all of it has it alone."""
-        pixels = min(pixels, self._all)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= pixels)
-            self._free -= pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += pixels
-                self._changed.notify_all()
-
-
-_room = _Room(180_000_000)
+from fastdup_gpu.protocol import I64, STATS_SIDE, U8, PixelPlan
+from fastdup_gpu.room import unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +25,8 @@ class Shrunk:
 
 def shrink(data: bytes, plan: PixelPlan) -> Shrunk:
     """Decode and make both sizes on the calling thread; raises Refused."""
-    try:
-        pixels = read_picture(data, replace(plan, max_pixels=min(plan.max_pixels, _LARGE)))
-    except Refused as refused:
-        if refused.pixels <= _LARGE:
-            raise
-        claimed = refused.pixels if refused.pixels <= plan.max_pixels else 0
-    else:
+    with unpacked(data, plan) as pixels:
         return _both(pixels, plan)
-    with _room.take(claimed):
-        return _both(read_picture(data, plan), plan)
 
 
 def _both(pixels: U8, plan: PixelPlan) -> Shrunk:

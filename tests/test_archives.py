@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import logging
 import lzma
 import os
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from archive_files import FILES, check_all, noise, opened, tar_bytes, zip_bytes
+from archive_files import FILES, check_all, member, noise, opened, tar_bytes, zip_bytes
 
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.sources import archives as archives_module
@@ -315,3 +316,17 @@ def test_webdataset_shards(tmp_path):
     source = opened(str(tmp_path))
     assert len(expected) == 80
     assert [(n, source.load(i)) for i, n in enumerate(source.names)] == expected
+
+
+def test_a_hard_link_that_states_the_size_of_its_target_counts():
+    link = member("d/link.jpg", type=tarfile.LNKTYPE, linkname="d/0.jpg", size=10**6)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in list(FILES.items())[:2]:
+            archive.addfile(member(name, size=len(data)), io.BytesIO(data))
+            if name == "d/0.jpg":
+                archive.addfile(link)
+    Path("x.tar").write_bytes(stream.getvalue())
+    first, second = FILES["d/0.jpg"], FILES["d/1.jpg"]
+    expected = {"d/0.jpg": first, "d/link.jpg": first, "d/1.jpg": second}
+    check_all(opened("x.tar"), "x.tar", expected)

@@ -5,6 +5,7 @@ import os
 import random
 import struct
 import tarfile
+import time
 import zlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from making import photos, rows, run
 from PIL import Image, ImageOps
 
+from fastdup_gpu import room
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu.sources import crops as crops_module
 from fastdup_gpu.sources import open_source
@@ -303,8 +305,8 @@ def test_each_picture_is_read_once(monkeypatch):
     rows = [(random.Random(i).choice("ab"), i % 7) for i in range(50)]
     given = boxes_csv("\n".join(f"{name}.png,{x},0,20,20" for name, x in rows))
     decoded = []
-    real = crops_module.read_upright
-    monkeypatch.setattr(crops_module, "read_upright", lambda d: decoded.append(d) or real(d))
+    real = crops_module.upright
+    monkeypatch.setattr(crops_module, "upright", lambda d: decoded.append(d) or real(d))
     source = open_source(given, work_dir=WORK)
     assert len(decoded) == 2
     for i, (_, x) in enumerate(rows):
@@ -372,3 +374,45 @@ def test_other_signs_than_commas_are_refused(sign):
     header = sign.join(["filename", "col_x", "row_y", "width", "height"])
     with pytest.raises(InputError, match="a csv has commas there"):
         open_source(boxes_csv(sign.join("a1234"), header), work_dir=WORK)
+
+
+def test_crops_of_a_run_that_was_killed_while_cutting_are_no_pictures(monkeypatch):
+    """Where the work_dir is the input."""
+    photos(Path("in"), 4)
+    wishes = {"work_dir": Path("in"), "bounding_box": "row_y=0,col_x=0,width=20,height=20"}
+    real, written = crops_module.write, []
+
+    def dying(path: Path, data: bytes) -> None:
+        real(path, data)
+        written.append(path)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(crops_module, "write", dying)
+    with pytest.raises(KeyboardInterrupt):
+        open_source("in", threads=1, **wishes)
+    monkeypatch.setattr(crops_module, "write", real)
+    assert len(open_source("in", **wishes).names) == 4
+
+
+def test_large_pictures_are_cut_one_after_the_other(monkeypatch):
+    """As they share the room for unpacked pixels, however many threads there are."""
+    monkeypatch.setattr(room, "_LARGE", 1000)
+    monkeypatch.setattr(room, "_room", room._Room(5000))
+    at_work, most = [], []
+    real = crops_module.encode
+
+    def encode(picture: Image.Image, box: Box) -> bytes | str:
+        at_work.append(picture)
+        most.append(len(at_work))
+        time.sleep(0.02)
+        try:
+            return real(picture, box)
+        finally:
+            at_work.remove(picture)
+
+    monkeypatch.setattr(crops_module, "encode", encode)
+    photos(Path("in"), 4)  # of 10,800 pixels
+    box = "row_y=0,col_x=0,width=20,height=20"
+    assert len(open_source("in", work_dir=WORK, bounding_box=box, threads=4).names) == 4
+    assert most == [1] * 4

@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,20 @@ def test_archives_behind_the_part_are_not_opened(pictures, tmp_path):
     good, bad = (tmp_path / "out" / f"atrain_features.{what}.csv" for what in ("dat", "bad"))
     assert (len(rows(good)), len(rows(bad))) == (10, 1)
     assert run(shards, tmp_path / "out", run_mode=1, min_offset=30) == 1
+
+
+def test_a_picture_written_before_the_nodes_were_joined_is_not_taken_away(tmp_path, monkeypatch):
+    """What counts is when the nodes read it, and nodes of nodes too."""
+    monkeypatch.chdir(tmp_path)
+    first = photos(Path("in"), 4)[0]
+    Path("in/copy.jpg").write_bytes(first.read_bytes())
+    assert run("in", Path("a"), run_mode=1, max_offset=2, turi_param="run_stats=0") == 0
+    assert run("in", Path("b"), run_mode=1, min_offset=2, turi_param="run_stats=0") == 0
+    time.sleep(0.02)
+    Path("in/copy.jpg").write_bytes(Path("in/0002.jpg").read_bytes())
+    for nodes, joined in ((["a", "b"], "joined"), (["joined"], "again")):
+        time.sleep(0.02)
+        assert run(nodes, Path(joined), run_mode=2) == 0
+        found = fastdup_gpu.find_top_components(joined)
+        assert len(found) == 1
+        assert fastdup_gpu.delete_components(found) == []

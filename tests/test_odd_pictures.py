@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -153,3 +154,25 @@ def test_opencv_never_sees_what_pillow_should_have_read(monkeypatch):
         data = bytearray(encode(PICTURE, kind))
         data[8:40] = b"\xff" * 32
         assert refusal(bytes(data)).status in (Status.CORRUPT, Status.TOO_LARGE)
+
+
+@pytest.mark.parametrize("comment", [b"#-Y 10 +X 10\n", b"#\n" * 50, b"EXPOSURE=2\n"])
+def test_a_radiance_picture_is_as_large_as_was_checked(tmp_path, comment):
+    """A comment cannot hide from the check what OpenCV then unpacks."""
+    path = str(tmp_path / "a.hdr")
+    cv2.imwrite(path, np.full((300, 400, 3), 0.5, np.float32))
+    data = Path(path).read_bytes()
+    odd = data.replace(b"\n", b"\n" + comment, 1)
+    assert stated_size(odd) == (400, 300)
+    assert np.array_equal(read_picture(odd, PLAN), read_picture(data, PLAN))
+
+
+def test_a_lack_of_memory_is_no_damage(monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("fastdup_gpu.pictures._load", full)
+    monkeypatch.setattr("simplejpeg.decode_jpeg", full)
+    for kind in ("PNG", "JPEG"):
+        with pytest.raises(MemoryError):
+            read_picture(encode(PICTURE, kind), PLAN)

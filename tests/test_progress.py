@@ -70,3 +70,9 @@ def test_a_failing_stage_ends_its_line(capfd):
     with progress.stage("list"), progress.counting("cut", 2) as advance:
         advance(2, 1)
     assert "2 of 2" in capfd.readouterr().err
+
+
+def test_what_the_program_prints_meanwhile_goes_to_its_own_output(capfd):
+    with Progress(show=True).stage("list"):
+        print("mine")
+    assert capfd.readouterr().out == "mine\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx_models
@@ -312,3 +313,40 @@ def test_a_run_over_real_videos(collection, tmp_path):
         frozenset((which[r["from"]], which[r["to"]])) for r in rows(tmp_path / "similarity.csv")
     }
     assert {p for p in pairs if len(p) > 1} == {frozenset(("realshort.mp4", "realshort_mpeg4.avi"))}
+
+
+def test_a_damaged_video_does_not_undo_the_work_of_others(tmp_path):
+    """What resume keeps of it are the frames that it gave, and why it gave no more."""
+    whole = video(tmp_path / "in" / "one.avi", "mjpeg", pictures=scene())
+    cut = tmp_path / "in" / "two.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    given = {"turi_param": "keyframes_only=0", "resume": 1, "run_mode": 1}
+    session = fastdup.Session(tmp_path / "out")
+    first = session.run(tmp_path / "in", **given)
+    again = session.run(tmp_path / "in", **given)
+    assert again.resumed_at == again.valid + sum(again.bad.values()) > 8
+    assert (again.valid, again.bad) == (first.valid, first.bad)
+    frame = next((tmp_path / "out" / "tmp" / "two.avi").glob("*.jpg"))
+    frame.write_bytes(b"")  # as after a power cut
+    assert session.run(tmp_path / "in", **given).bad == first.bad
+    assert frame.stat().st_size
+
+
+def test_a_list_of_frames_is_that_of_the_run(tmp_path, clips):
+    out = tmp_path / "out"
+    assert run(clips / "in", out, run_mode=1) == 0
+    frames = photos(tmp_path / "photos", 3)
+    assert run(out / "tmp", out, run_mode=1) == 0
+    assert (out / "atrain_frames.csv").is_file()
+    assert run([str(frame) for frame in frames], out, run_mode=1) == 0
+    assert not (out / "atrain_frames.csv").exists()
+
+
+def test_frames_of_a_run_that_was_killed_while_cutting_are_no_pictures(tmp_path):
+    """Where the work_dir is the input."""
+    video(tmp_path / "a.avi", "mjpeg", pictures=scene())
+    stop = mock.patch("fastdup_gpu.sources.video.cut_all", side_effect=KeyboardInterrupt)
+    with stop, pytest.raises(KeyboardInterrupt):
+        open_source(tmp_path, work_dir=tmp_path)
+    photos(tmp_path / "tmp" / "a.avi", 1)
+    assert len(open_source(tmp_path, work_dir=tmp_path, keyframes_only=False).names) == 8

@@ -141,17 +141,23 @@ def _add_ids(found: Sequence[Group], folder: Path | None) -> None:
         group.ids[name] = row_of[name]
 
 
-def split(found: Sequence[Component], folder: Path, min_similarity: float) -> list[Component]:
+def split(
+    found: Sequence[Component], folder: Path, min_similarity: float, *, alone: bool = False
+) -> list[Component]:
     """Components cut into groups that hold together without chains; the first group keeps the
-    number, further ones get new numbers after the largest."""
+    number, further ones get new numbers after the largest. With `alone` pictures that are cut off,
+    or were alone before, stay as groups of one, of similarity 0."""
     matrix = open_features(feature_paths(folder)[0]).matrix
     following = max((c.number for c in found), default=0) + 1
     parts = []
     for component in found:
         groups = split_chain(matrix[component.ids], min_similarity)
-        kept = [group.tolist() for group in groups if len(group) > 1]
+        kept = [group.tolist() for group in groups if alone or len(group) > 1]
         for i, group in enumerate(kept):
-            parts.append(component.take(group, component.number if i == 0 else following))
+            part = component.take(group, component.number if i == 0 else following)
+            if len(group) == 1 and not part.offsets:
+                part.distance = 0.0
+            parts.append(part)
             following += i > 0
     _measure([part for part in parts if np.isnan(part.distance)], matrix, folder)
     return parts

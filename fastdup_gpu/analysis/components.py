@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ def find_top_components(
     alike = slice if not by_label and isinstance(slice, str) and slice in ALIKE else None
     wanted = wanted_of(found, slice if alike is None else None, keyword, given.everywhere)
     if kwargs.get("min_similarity") is not None:
-        found = split(found, needed(folder, "min_similarity"), float(kwargs["min_similarity"]))
+        least = float(kwargs["min_similarity"])
+        found = split(found, needed(folder, "min_similarity"), least, alone=by_label)
     if threshold is not None:
         found = [component for component in found if component.distance > threshold]
     found = found if by_label else sliced(found, alike, wanted)
@@ -174,6 +175,16 @@ def _mean_of_similar(distances: list[float]) -> float:
     """The mean, without the zeros of pictures that are similar to no other."""
     known = [distance for distance in distances if distance != 0]
     return float(np.mean(known)) if known else 0.0
+
+
+def with_pictures(table: pd.DataFrame, places: Sequence[Sequence[int]]) -> pd.DataFrame:
+    """Of each group the pictures at `places`, in every column that lists something for each."""
+    picked: dict[str, Any] = {"len": [len(own) for own in places]}
+    for name, cells in table.items():
+        if all(isinstance(cell, list) for cell in cells):
+            chosen = ([cell[i] for i in own] for cell, own in zip(cells, places, strict=True))
+            picked[str(name)] = objects(chosen).set_axis(table.index)
+    return table.assign(**picked)
 
 
 def _sized(table: pd.DataFrame, min_items: int | None, max_items: int | None) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from fastdup_gpu._errors import FormatError
 from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis.removal import Item
 from fastdup_gpu.formats import names
@@ -45,7 +46,10 @@ def _homes(folder: Path) -> Iterable[Path]:
 
 
 def _pairs(path: Path, made: str, source: str) -> Iterable[tuple[tuple[str, ...], str]]:
-    header, rows = read_csv(path)
+    try:
+        header, rows = read_csv(path)
+    except (FormatError, OSError):  # of somebody else
+        return
     if {made, source} <= set(header):
         at, of = header.index(made), header.index(source)
         yield from ((Path(row[at]).parts[-2:], row[of]) for row in rows if len(row) == len(header))

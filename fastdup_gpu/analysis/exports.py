@@ -18,7 +18,8 @@ from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.label_sources import as_list, open_named
 from fastdup_gpu.sources import read_by_name
-from fastdup_gpu.sources.pixels import relaxed_limits
+from fastdup_gpu.sources.base import extension
+from fastdup_gpu.sources.pixels import read_header, relaxed_limits
 
 _NO_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ LABELS = (
     "for all, or None"
 )
 _STEM = 60
-_ORIENTATION = 0x0112
+_ENDINGS = {"jpeg": ".jpg", "mpo": ".jpg", "tiff": ".tif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +124,13 @@ def color_of(label: str) -> str:
 
 
 def _read(entry: Entry) -> Picture | str:
-    from PIL import Image
-
     try:
         data = read_by_name(entry.name)
-        with relaxed_limits(), Image.open(io.BytesIO(data)) as image:
-            width, height, kind = image.width, image.height, str(image.format)
-            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
+    except (OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
-    if turned:
-        width, height = height, width
-    return Picture(entry, data, width, height, _extension(kind))
-
-
-def _extension(kind: str) -> str:
-    return {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}.get(kind, f".{kind.lower()}")
+    with relaxed_limits():
+        header = read_header(io.BytesIO(data))
+    if isinstance(header, str):
+        return header
+    kind = header.format.lower() or extension(entry.name)
+    return Picture(entry, data, header.width, header.height, _ENDINGS.get(kind, f".{kind}"))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastdup_gpu.analysis.removal import Item, Origin
+from fastdup_gpu.sources.pixels import read_header
 
 
 def best(items: Sequence[Item], origin: Origin) -> Item:
@@ -35,11 +36,7 @@ def best_of_majority(
 
 def _measure(path: str) -> tuple[int, int, float]:
     """Pixels by the header, 0 where it cannot be read, bytes, and no sharpness."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            pixels = image.width * image.height
-    except Exception:  # Pillow's plug-ins raise errors of every kind on bad input
-        pixels = 0
+    with Path(path).open("rb") as stream:
+        header = read_header(stream)
+    pixels = 0 if isinstance(header, str) else header.width * header.height
     return pixels, Path(path).stat().st_size, 0.0

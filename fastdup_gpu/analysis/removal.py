@@ -17,6 +17,7 @@ import numpy as np
 
 from fastdup_gpu._errors import FastdupError
 from fastdup_gpu.formats import names, results
+from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.sources.base import is_remote
 
 
@@ -95,11 +96,15 @@ class Origin:
 
     @cached_property
     def finished(self) -> int | None:
-        """When the run had read its pictures, in ns; else when it ended."""
-        if self.work_dir is not None:
-            for name in (names.FEATURES.format(kind=names.TRAIN), names.CONFIG):
-                if (path := self.work_dir / name).is_file():
-                    return path.stat().st_mtime_ns
+        """When the run had read its pictures, or the first of the runs that it joined, in ns; else
+        when it ended."""
+        if self.work_dir is None:
+            return self.written
+        joined = (read_json(self.work_dir / names.JOINED) or {}).get("read_ns")
+        times = [joined] if isinstance(joined, int) else []
+        for name in (names.FEATURES.format(kind=names.TRAIN), names.CONFIG):
+            if (path := self.work_dir / name).is_file():
+                return min([*times, path.stat().st_mtime_ns])
         return self.written
 
     def problem(self, item: Item) -> str | None:

@@ -20,7 +20,7 @@ from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import prepare_folder, replacing
 from fastdup_gpu.formats.names import DEFAULT_DIM
 from fastdup_gpu.sources import read_by_name
-from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+from fastdup_gpu.sources.pixels import relaxed_limits, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -139,13 +139,15 @@ def _cell(name: str, grid: Grid) -> Image.Image | None:
     from PIL import ImageOps
 
     try:
-        picture = read_upright(read_by_name(name))
+        data = read_by_name(name)
     except (OSError, ValueError) as error:
-        picture = str(error)
-    if isinstance(picture, str):
+        _log.warning("left out of the sprite: %r (%s)", name, error)
+        return None
+    with upright(data) as picture:
+        if not isinstance(picture, str):
+            return ImageOps.pad(picture, (grid.width, grid.height), color="white")
         _log.warning("left out of the sprite: %r (%s)", name, picture)
         return None
-    return ImageOps.pad(picture, (grid.width, grid.height), color="white")
 
 
 def _grid(

@@ -99,6 +99,13 @@ class CsvWriter:
             self._stream.write("".join([line % row for row in rows]))
 
 
+def begin_csv(path: Path, columns: Sequence[str]) -> None:
+    """Write an empty table unless there is one: what follows is known to be of a run."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_csv(path, columns, ())
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a whole csv with its header."""
     with replacing(path) as stream:

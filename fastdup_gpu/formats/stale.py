@@ -11,8 +11,7 @@ _OF_TRAIN = (
     names.COMPONENTS,
     names.COMPONENT_INFO,
     names.INDEX,
-    f"{names.INDEX}.npz",
-    f"{names.INDEX}.hnsw",
+    *(f"{names.INDEX}{suffix}" for suffix in (".npz", ".hnsw", ".cagra", ".ivf", ".npy")),
     names.SEARCH,
     names.KMEANS_CENTROIDS,
     names.KMEANS_ASSIGNMENTS,
@@ -45,7 +44,8 @@ def make_room(folder: Path, *, same_pictures: bool = False, joining: bool = Fals
     gone = [*_EDGES, *_OF_TRAIN, *_of_pictures(names.TEST), names.CONFIG]
     gone += [names.EXTRACTION.format(kind=names.TRAIN)]  # or resume=1 would take them for its own
     if not same_pictures:
-        gone += [name.format(kind=names.TRAIN) for name in (names.BAD_CSV, names.STATS_CSV)]
+        lists = (names.BAD_CSV, names.STATS_CSV, names.CROPS_CSV, names.FRAMES_CSV)
+        gone += [name.format(kind=names.TRAIN) for name in lists]
     gone += [] if joining else [names.JOINED]
     _remove(folder, gone)
 

@@ -18,6 +18,7 @@ from fastdup_gpu.formats import results
 from fastdup_gpu.galleries.options import Options
 from fastdup_gpu.galleries.select import Facts, LabelsOf, call_text
 from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
+from fastdup_gpu.sources.pixels import read_header
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Album:
         self._large: set[int] = set()
         self._labels: dict[str, Sequence[str]] = {}
         self._source = open_labels(options.get_label_func, work_dir, own)
-        self.read = reader_in(options.input_dir)
+        self.read = reader_in(options.input_dir, work_dir)
 
     def add(self, name: str, *, small: bool = False) -> int:
         """The position of a picture, which is the same however often it is added. One that was
@@ -140,14 +141,14 @@ class Album:
         return set() if self.work_dir is None else set(results.read_test_filenames(self.work_dir))
 
     def _facts_of_file(self, name: str) -> Facts:
-        from PIL import Image
-
         try:
             data = self.read(name)
-            with Image.open(io.BytesIO(data)) as image:
-                return Facts(name, image.width * image.height, len(data))
-        except Exception:  # a broken picture has nothing that speaks for it
+        except (OSError, ValueError):  # what cannot be read has nothing that speaks for it
             return Facts(name)
+        header = read_header(io.BytesIO(data))
+        if isinstance(header, str):
+            return Facts(name)
+        return Facts(name, header.width * header.height, len(data))
 
 
 def is_utf8(name: str) -> bool:

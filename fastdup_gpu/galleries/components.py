@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fastdup_gpu.analysis.annotations import as_labels
-from fastdup_gpu.analysis.components import find_top_components
+from fastdup_gpu.analysis.components import find_top_components, with_pictures
 from fastdup_gpu.analysis.groups import opened
 from fastdup_gpu.analysis.hierarchy import write_hierarchy
 from fastdup_gpu.formats import results
@@ -54,7 +54,8 @@ def create_kmeans_clusters_gallery(work_dir: Any, kwargs: dict[str, Any], **give
     table = select_groups(work_dir, options, comp_type="cluster")
     order = results.read_kmeans(work_dir).drop_duplicates("index")
     distance = dict(zip(order["filename"], order["distance"].tolist(), strict=True))
-    table["files"] = [sorted(files, key=distance.__getitem__) for files in table["files"]]
+    far = [[distance[name] for name in files] for files in table["files"]]
+    table = with_pictures(table, [sorted(range(len(own)), key=own.__getitem__) for own in far])
     view = components_view(album, table, distance)
     _publish("kmeans_clusters", "Clusters", album, view, table)
 

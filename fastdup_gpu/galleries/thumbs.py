@@ -8,13 +8,15 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
 from fastdup_gpu._cpu import cores
 from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.sources import read_by_name
-from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+from fastdup_gpu.sources.pixels import relaxed_limits, upright
 
 SMALL = 96
 Reader = Callable[[str], bytes]
@@ -60,21 +62,23 @@ def make_thumbs(
         return [made[i].result() for i in range(len(names))]
 
 
-def reader_in(input_dir: str | os.PathLike[str] | None) -> Reader:
-    """A reader that looks for a name as it is, then inside `input_dir`: by its whole path, then
-    by its last parts, so that `some/where/shard.tar/member.jpg` is found in a folder of tars."""
+def reader_in(input_dir: str | os.PathLike[str] | None, work_dir: Path | None = None) -> Reader:
+    """A reader that looks for a name as it is (a remote one first among the copies in `work_dir`),
+    then inside `input_dir`: by its whole path, then by its last parts, so that
+    `some/where/shard.tar/member.jpg` is found in a folder of tars."""
+    plain = partial(read_by_name, work_dir=work_dir)
     if input_dir is None:
-        return read_by_name
+        return plain
     folder = os.fspath(input_dir)
 
     def read(name: str) -> bytes:
         try:
-            return read_by_name(name)
+            return plain(name)
         except OSError as error:
             parts = name.replace(os.sep, "/").strip("/").split("/")
             for start in range(len(parts)):
                 try:
-                    return read_by_name("/".join([folder, *parts[start:]]))
+                    return plain("/".join([folder, *parts[start:]]))
                 except OSError:
                     continue
             raise error
@@ -87,11 +91,10 @@ def _make(name: str, boxes: list[Corners], size: int, *, reader: Reader) -> Thum
         data = reader(name)
     except (OSError, ValueError) as error:  # ValueError: a NUL in a name
         return Thumb(b"", why=f"cannot be read: {_reason(error)}")
-    found = _open_jpeg(data, size) or _open_any(data)
+    found = _open_jpeg(data, size) or _open_any(data, size)
     if isinstance(found, str):
         return Thumb(b"", why=f"cannot be decoded: {found}")
     image, (width, height) = found
-    image.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if boxes:
         _draw(image, boxes, width, height)
     stream = io.BytesIO()
@@ -115,17 +118,25 @@ def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | 
             width, height = image.size
             image.draft("RGB", (size, size))
             image.load()
-            upright = ImageOps.exif_transpose(image)
             turned = image.getexif().get(0x0112, 1) >= 5
-            return upright.convert("RGB"), (height, width) if turned else (width, height)
+            seen = ImageOps.exif_transpose(image).convert("RGB")
+            return _reduced(seen, size), (height, width) if turned else (width, height)
     except Exception:  # Pillow raises errors of every kind on bad input; the slow way says why
         return None
 
 
-def _open_any(data: bytes) -> tuple[Image.Image, tuple[int, int]] | str:
+def _open_any(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | str:
     """Whatever the run can read; without its packages, whatever Pillow can."""
-    found = read_upright(data)
-    return found if isinstance(found, str) else (found, found.size)
+    with upright(data) as found:
+        if isinstance(found, str):
+            return found
+        whole = found.size
+        return _reduced(found, size), whole
+
+
+def _reduced(image: Image.Image, size: int) -> Image.Image:
+    image.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return image
 
 
 def _draw(image: Image.Image, boxes: list[Corners], width: int, height: int) -> None:

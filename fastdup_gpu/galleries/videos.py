@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from fastdup_gpu._arguments import whole_number
+from fastdup_gpu.analysis.components import with_pictures
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album, shown
@@ -91,27 +92,21 @@ def groups_of_videos(frames: pd.DataFrame, least: int) -> pd.DataFrame:
     """Groups that hold frames of at least `least` videos: `files` keeps the first frame of each
     video, `heads` tells its name and how many of its frames are in the group."""
     rows: list[int] = []
-    files: list[list[str]] = []
+    places: list[list[int]] = []
     heads: list[list[str]] = []
-    for i, names in enumerate(frames["files"]):
-        counts = Counter(map(video_of, names))
+    for row, names in enumerate(frames["files"]):
+        videos = list(map(video_of, names))
+        counts = Counter(videos)
         if len(counts) < least:
             continue
-        first: dict[str, str] = {}
-        for name in names:
-            first.setdefault(video_of(name), name)
-        rows.append(i)
-        files.append(list(first.values()))
+        first: dict[str, int] = {}
+        for i, video in enumerate(videos):
+            first.setdefault(video, i)
+        rows.append(row)
+        places.append(list(first.values()))
         heads.append([f"{video_name(v)}, {words.count(counts[v], 'frame')}" for v in first])
-    return (
-        frames.iloc[rows]
-        .assign(
-            files=pd.Series(files, dtype=object, index=frames.index[rows]),
-            heads=pd.Series(heads, dtype=object, index=frames.index[rows]),
-            len=pd.Series([len(own) for own in files], dtype=int, index=frames.index[rows]),
-        )
-        .reset_index(drop=True)
-    )
+    table = with_pictures(frames.iloc[rows].reset_index(drop=True), places)
+    return table.assign(heads=pd.Series(heads, dtype=object))
 
 
 def _duplicates(album: Album, table: pd.DataFrame) -> View:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Counting, uncounted
-from fastdup_gpu.formats.names import FRAMES_CSV, TMP_DIR, TRAIN
+from fastdup_gpu.formats.names import CROPS_CSV, FRAMES_CSV, TMP_DIR, TRAIN
 from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources import cloud, lists
 from fastdup_gpu.sources.archives import open_archives, read_member
@@ -87,10 +90,17 @@ def open_source(
     box = parse_bounding_box(bounding_box)
     found = input_dir if isinstance(input_dir, Found) else lists.find(input_dir, work_dir)
     check_boxes(found, bounding_box)
-    crops_dir = crops_folder(work_dir, kind)
+    how = partial(
+        cut,
+        folder=crops_folder(work_dir, kind),
+        table=work_dir / CROPS_CSV.format(kind=kind),
+        threads=threads,
+        min_file_size=min_file_size,
+        counting=counting,
+    )
     if found.boxes is not None:
         check_kinds(found, tar_only)
-        return _cut_listed(found, found.boxes, crops_dir, threads, wishes, min_file_size)
+        return _cut_listed(found, found.boxes, wishes, how)
     found.pictures = _without_frames(found, work_dir)
     check_kinds(found, tar_only)
     if means_videos(found, tar_only):
@@ -106,20 +116,13 @@ def open_source(
             counting=counting,
         )
     else:
+        _forget_frames(found.pictures, work_dir, kind)
         source = _open(found, tar_only, wishes)
     if box is None:
         return source
     try:
         asked = {i: (i, box) for i in part.of(len(source.names))}
-        return cut(
-            source,
-            source.names,
-            asked,
-            crops_dir,
-            threads=threads,
-            min_file_size=min_file_size,
-            counting=counting,
-        )
+        return how(source, source.names, asked)
     finally:
         source.close()
 
@@ -140,15 +143,16 @@ def list_input(
     return found
 
 
-def find_videos(input_dir: object, work_dir: Path) -> list[str]:
-    """The videos of an input, whatever else it holds; raises InputError where there is none."""
+def find_videos(input_dir: object, work_dir: Path, counting: Counting = uncounted) -> list[str]:
+    """The videos of an input, whatever else it holds, remote ones copied; raises InputError where
+    there is none."""
     found = lists.find(input_dir, work_dir)
     if not found.videos:
         raise InputError(
             f"input_dir: {found.shown!r} holds no videos; looked for names that end in "
             f"{', '.join(sorted(VIDEO_EXTENSIONS))}"
         )
-    return cloud.local_files(found.videos, work_dir)
+    return cloud.local_files(found.videos, work_dir, counting)
 
 
 def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
@@ -179,6 +183,17 @@ def _without_frames(found: Found, work_dir: Path) -> list[str]:
     ]
 
 
+def _forget_frames(names: list[str], work_dir: Path, kind: str) -> None:
+    """Take away the list of the frames of an earlier run, unless these are the pictures now."""
+    table = work_dir / FRAMES_CSV.format(kind=kind)
+    if not table.is_file():
+        return
+    tmp = (work_dir / TMP_DIR).resolve()
+    folders = {os.path.dirname(name) for name in names if not is_cloud(name)}  # noqa: PTH120
+    if not any(Path(folder).resolve().is_relative_to(tmp) for folder in folders):
+        table.unlink()
+
+
 def _open(found: Found, tar_only: bool, wishes: Wishes) -> Source:
     if found.archives:
         _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
@@ -207,12 +222,7 @@ def _pictures(names: list[str], found: Found, wishes: Wishes) -> Source:
 
 
 def _cut_listed(
-    found: Found,
-    boxes: list[Box | str],
-    crops_dir: Path,
-    threads: int,
-    wishes: Wishes,
-    min_file_size: int,
+    found: Found, boxes: list[Box | str], wishes: Wishes, how: Callable[..., Source]
 ) -> Source:
     """Cut the boxes of a csv, each picture opened once however its rows are spread."""
     names = found.pictures
@@ -223,15 +233,7 @@ def _cut_listed(
     }
     source = _pictures(list(pictures), found, replace(wishes, part=ALL))
     try:
-        return cut(
-            source,
-            names,
-            asked,
-            crops_dir,
-            threads=threads,
-            min_file_size=min_file_size,
-            counting=wishes.counting,
-        )
+        return how(source, names, asked)
     finally:
         source.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import threading
@@ -133,8 +134,9 @@ def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
     servers = stores()
     from fastdup_gpu.sources import remote_archives
 
-    if work_dir is not None and (copy := remote_archives.copy_of(url, work_dir)):
-        return read_file(str(copy))
+    if work_dir is not None:
+        with contextlib.suppress(FileNotFoundError):
+            return remote_archives.read_copy(url, work_dir)
     archive, member = remote_archives.split(url)
     try:
         return servers.get(url)
@@ -142,7 +144,7 @@ def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
         # Without the right to list a bucket, what is not there is forbidden.
         if not archive:
             raise
-        return remote_archives.read_member(archive, member, work_dir)
+        return remote_archives.read_member(archive, member)
 
 
 class CloudSource:
@@ -174,7 +176,7 @@ class CloudSource:
         try:
             return asked.result() if asked else self._servers.get(name)
         except OSError as error:
-            if asked is None or error.errno != errno.EFBIG:
+            if asked is None or error.errno != errno.EOVERFLOW:
                 raise
             return self._servers.get(name)
 

@@ -11,7 +11,6 @@ import shutil
 import sys
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from fastdup_gpu._atomic import explained
@@ -38,6 +37,8 @@ class Copies:
     def __init__(self, work_dir: Path) -> None:
         self.folder = work_dir / TMP_DIR
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._read: dict[str, tuple[int, str]] | None = None
         self._turns = [threading.Lock() for _ in range(256)]
         self._stores = Stores()
 
@@ -132,9 +133,15 @@ class Copies:
                 # On a line of its own, whatever a killed run left at the end.
                 stream.write("\n" + json.dumps([self._relative(path), *entry]) + "\n")
 
-    @cached_property
+    @property
     def _known(self) -> dict[str, tuple[int, str]]:
-        """Size and etag of the copies, by their path, as the journal says."""
+        """Size and etag of the copies, by their path, as the journal said at the first call."""
+        with self._reading:
+            if self._read is None:
+                self._read = self._journal()
+            return self._read
+
+    def _journal(self) -> dict[str, tuple[int, str]]:
         known: dict[str, tuple[int, str]] = {}
         try:
             lines = (self.folder / _JOURNAL).read_bytes().splitlines()

@@ -17,11 +17,12 @@ from fastdup_gpu._atomic import replaced
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu._progress import Advance, Counting, uncounted
-from fastdup_gpu.formats.names import CROPS_DIR, TRAIN
+from fastdup_gpu.formats.files import begin_csv
+from fastdup_gpu.formats.names import CROPS_COLUMNS, CROPS_DIR, TRAIN
 from fastdup_gpu.protocol import Refused, Status
 from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources.base import Box, Crop, Source
-from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+from fastdup_gpu.sources.pixels import relaxed_limits, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -93,6 +94,7 @@ def cut(
     names: Sequence[str],
     asked: Mapping[int, tuple[int, Box | str]],
     folder: Path,
+    table: Path,
     *,
     threads: int = 0,
     min_file_size: int = 0,
@@ -104,12 +106,13 @@ def cut(
     Boxes are in pixels after EXIF orientation and are clipped to the picture. Every crop is
     made anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
     i becomes `{i:07d}_{name of the picture}.jpg`. A box that gives no crop keeps its place.
-    A picture of less than `min_file_size` bytes gives none. Raises WorkDirError where the folder
-    cannot be written to.
+    A picture of less than `min_file_size` bytes gives none. `table`: the csv of crops, which is
+    there before the first of them. Raises WorkDirError where the folder cannot be written to.
     """
     paths = [folder / file_name(i, name) for i, name in enumerate(names)]
     requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
     with writable(folder), counting("cut", len(requests)) as advance:
+        begin_csv(table, CROPS_COLUMNS)
         failed = _cut_all(source, requests, threads or cores(), min_file_size, advance)
     if failed:
         first = next(iter(failed.items()))
@@ -183,7 +186,13 @@ def fetch(source: Source, picture: int, min_file_size: int = 0) -> bytes | str:
 
 def _cut_picture(data: bytes | str, group: list[Request]) -> dict[int, str]:
     """Write all crops of one picture; item -> why it has none."""
-    picture = read_upright(data) if isinstance(data, bytes) else data
+    if isinstance(data, str):
+        return _write_all(data, group)
+    with upright(data) as picture:
+        return _write_all(picture, group)
+
+
+def _write_all(picture: Image.Image | str, group: list[Request]) -> dict[int, str]:
     failed = {}
     for request in group:
         crop = picture if isinstance(picture, str) else encode(picture, request.box)

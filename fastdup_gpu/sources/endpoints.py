@@ -16,7 +16,7 @@ from fastdup_gpu._errors import InputError
 from fastdup_gpu.formats.files import parse_json
 
 SCHEMES = ("s3://", "minio://")
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_BUCKET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 _ENDPOINT = re.compile(r"https?://[^/@?#\s]+/?")
 _ENDPOINT_VARIABLES = ("FASTDUP_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _EXPECTED = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats.files import read_json, write_json
+from fastdup_gpu.reading import is_written
 from fastdup_gpu.sources.base import is_remote
 from fastdup_gpu.sources.decoding import Reader, VideoError
 
@@ -40,11 +41,12 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Cut:
     """What a video gave: place and seconds of each frame written; `why` and `error_number` tell
-    what is missing, '' and 0 where nothing is."""
+    what is missing, '' and 0 where nothing is. `known`: whether another try would give the same."""
 
     frames: Sequence[tuple[int, float | None]]
     why: str = ""
     error_number: int = 0
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ class _Cutter:
             return done
         _clear(job.folder)
         done = self._decode(file, status.st_size, job.folder)
-        if not done.why:
-            write_json(job.folder / _RECORD, {**wanted, "frames": done.frames})
+        if done.known:
+            write_json(job.folder / _RECORD, {**wanted, "frames": done.frames, "why": done.why})
         return done
 
     def _decode(self, file: BinaryIO, size: int, folder: Path) -> Cut:
@@ -173,7 +175,7 @@ def _save(image: Image.Image, path: Path, resize_to: tuple[int, int] | None) -> 
 
 def _unreadable(error: OSError | ValueError) -> Cut:
     text = getattr(error, "strerror", None) or str(error)
-    return Cut([], text, getattr(error, "errno", None) or errno.EINVAL)
+    return Cut([], text, getattr(error, "errno", None) or errno.EINVAL, known=False)
 
 
 def _recorded(folder: Path, wanted: dict[str, Any]) -> Cut | None:
@@ -183,11 +185,12 @@ def _recorded(folder: Path, wanted: dict[str, Any]) -> Cut | None:
         return None
     try:
         frames = [(int(i), None if t is None else float(t)) for i, t in record["frames"]]
+        why = str(record["why"])
     except (KeyError, TypeError, ValueError, OverflowError):  # a damaged record
         return None
-    there = {path.name for path in folder.iterdir()}
-    needed = (frame_path(folder, number).name for number in range(1, len(frames) + 1))
-    return Cut(frames) if there.issuperset(needed) else None
+    if not all(is_written(frame_path(folder, number)) for number in range(1, len(frames) + 1)):
+        return None
+    return Cut(frames, why, errno.EIO if why else 0)
 
 
 def _clear(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bytes to an upright RGB picture, for cutting crops out of it."""
+"""Bytes to an upright RGB picture, for cutting crops out of it, and what its header says."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
+from fastdup_gpu.other_formats import HEADER, stated_size
 from fastdup_gpu.protocol import PixelPlan, Refused
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 300_000_000
+_ORIENTATION = 0x0112
 # What Pillow alone may read, where the packages for the rest are missing.
 _PLAIN = "JPEG PNG GIF BMP DIB TIFF WEBP PPM".split()
 
@@ -36,23 +39,58 @@ def relaxed_limits() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def read_upright(data: bytes) -> Image.Image | str:
+@contextlib.contextmanager
+def upright(data: bytes) -> Iterator[Image.Image | str]:
     """The picture in RGB, turned as its EXIF says, or why it cannot be read.
 
-    As whole pictures are read, see fastdup_gpu.pictures; by Pillow alone where the packages for
-    that are not installed.
+    As whole pictures are read, see fastdup_gpu.room; by Pillow alone where the packages for that
+    are not installed.
     """
     from PIL import Image
 
     try:
-        from fastdup_gpu import pictures
+        from fastdup_gpu.room import unpacked
     except ImportError:
-        return _read_with_pillow(data)
+        yield _read_with_pillow(data)
+        return
+    with contextlib.ExitStack() as room:
+        try:
+            pixels = room.enter_context(unpacked(data, PixelPlan(0, 0)))
+        except Refused as refused:
+            yield refused.detail
+            return
+        yield Image.fromarray(pixels[:, :, ::-1].copy())
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Width and height of a picture as a viewer shows it, and Pillow's name of its format, ''
+    where OpenCV reads it."""
+
+    width: int
+    height: int
+    format: str
+
+
+def read_header(stream: BinaryIO) -> Header | str:
+    """What the header of a picture says, or why it cannot be read; nothing is decoded."""
+    from PIL import Image, UnidentifiedImageError
+
     try:
-        pixels = pictures.read_picture(data, PixelPlan(0, 0))
-    except Refused as refused:
-        return refused.detail
-    return Image.fromarray(pixels[:, :, ::-1].copy())
+        from fastdup_gpu.pictures import PILLOW_FORMATS as known
+    except ImportError:
+        known = _PLAIN
+    try:
+        with Image.open(stream, formats=known) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            width, height = image.size[::-1] if turned else image.size
+            return Header(width, height, str(image.format))
+    except UnidentifiedImageError as error:
+        stream.seek(0)
+        size = stated_size(stream.read(HEADER))
+        return Header(*size, "") if size else f"{type(error).__name__}: {error}"
+    except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
+        return f"{type(error).__name__}: {error}"
 
 
 def _read_with_pillow(data: bytes) -> Image.Image | str:

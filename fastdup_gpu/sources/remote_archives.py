@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastdup_gpu._progress import Advance
+from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.archives import ArchiveSource, check_listed, list_archive
+from fastdup_gpu.sources.archives import read_member as read_local_member
 from fastdup_gpu.sources.base import ALL, Part, is_archive
 from fastdup_gpu.sources.copies import Copies
 from fastdup_gpu.sources.endpoints import is_cloud
@@ -145,7 +147,7 @@ class RemoteArchive(Contents):
                     self.close()
 
     def _fetch_again(self) -> None:
-        if self._copies.path(self.path).is_file():
+        if self._copies.etag(self.path) == self._etag and self._copies.path(self.path).is_file():
             return
         _log.info("%r is copied again to be read", self.path)
         self._copies.fetch(self.path)
@@ -163,34 +165,38 @@ def split(url: str) -> tuple[str, str]:
     return "", ""
 
 
-def copy_of(url: str, work_dir: Path) -> Path | None:
-    """The copy of an object that a run left in its work_dir."""
-    path = Copies(work_dir).path(url)
-    return path if path.is_file() else None
+def read_copy(url: str, work_dir: Path) -> bytes:
+    """The bytes of an object, or of a member of an archive, by the copy that a run left in its
+    work_dir; raises FileNotFoundError where there is none."""
+    copies = Copies(work_dir)
+    archive, member = split(url)
+    path = copies.path(url)
+    if archive and not path.is_file():
+        return read_local_member(f"{copies.path(archive)}/{member}")
+    return read_file(str(path))
 
 
-def read_member(archive: str, member: str, work_dir: Path | None) -> bytes:
-    """The bytes of a member; the copy of its archive lives in `work_dir`, or for a while in a
-    temporary folder. Raises FileNotFoundError where there is no such archive or member."""
+def read_member(archive: str, member: str) -> bytes:
+    """The bytes of a member; the copy of its archive lives for a while in a temporary folder.
+    Raises FileNotFoundError where there is no such archive or member."""
     with _opening:  # or every thread would make its own copy
-        borrowed = _opened(archive, work_dir, os.getpid())
+        borrowed = _opened(archive, os.getpid())
     if member not in borrowed.positions:
         raise FileNotFoundError(errno.ENOENT, f"no such picture in {archive!r}")
     return borrowed.archive.read(borrowed.positions[member], OpenFiles())
 
 
 @lru_cache(maxsize=4)
-def _opened(url: str, work_dir: Path | None, process: int) -> _Borrowed:
-    return _Borrowed(url, work_dir)
+def _opened(url: str, process: int) -> _Borrowed:
+    return _Borrowed(url)
 
 
 class _Borrowed:
-    """An archive outside of a run; a copy in a temporary folder goes when nobody uses it."""
+    """An archive outside of a run; its copy goes when nobody uses it."""
 
-    def __init__(self, url: str, work_dir: Path | None) -> None:
-        self._folder = None if work_dir else tempfile.TemporaryDirectory()
-        folder = Path(self._folder.name) if self._folder else work_dir or Path()
-        self.archive = RemoteArchive(url, Copies(folder), delete=False)
+    def __init__(self, url: str) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.archive = RemoteArchive(url, Copies(Path(self._folder.name)), delete=False)
         self.archive.list(None, ALL)
         if not self.archive.labels:
             raise FileNotFoundError(errno.ENOENT, self.archive.why or f"no pictures in {url!r}")

@@ -195,7 +195,7 @@ class Store:
         try:
             size = int(response["ContentLength"])
             if size > most:
-                raise TooLarge(errno.EFBIG, f"{size} bytes, more than the limit of {most}")
+                raise TooLarge(errno.EOVERFLOW, f"{size} bytes, more than the limit of {most}")
             async with asyncio.timeout(PATIENCE + size / SLOWEST):
                 data = await _all_of(body, size)
         finally:

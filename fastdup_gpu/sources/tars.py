@@ -151,6 +151,7 @@ def _list(found: TarContents, stream: _Watched) -> None:
             try:
                 info = archive.next()
             finally:
-                if before.offset_data + before.size <= stream.reached:
+                behind = 0 if before.islnk() else before.size  # a link states its target's size
+                if before.offset_data + behind <= stream.reached:
                     found.add(before)
             before = info

@@ -19,7 +19,7 @@ from pathlib import Path
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import MissingDependency, WorkDirError
 from fastdup_gpu._progress import Counting, uncounted
-from fastdup_gpu.formats.files import write_csv
+from fastdup_gpu.formats.files import begin_csv, write_csv
 from fastdup_gpu.formats.names import FRAMES_COLUMNS, FRAMES_CSV, TMP_DIR, TRAIN
 from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources import hardware
@@ -128,12 +128,14 @@ def extract_frames(
     jobs = [Job(v, tmp / name) for v, name in zip(videos, folder_names(videos), strict=True)]
     jobs = jobs[first:last]
     _log.info("extracting frames of %d video(s) to %s", len(jobs), tmp)
+    table = work_dir / FRAMES_CSV.format(kind=kind)
     try:
+        begin_csv(table, FRAMES_COLUMNS)
         how = How(keyframes_only, resize_to, cuda_device)
         with counting("frames of videos", len(jobs)) as advance:
             cuts = cut_all(jobs, how, threads or cores(), resume, advance)
         source = FrameSource(jobs, cuts)
-        write_csv(work_dir / FRAMES_CSV.format(kind=kind), FRAMES_COLUMNS, map(_row, source.frames))
+        write_csv(table, FRAMES_COLUMNS, map(_row, source.frames))
     except OSError as error:
         raise WorkDirError(
             f"frames cannot be written to {str(tmp)!r} ({error.strerror or error}); "

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._ordered import in_order
 from fastdup_gpu._progress import Advance
+from fastdup_gpu.reading import is_written
 from fastdup_gpu.sources import crops
 from fastdup_gpu.sources.base import Box, Crop, Source
 from fastdup_gpu.sources.crops import CropSource
-from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+from fastdup_gpu.sources.pixels import relaxed_limits, upright
 from fastdup_gpu.stages.detections import Cutout, Record, Searched
 from fastdup_gpu.stages.stamps import identities
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from fastdup_gpu.detection.detector import Detection, Detector
 
 # Pictures waiting for a thread, for each thread; what waits is the JPEGs of their crops.
@@ -104,7 +107,7 @@ def _take_up(
     kept = []
     for picture, searched in zip(plan.part, record.stored(), strict=False):
         rows = _rows(source, searched, len(done.crops), plan.folder)
-        there = all(Path(c.crop_filename).is_file() or why for c, why in rows)
+        there = all(why or is_written(Path(c.crop_filename)) for c, why in rows)
         if searched.picture != picture or not there:
             break
         _count(done, searched, rows)
@@ -132,9 +135,15 @@ def _search(
     source: Source, detector: Detector, plan: DetectPlan, picture: int, data: bytes | str | None
 ) -> _Cut:
     data = crops.fetch(source, picture, plan.min_file_size) if data is None else data
-    pixels = read_upright(data) if isinstance(data, bytes) else data
-    if isinstance(pixels, str):
-        return _Cut(Searched(picture, [], pixels), [])
+    if isinstance(data, str):
+        return _Cut(Searched(picture, [], data), [])
+    with upright(data) as pixels:
+        if isinstance(pixels, str):
+            return _Cut(Searched(picture, [], pixels), [])
+        return _cut_found(detector, plan, picture, pixels)
+
+
+def _cut_found(detector: Detector, plan: DetectPlan, picture: int, pixels: Image.Image) -> _Cut:
     boxes, jpegs = [], []
     for found in detector.detect(pixels):
         box = _with_margin(found, pixels.size, plan)

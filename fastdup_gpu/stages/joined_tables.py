@@ -28,8 +28,8 @@ class _Unlike(Exception):
 
 
 def join_tables(parts: Sequence[tuple[Path, FeatureSet]], folder: Path) -> None:
-    """Write the lists (bad files, crops, frames) of all `parts`, a features file and what it holds
-    each, and their statistics, where each part has them and they are alike.
+    """Write the lists (bad files, crops, frames) of all `parts`, each a features file and its
+    content, and their statistics where every part has them and they are alike.
 
     Statistics are numbered like the joined features; what stands in a list keeps its number in
     the input of its part.

@@ -14,7 +14,7 @@ Record = dict[str, Any]
 
 def begin(folder: Path, files: list[Path]) -> Record:
     """Note that `files` are being joined: where a kill leaves it so, that is to be done again."""
-    record: Record = {"from": _sources(files), "own": None}
+    record: Record = {"from": _sources(files), "own": None, "read_ns": _read_ns(files)}
     (folder / names.JOINED).parent.mkdir(exist_ok=True)
     write_json(folder / names.JOINED, record)
     return record
@@ -57,6 +57,15 @@ def _joined_from(dat: Path) -> set[str]:
 
 def _sources(files: list[Path]) -> list[list[Any]]:
     return [[str(dat.absolute()), *_stamp(dat)] for dat in files]
+
+
+def _read_ns(files: list[Path]) -> int:
+    """When the first of the pictures behind `files` may have been read last."""
+    joined = (
+        read_json(d.parent / names.JOINED) if joined_before(d.parent) else None for d in files
+    )
+    known = [ns for record in joined if record and isinstance(ns := record.get("read_ns"), int)]
+    return min([*known, *(dat.stat().st_mtime_ns for dat in files)])
 
 
 def _stamp(dat: Path) -> list[int]:

@@ -9,8 +9,8 @@ from itertools import islice
 
 from fastdup_gpu.sources.base import Source
 
-# Of so many pictures the first few are looked up one by one; where that takes long, as over a
-# network, the rest by threads, which on a local disk would only be in each other's way.
+# Of each block of _MANY pictures the first _FEW are looked up one by one; where that is slow, as
+# over a network, the rest by threads, which on a local disk would only be in each other's way.
 _MANY, _FEW, _SLOW = 8192, 32, 1e-4
 _THREADS = 32
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import fastdup_gpu as fastdup
+from fastdup_gpu.analysis.components import with_pictures
 
 from .made import picture, work_dir, write_csv
 
@@ -367,3 +368,34 @@ def test_end_to_end_on_copies(tmp_path):
     assert groups == {frozenset({"0000", "x0", "x1"}), frozenset({"0003", "x2"})}
     gone = fastdup.delete_components(table, dry_run=False)
     assert sorted(Path(name).stem for name in gone) == ["x0", "x1", "x2"]
+
+
+def test_a_label_keeps_the_pictures_that_are_cut_off(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcdef")]
+    groups = dict(zip(names, [0, 0, 0, 3, 4, 5], strict=True))
+    found = work_dir(tmp_path / "out", groups, features=angles(0, 1, 20, 60, 90, 130))
+    labels = dict(zip(names, "xxxxyz", strict=True))
+    table = fastdup.find_top_components(found, labels, group_by="label", min_similarity=0.99)
+    of = {row.label: letters(row.files) for row in table.itertuples()}
+    assert of == {"x": "abcd", "y": "e", "z": "f"}
+    numbers = table.set_index("label")["component_id"]
+    assert len({*numbers["x"], *numbers["y"], *numbers["z"]}) == 5  # a and b are one part
+
+
+def test_pictures_are_chosen_with_all_that_is_listed_of_them():
+    table = pd.DataFrame(
+        {
+            "component_id": [3, 5],
+            "files": [["a", "b", "c"], ["d"]],
+            "files_ids": [[0, 1, 2], [3]],
+            "label": [["x", ["y", "z"], "x"], ["w"]],
+            "distance": [0.9, 0.8],
+            "len": [3, 1],
+        }
+    )
+    found = with_pictures(table, [[2, 1], [0]])
+    assert found["files"].tolist() == [["c", "b"], ["d"]]
+    assert found["files_ids"].tolist() == [[2, 1], [3]]
+    assert found["label"].tolist() == [["x", ["y", "z"]], ["w"]]
+    assert found["len"].tolist() == [2, 1]
+    assert found["component_id"].tolist() == [3, 5]

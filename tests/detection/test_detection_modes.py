@@ -115,8 +115,8 @@ def test_any_number_of_threads_gives_the_same_files(here, model):
 def test_each_picture_is_decoded_once(here, model, monkeypatch):
     four(8)
     decoded = []
-    real = detect_module.read_upright
-    monkeypatch.setattr(detect_module, "read_upright", lambda d: decoded.append(d) or real(d))
+    real = detect_module.upright
+    monkeypatch.setattr(detect_module, "upright", lambda d: decoded.append(d) or real(d))
     run("in", Path("out"), run_mode=1, **settings(model))
     assert len(decoded) == 8
 

@@ -15,7 +15,7 @@ from pixels import encode
 
 from fastdup_gpu.protocol import PixelPlan, Refused
 from fastdup_gpu.shrink import shrink
-from fastdup_gpu.sources.pixels import read_upright, relaxed_limits
+from fastdup_gpu.sources.pixels import relaxed_limits, upright
 from fuzz import seeds
 from fuzz.target import Target
 
@@ -42,8 +42,8 @@ def _read(data: bytes, _: Path) -> None:
 
 
 def _crop(data: bytes, _: Path) -> None:
-    with relaxed_limits():
-        read_upright(data)
+    with relaxed_limits(), upright(data):
+        pass
 
 
 def _image() -> Image.Image:

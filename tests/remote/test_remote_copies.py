@@ -11,7 +11,8 @@ from archive_files import noise, tar_bytes, zip_bytes
 from making import rows, run
 
 from fastdup_gpu import InputError
-from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.galleries.thumbs import reader_in
+from fastdup_gpu.sources import open_source, read_by_name
 from remote.objects import NOISE, copied, jpeg, loaded, opened
 
 s3 = pytest.importorskip("fastdup_gpu.sources.s3", reason="s3fs is not installed")
@@ -109,8 +110,9 @@ def test_an_archive_that_changes_between_listing_and_reading(bucket, monkeypatch
     name = bucket({"w.tar": tar_bytes({"a.jpg": b"1"})})
     source = opened(f"s3://{name}", delete_tar=True)
     bucket({"w.tar": tar_bytes({"b.jpg": b"2"})})
-    with pytest.raises(OSError, match="changed"):
-        source.load(0)
+    for _ in range(2):  # the copy of another archive is never read as this one
+        with pytest.raises(OSError, match="changed"):
+            source.load(0)
     source.close()
 
 
@@ -145,3 +147,31 @@ def test_a_missing_archive_is_listed_as_bad(bucket, tmp_path):
     assert run(given, tmp_path / "o") == 0
     assert [r["filename"] for r in rows(Path("o/atrain_features.bad.csv"))] == given[:1]
     assert len(rows(Path("o/atrain_features.dat.csv"))) == 3
+
+
+def test_galleries_read_the_copies_of_a_run(bucket, tmp_path, client):
+    """They do not ask the server for what the run has copied, and see what a later run copied."""
+    name = bucket({"a.jpg": jpeg(1), "w.tar": tar_bytes({"m.jpg": jpeg(2)})})
+    read = reader_in(None, Path("out"))
+    for url, part, given in ((f"s3://{name}/a.jpg", "", 1), (f"s3://{name}/w.tar", "/m.jpg", 2)):
+        loaded(open_source([url], work_dir=Path("out"), sync_s3_to_local=True))
+        client.delete_object(Bucket=name, Key=url.rpartition("/")[2])
+        assert read(url + part) == jpeg(given)
+    bucket({"w.tar": tar_bytes({"other.jpg": jpeg(3), "m.jpg": jpeg(4)})})
+    loaded(open_source([f"s3://{name}/w.tar"], work_dir=Path("out")))
+    assert read(f"s3://{name}/w.tar/m.jpg") == jpeg(4)
+
+
+def test_an_object_that_is_too_large_costs_itself_alone(bucket, proxy, monkeypatch):
+    monkeypatch.setattr(s3, "MAX_FILE", 2000)
+    name = bucket({"a.jpg": noise(1, 3000), "b.jpg": noise(2, 1000)})
+    source = opened(f"s3://{name}", sync_s3_to_local=True)
+    with pytest.raises(OSError, match="more than the limit of 2000"):
+        source.load(0)
+    assert source.load(1) == noise(2, 1000)
+
+
+@pytest.mark.parametrize("url", ["s3://../x.jpg", "s3://./x.jpg", "minio://a/../x.jpg"])
+def test_a_bucket_is_no_way_out_of_the_folder_of_copies(url):
+    with pytest.raises(InputError, match="bucket"):
+        copies.Copies(Path("work")).path(url)

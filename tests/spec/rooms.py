@@ -84,13 +84,14 @@ ROOMS = {
         "pandas",
     ),
     "stages": room(
-        "_atomic _config _errors _ordered _progress protocol formats sources models detection",
-        "numpy pandas",
+        "_atomic _config _errors _ordered _progress protocol formats reading sources models "
+        "detection",
+        "numpy pandas PIL",
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _cpu _errors _progress _words formats.names formats.files pictures protocol "
-        "reading",
+        "_atomic _cpu _errors _progress _words formats.names formats.files other_formats pictures "
+        "protocol reading room",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": room("", "onnxruntime"),
@@ -107,7 +108,8 @@ ROOMS = {
     "png_chunks": room(),
     "pictures": room("other_formats png_chunks protocol", f"numpy {PICTURES}"),
     "area": room("protocol", "numpy cv2"),
-    "shrink": room("area pictures protocol", "numpy cv2"),
+    "room": room("pictures protocol"),
+    "shrink": room("area protocol room", "numpy cv2"),
     "indexing": room("protocol _atomic _errors", "numpy"),
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
