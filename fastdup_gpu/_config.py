@@ -186,6 +186,11 @@ def folder_of_results(value: Any) -> Path:
         raise InvalidArgument(f"work_dir is {type(value).__name__}, expected a path")
     if os.fspath(value) == "":
         raise InvalidArgument("work_dir is empty; give a folder for the result files")
+    if Path(value).parts[:1] == ("~",) and not Path(value).exists():
+        raise InvalidArgument(
+            f"work_dir={os.fspath(value)!r} would make a folder named ~; the home folder is "
+            f"{str(Path(value).expanduser())!r}"
+        )
     return Path(value)
 
 

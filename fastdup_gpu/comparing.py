@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from fastdup_gpu.stages.neighbors import (
     write_outliers,
     write_similarity,
 )
+
+_log = logging.getLogger("fastdup_gpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Comparison:
         if queries is None and self.config.tuning.run_cc:
             self._find_components(len(base.filenames), similar, edges)
         elif queries is None or self.config.run_mode not in (3, 4):  # these leave the base as it is
+            if queries is not None and self.config.tuning.run_cc:
+                _log.info("no components are made of pairs of test and train pictures")
             for old in (names.COMPONENTS, names.COMPONENT_INFO):
                 (self.folder / old).unlink(missing_ok=True)
         record.parent.mkdir(exist_ok=True)

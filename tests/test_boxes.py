@@ -416,3 +416,16 @@ def test_large_pictures_are_cut_one_after_the_other(monkeypatch):
     box = "row_y=0,col_x=0,width=20,height=20"
     assert len(open_source("in", work_dir=WORK, bounding_box=box, threads=4).names) == 4
     assert most == [1] * 4
+
+
+def test_a_picture_without_memory_for_it_is_listed(monkeypatch):
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    photos(Path("in"), 2)
+    monkeypatch.setattr(room, "read_picture", full)
+    box = "row_y=0,col_x=0,width=20,height=20"
+    assert run("in", WORK, bounding_box=box, run_mode=1) == 1
+    source = open_source("in", work_dir=WORK, bounding_box=box)
+    with pytest.raises(OSError, match="not enough memory"):
+        source.load(0)

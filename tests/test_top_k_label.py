@@ -31,6 +31,12 @@ def expected(labels, similarities, k, threshold, min_count, unknown):
     return sorted(t for t in tied if sums[t] == max(sums.values()))[0]
 
 
+@pytest.mark.parametrize("none", [None, float("nan")])
+def test_neighbours_without_a_label_have_no_vote(none):
+    assert top_k_label([none, none, "a"], [0.9, 0.9, 0.8]) == "a"
+    assert top_k_label([none], [0.9], unknown_class="?") == "?"
+
+
 def test_agrees_with_a_plain_count():
     draw = random.Random(7)
     for _ in range(500):

@@ -26,7 +26,6 @@ from fastdup_gpu.analysis.groups import COLUMNS, DISTANCES, is_table, opened, wr
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.tables import objects
 
-METRICS = ("mean", "min", "max", "unique", "blur", "size")
 OPTIONS = ("min_similarity", "nrows", "split_sentence_to_label_list")
 Source = str | os.PathLike[str] | pd.DataFrame
 
@@ -92,7 +91,7 @@ def _check(
     keyword: str | None,
     options: dict[str, Any],
 ) -> None:
-    closed = {"group_by": (group_by, ("visual", "label")), "metric": (metric, (None, *METRICS))}
+    closed = {"group_by": (group_by, ("visual", "label"))}
     closed["comp_type"] = (comp_type, ("component", "cluster"))
     for argument, (value, known) in closed.items():
         if value not in known:
@@ -100,7 +99,7 @@ def _check(
     for option in options:
         if option not in OPTIONS:
             raise choose("keyword argument", option, OPTIONS)
-    if slice is not None and not isinstance(slice, Iterable):
+    if slice is not None and not isinstance(slice, Iterable | int | np.integer):
         raise InvalidArgument(f"slice={slice!r}: expected a label, or a list of labels")
     wishes = {"group_by='label'": group_by == "label", "slice": slice, "keyword": keyword}
     for wish, given in wishes.items():
@@ -196,7 +195,8 @@ def _sized(table: pd.DataFrame, min_items: int | None, max_items: int | None) ->
 def _means(table: pd.DataFrame, metric: str, folder: Path) -> list[float]:
     """The mean of a statistics column over the pictures of each row."""
     stats = results.read_stats(folder)
-    if metric not in stats:
-        raise choose("metric", metric, [name for name in METRICS if name in stats])
+    known = [str(name) for name in stats.select_dtypes("number") if name != "index"]
+    if metric not in known:
+        raise choose("metric", metric, known)
     values = dict(zip(stats["filename"], stats[metric], strict=True))
     return [float(np.mean([values.get(n, np.nan) for n in files])) for files in table["files"]]

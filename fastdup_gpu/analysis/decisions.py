@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from fastdup_gpu._arguments import flag
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis import removal
 from fastdup_gpu.analysis.deletion import finish
@@ -38,6 +39,7 @@ def apply_decisions(
     name as well stays, unless both are named. With `dry_run` what would go is printed. Raises
     FormatError for another file.
     """
+    dry_run = flag("dry_run", dry_run)
     read = read_decisions(Path(decisions))
     folder = Path(work_dir or read.work_dir)
     if not work_dir and not read.work_dir:

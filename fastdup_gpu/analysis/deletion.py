@@ -8,8 +8,9 @@ from itertools import islice
 
 import pandas as pd
 
-from fastdup_gpu._arguments import real_number, whole_number
+from fastdup_gpu._arguments import flag, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis import derived, keeping, removal, trash
 from fastdup_gpu.analysis.groups import Group, read_groups
 from fastdup_gpu.analysis.removal import Item, Origin, as_items
@@ -30,6 +31,7 @@ def delete_components(
     """
     if how not in ("one", "all"):
         raise choose("how", how, ["one", "all"])
+    dry_run = flag("dry_run", dry_run)
     found = read_groups(top_components, "top_components")
     groups = _above(_picked(found.groups, to_delete), min_distance)
     return _remove(groups, how, found.origin, dry_run)
@@ -49,6 +51,7 @@ def delete_components_by_label(
     if how not in ("one", "all", "majority"):
         raise choose("how", how, ["one", "all", "majority"])
     whole_number("min_items", min_items)
+    dry_run = flag("dry_run", dry_run)
     found = read_groups(top_components_file, "top_components_file")
     if (
         how == "majority"
@@ -59,6 +62,7 @@ def delete_components_by_label(
             "how='majority' needs labels: give get_label_func to find_top_components()"
         )
     groups = [group for group in found.groups if len(group.members) >= min_items]
+    _tell_left_out(len(found.groups) - len(groups), f"fewer than min_items={min_items} files")
     return _remove(_above(groups, min_distance), how, found.origin, dry_run)
 
 
@@ -77,11 +81,19 @@ def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[
     return [group for group in groups if group.component in wanted]
 
 
-def _above(groups: Iterable[Group], min_distance: float) -> list[Group]:
+def _above(groups: Sequence[Group], min_distance: float) -> list[Group]:
     meaning = "a similarity from 0 to 1; groups whose mean similarity is larger are taken"
     if not -1 <= real_number("min_distance", min_distance, meaning) <= 1:
         raise InvalidArgument(f"min_distance={min_distance!r}: expected {meaning}")
-    return [group for group in groups if group.distance > min_distance]
+    above = [group for group in groups if group.distance > min_distance]
+    why = f"a mean similarity that is not above min_distance={min_distance}"
+    _tell_left_out(len(groups) - len(above), why)
+    return above
+
+
+def _tell_left_out(number: int, why: str) -> None:
+    if number:
+        say(f"{count(number, 'component')} left out: {why}")
 
 
 def _remove(groups: Sequence[Group], how: str, origin: Origin, dry_run: bool) -> list[str]:

@@ -86,6 +86,12 @@ def _groups(table: pd.DataFrame) -> list[Group]:
     found: dict[int, Group] = {}
     for row in table.to_dict("records"):
         count = len(_listed(row["files"]))
+        for column in ("label", "files_ids"):
+            if isinstance(row.get(column), list) and len(row[column]) != count:
+                raise ValueError(
+                    f"a row lists {count} files but {len(row[column])} in {column}; take the same "
+                    "ones out of both, or leave that column out"
+                )
         labels, ids = (_each(row.get(column), count) for column in ("label", "files_ids"))
         members = zip(_listed(row["files"]), *_components(row, count), labels, ids, strict=True)
         for name, component, distance, label, number in members:

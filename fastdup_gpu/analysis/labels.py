@@ -25,10 +25,11 @@ def top_k_label(
     """The label most frequent among the `k` most similar neighbours.
 
     `distance_col` holds similarities (larger is nearer), one for each of `labels_col`; equal
-    ones count in the order given. Only similarities above `threshold` vote, and a label needs
-    `min_count` votes. Where two labels share the first place the answer is `unknown_class` if
-    that is given, and otherwise the label with the larger sum of similarities, then the first
-    one in the order of their text. Without any vote that counts the answer is `unknown_class`.
+    ones count in the order given. Only similarities above `threshold` vote, and neighbours without
+    a label (None, nan) do not; a label needs `min_count` votes. Where two labels share the first
+    place the answer is `unknown_class` if that is given, and otherwise the label with the larger
+    sum of similarities, then the first one in the order of their text. Without any vote that
+    counts the answer is `unknown_class`.
     Raises InvalidArgument for columns of different length, nan, labels that are lists, k < 1 or
     min_count < 1.
     """
@@ -76,6 +77,7 @@ def _votes(
     pairs: list[tuple[Label, float]], k: int, threshold: float | None
 ) -> dict[Label, list[float]]:
     nearest = sorted(pairs, key=lambda pair: -pair[1])[:k]
+    nearest = [(label, value) for label, value in nearest if label is not None and label == label]
     votes: dict[Label, list[float]] = defaultdict(list)
     for label, similarity in nearest:
         if threshold is None or similarity > threshold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 
 NEAR = 0.9
+_MOST = 1.001  # a cosine similarity of float32 vectors may be a little over 1
+
+_log = logging.getLogger("fastdup_gpu")
 
 
 def similarity_of_distance(distance: float) -> float:
@@ -37,8 +41,17 @@ def near_duplicates_from(folder: Path) -> float:
 
 
 def edge_similarity(edges: pd.DataFrame, folder: Path | None) -> pd.Series[float]:
-    """The similarity of each pair of a table of pairs."""
+    """The similarity of each pair of a table of pairs. Where the run is not known, values above 1
+    can only be distances; rows that rise as distances do are warned of."""
     values = edges["distance"].astype(np.float64)
+    if folder is None and not edges.empty:
+        if values.max() > _MOST:
+            return 1.0 / (1.0 + values)
+        if values.is_monotonic_increasing and values.nunique() > 2:
+            _log.warning(
+                "the column distance is taken for similarities, although the smallest come first; "
+                "if it holds distances, give the work_dir of the run"
+            )
     return values if holds_similarities(folder) else 1.0 / (1.0 + values)
 
 

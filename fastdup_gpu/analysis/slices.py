@@ -10,14 +10,14 @@ Everywhere = Callable[[], Iterable[Sequence[str]]]
 
 
 def wanted_labels(
-    slice: str | Iterable[object] | None,
+    slice: str | int | Iterable[object] | None,
     present: Iterable[Sequence[str]],
     everywhere: Everywhere = tuple,
 ) -> set[str]:
     """The labels that a slice names, as texts; raises InvalidArgument where no picture has any of
     them. `everywhere` tells the labels of all pictures, where those present are a part of them."""
-    names = [slice] if isinstance(slice, str) else () if slice is None else slice
-    wanted = set(map(str, names))
+    names = slice if isinstance(slice, Iterable) and not isinstance(slice, str) else [slice]
+    wanted = {str(name) for name in names if name is not None}
     known = _found(wanted.__contains__, present, everywhere)
     if wanted.isdisjoint(known):
         raise _unknown(f"slice={slice!r}: no picture here has this label", known)

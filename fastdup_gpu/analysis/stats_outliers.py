@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fastdup_gpu._arguments import path_text
+from fastdup_gpu._arguments import flag, path_text
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis import derived, removal, trash
@@ -49,6 +49,7 @@ def delete_or_retag_stats_outliers(
     """
     if how not in HOW:
         raise choose("how", how, HOW)
+    dry_run = flag("dry_run", dry_run)
     table = _read(stats_file, metric, filename_col, label_col)
     values = numbers_of(table[metric], metric)
     bounds = bounds_of(values, lower_percentile, upper_percentile, lower_threshold, upper_threshold)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from xml.parsers import expat
 
@@ -12,17 +14,20 @@ _PLACE = ["annotation", "path"]
 
 
 def xml_names(files: Sequence[str], folder: Path) -> list[str]:
-    """For each file the path of its xml in `folder`: the sub-folders below the folder that all have
-    in common, and the name with .xml for its extension; where two would be the same, or there is
-    the xml of another picture, the later one keeps its extension (`a.png.xml`), or gets a number.
+    """For each file the path of its xml in `folder`: its name with .xml for its extension, where
+    labelImg looks for it. Of pictures that share such a name each has it in the sub-folders below
+    the folder that all have in common; where two would be the same, or there is the xml of another
+    picture, the later one keeps its extension (`a.png.xml`), or gets a number.
     """
     places = [Path(os.path.normpath(Path(name).absolute())) for name in files]
     root = os.path.commonpath([place.parent for place in places]) if places else ""
+    stems = Counter(place.stem for place in set(places))
     taken: set[str] = set()
     numbers: dict[str, int] = {}
     names = []
     for place in places:
-        candidates = _candidates(place, root, numbers)
+        plain = [f"{place.stem}.xml"] if stems[place.stem] == 1 else []
+        candidates = chain(plain, _candidates(place, root, numbers))
         name = next(n for n in candidates if n not in taken and _is_free(folder / n, place))
         taken.add(name)
         names.append(name)

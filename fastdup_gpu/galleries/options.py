@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu._arguments import path_text, real_number, whole_number
+import numpy as np
+
+from fastdup_gpu._arguments import flag, path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Boxes, Labels
 
@@ -67,6 +69,9 @@ def make_options(
     given["save_path"] = Path(path_text("save_path", given["save_path"]))
     if given.get("input_dir") is not None:
         given["input_dir"] = path_text("input_dir", given["input_dir"])
+    for name in ("descending", "lazy_load", "save_artifacts"):
+        if name in given:
+            given[name] = flag(name, given[name])
     _check_counts(given)
     _check_functions(given)
     _check_choices(given)
@@ -103,7 +108,7 @@ def _check_choices(given: Mapping[str, Any]) -> None:
         if name in given and given[name] not in known:
             raise choose(name, given[name], known)
     wanted = given.get("slice")
-    if wanted is not None and not isinstance(wanted, str | Sequence):
+    if wanted is not None and not isinstance(wanted, Iterable | int | np.integer):
         raise InvalidArgument(f"slice={wanted!r}: expected a label, or a list of labels")
     if wanted is not None and given.get("get_label_func") is None:
         raise InvalidArgument(

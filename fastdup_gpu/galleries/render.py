@@ -60,8 +60,16 @@ def publish(page: Page, album: Album, table: Any = None) -> Path:
         stream.write(html)
     if options.save_artifacts:
         artifacts.save(folder / f"{page.stem}_artifacts", album, table)
-    missing = sum(bool(thumb.why) for thumb in thumbs)
-    _log.info("wrote %s: %d pictures, %d of them unreadable", path, len(thumbs), missing)
+    missing = [name for name, thumb in zip(album.names, thumbs, strict=True) if thumb.why]
+    _log.info("wrote %s: %d pictures, %d of them unreadable", path, len(thumbs), len(missing))
+    if missing and len(missing) == len(thumbs):
+        _log.warning(
+            "none of the %d pictures of %s can be read, the first: %r; where they lie in another "
+            "folder now, give it as input_dir",
+            len(thumbs),
+            path,
+            missing[0],
+        )
     notebook.display(html, path, whole=not options.lazy_load)
     return path
 

@@ -45,8 +45,8 @@ def create_similarity_gallery(
 
 def select_rows(album: Album, edges: pd.DataFrame, *, cosine: bool = False) -> pd.DataFrame:
     """One row for each picture with `min_items` neighbours: `from`, lists `to` and `distance`
-    (similarities, whatever the metric of the run); with labels also `label`, `label2` (a list),
-    `score` (0 to 100, nan where unknown), `length`.
+    (similarities, whatever the metric of the run); with labels also lists `label` (that of `from`,
+    once for each neighbour) and `label2`, and `score` (0 to 100, nan where unknown), `length`.
 
     Ordered by score, equal ones by the similarity of the neighbours that disagree; without
     labels by the mean similarity. `cosine`: the edges hold similarities whatever the run did.
@@ -74,12 +74,13 @@ def _scored(table: pd.DataFrame, labels: LabelsOf) -> pd.DataFrame:
     own = [labels[name] for name in table["from"]]
     others = [[labels[name] for name in ends] for ends in table["to"]]
     scores = [label_score(a, b) for a, b in zip(own, others, strict=True)]
-    return table.assign(
-        label=pd.Series([_single(a) for a in own], dtype=object),
-        label2=pd.Series([[_single(b) for b in ends] for ends in others], dtype=object),
+    scored = table.assign(
+        label=objects([_single(a)] * len(ends) for a, ends in zip(own, others, strict=True)),
+        label2=objects([_single(b) for b in ends] for ends in others),
         score=pd.Series([float("nan") if s is None else s for s in scores], dtype=float),
         length=pd.Series([len(ends) for ends in others], dtype=int),
     )
+    return scored[["from", "to", "label", "label2", "distance", "score", "length"]]
 
 
 def _single(labels: Any) -> Any:
@@ -88,7 +89,7 @@ def _single(labels: Any) -> Any:
 
 def _key(row: dict[Any, Any]) -> list[float]:
     """Score, then how much the neighbours that agree are more similar than those that do not."""
-    own = _set(row["label"])
+    own = _set(row["label"][0])
     signed = [
         value if own & _set(label) else -value
         for value, label in zip(row["distance"], row["label2"], strict=True)
@@ -121,7 +122,7 @@ def _sliced(table: pd.DataFrame, slice: Slice, album: Album) -> pd.DataFrame:
             "same": table["score"] == 100,
         }[str(slice)]
     else:
-        sets = [_set(label) for label in table["label"]]
+        sets = [_set(labels[0]) for labels in table["label"]]
         wanted = wanted_labels(slice, map(list, sets), album.labels_everywhere)
         kept = pd.Series([not wanted.isdisjoint(own) for own in sets], dtype=bool)
     return table[kept].reset_index(drop=True)

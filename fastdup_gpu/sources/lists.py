@@ -149,8 +149,9 @@ def _require(path: str) -> None:
         Path(path).stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
+        home = " (~ is not expanded)" if path.startswith("~") else ""
         raise InputError(
-            f"input_dir={path!r} cannot be read ({reason}); give the path of {EXPECTED}"
+            f"input_dir={path!r} cannot be read ({reason}){home}; give the path of {EXPECTED}"
         ) from error
 
 

@@ -54,12 +54,15 @@ def upright(data: bytes) -> Iterator[Image.Image | str]:
         yield _read_with_pillow(data)
         return
     with contextlib.ExitStack() as room:
+        found: Image.Image | str
         try:
             pixels = room.enter_context(unpacked(data, PixelPlan(0, 0)))
+            found = Image.fromarray(pixels[:, :, ::-1].copy())
         except Refused as refused:
-            yield refused.detail
-            return
-        yield Image.fromarray(pixels[:, :, ::-1].copy())
+            found = refused.detail
+        except MemoryError:
+            found = "there is not enough memory for its pixels"
+        yield found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,7 @@ def read_header(stream: BinaryIO) -> Header | str:
         known = _PLAIN
     try:
         with Image.open(stream, formats=known) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-            width, height = image.size[::-1] if turned else image.size
+            width, height = image.size[::-1] if _is_turned(image) else image.size
             return Header(width, height, str(image.format))
     except UnidentifiedImageError as error:
         stream.seek(0)
@@ -91,6 +93,13 @@ def read_header(stream: BinaryIO) -> Header | str:
         return Header(*size, "") if size else f"{type(error).__name__}: {error}"
     except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
         return f"{type(error).__name__}: {error}"
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception:  # a damaged EXIF block says nothing about the picture
+        return False
 
 
 def _read_with_pillow(data: bytes) -> Image.Image | str:

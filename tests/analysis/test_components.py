@@ -90,16 +90,25 @@ def test_a_label_of_no_picture_is_an_error(run):
         ({"slice": "cow", "group_by": "label"}, "no picture here has this label"),
         ({"keyword": "cow"}, "keyword='cow': no label of a picture here contains it"),
         ({"keyword": 3}, "keyword=3: expected a text"),
-        ({"slice": 3}, "slice=3: expected a label, or a list of labels"),
+        ({"slice": 3}, "slice=3: no picture here has this label"),
+        ({"slice": 2.5}, "slice=2.5: expected a label, or a list of labels"),
     ):
         with pytest.raises(fastdup.InvalidArgument, match=told):
             fastdup.find_top_components(run, label_of, **options)
     assert fastdup.find_top_components(run, label_of, keyword="owl").empty
 
 
+def test_any_statistic_is_a_metric(run):
+    table = fastdup.find_top_components(run, metric="width")
+    assert table["width"].is_monotonic_decreasing
+    assert table["width"].notna().all()
+    with pytest.raises(fastdup.InvalidArgument, match="metric='filename'"):
+        fastdup.find_top_components(run, metric="filename")
+
+
 def test_numbers_are_labels_to_slice_by(run):
     numbers = [1, 2, 1, 3, 3, 4]
-    for wanted in ([3], ["3"], "3"):
+    for wanted in ([3], ["3"], "3", 3, np.int64(3), np.array([3])):
         table = fastdup.find_top_components(run, numbers, slice=wanted)
         assert table["component_id"].tolist() == [3]
 

@@ -452,3 +452,37 @@ def test_links_are_followed_anew_each_time(tmp_path):
     assert short(fastdup.delete_components(table, dry_run=False)) == ["b"]
     assert (tmp_path / "one" / "b.png").exists()
     assert not (tmp_path / "two" / "b.png").exists()
+
+
+@pytest.mark.parametrize("odd", [None, "False", "", 2, [], float("nan")])
+def test_only_a_plain_no_ends_the_dry_run(run, tmp_path, odd):
+    before = tree(tmp_path)
+    table = fastdup.find_top_components(run)
+    stats = run / "atrain_stats.csv"
+    for act in (
+        lambda: fastdup.delete_components(table, dry_run=odd),
+        lambda: fastdup.delete_components_by_label(table, dry_run=odd),
+        lambda: fastdup.delete_or_retag_stats_outliers(
+            stats, "size", lower_percentile=0.5, dry_run=odd
+        ),
+    ):
+        with pytest.raises(fastdup.InvalidArgument, match="dry_run"):
+            act()
+    assert tree(tmp_path) == before
+    assert len(fastdup.delete_components(table, dry_run=np.False_)) == 3
+
+
+def test_components_left_out_are_told(run, capsys):
+    table = fastdup.find_top_components(run).assign(distance=[0.97, 0.9])
+    assert len(fastdup.delete_components(table, to_delete=[0, 3])) == 2
+    assert "1 component left out: a mean similarity that is not above" in capsys.readouterr().out
+    fastdup.delete_components_by_label(table, min_items=3)
+    assert "1 component left out: fewer than min_items=3 files" in capsys.readouterr().out
+
+
+def test_a_table_whose_files_were_edited_alone(run):
+    table = fastdup.find_top_components(run)
+    table["files"] = [files[:2] for files in table["files"]]
+    with pytest.raises(fastdup.InvalidArgument, match="lists 2 files but 3 in files_ids"):
+        fastdup.delete_components(table)
+    assert len(fastdup.delete_components(table.drop(columns="files_ids"))) == 2

@@ -13,6 +13,7 @@ import sys
 import types
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -211,3 +212,22 @@ def test_a_notebook_links_to_a_page_that_is_not_whole(run, tmp_path, monkeypatch
 def test_nothing_is_printed(run, tmp_path, capsys):
     fastdup.create_outliers_gallery(run.work_dir, tmp_path)
     assert capsys.readouterr() == ("", "")
+
+
+def test_pictures_that_are_all_gone_are_told_of(write, run, caplog):
+    for name in run.names:
+        Path(name).unlink()
+    write(fastdup.create_duplicates_gallery, "duplicates")
+    assert "can be read, the first: " in caplog.text
+    assert "give it as input_dir" in caplog.text
+
+
+def test_distances_in_a_table_of_no_known_run(run, tmp_path, caplog):
+    table = pd.DataFrame({"from": [run.names[0]] * 3, "to": run.names[1:4]})
+    near = table.assign(distance=[0.1, 0.2, 1.3])
+    fastdup.create_duplicates_gallery(near, tmp_path / "far")
+    shown = Page(tmp_path / "far" / "duplicates.html").view()["items"]
+    assert [item["v"] for item in shown] == pytest.approx([1 / 1.1, 1 / 1.2, 1 / 2.3], abs=1e-6)
+    assert not caplog.text
+    fastdup.create_duplicates_gallery(table.assign(distance=[0.1, 0.2, 0.3]), tmp_path / "low")
+    assert "taken for similarities" in caplog.text

@@ -252,7 +252,9 @@ def test_similarity_gallery_returns_every_row_and_lists_some(run, tmp_path):
     table = fastdup.create_similarity_gallery(
         run.work_dir, tmp_path, num_images=1, min_items=1, get_label_func=label
     )
-    assert list(table.columns) == ["from", "to", "distance", "label", "label2", "score", "length"]
+    assert list(table.columns) == ["from", "to", "label", "label2", "distance", "score", "length"]
+    assert table["label"].map(len).tolist() == table["to"].map(len).tolist()
+    assert len(table.explode(["to", "label", "label2", "distance"])) == table["length"].sum()
     scores = {name[-5]: score for name, score in zip(table["from"], table["score"], strict=True)}
     assert scores == {"a": 100.0, "b": 100.0, "c": 100.0, "d": 100.0}
     assert len(Page(tmp_path / "similarity.html").view()["items"]) == 1
@@ -294,7 +296,8 @@ def test_tables_of_paths_and_of_what_is_no_number(run, tmp_path):
     ("options", "told"),
     [
         ({"save_path": None}, "save_path=None: expected a path"),
-        ({"slice": 3, "get_label_func": label}, "slice=3: expected a label"),
+        ({"slice": 2.5, "get_label_func": label}, "slice=2.5: expected a label"),
+        ({"lazy_load": "False"}, "lazy_load='False': expected True or False"),
         ({"get_filename_reformat_func": 3}, "get_filename_reformat_func is a int"),
     ],
 )

@@ -291,6 +291,21 @@ BEHAVIOUR = (
         "part of a video is better than none",
     ),
     Behaviour(
+        RUN,
+        "min_offset, max_offset, num_images of archives",
+        "count archives",
+        "count pictures, as in every other input; whole shards are given as a list of them",
+        "one meaning of an argument, and parts of one size for several machines",
+    ),
+    Behaviour(
+        RUN,
+        "components with test_dir",
+        "are made of test and train pictures together",
+        "are not made: similarity.csv holds pairs of a test and a train picture, which galleries "
+        "show; a log line tells so",
+        "ids are rows of the train features, and deletion by components would mix both sets",
+    ),
+    Behaviour(
         (*RUN, "extract_video_frames"),
         "where frames come from",
         "told by the folder of a frame alone",
