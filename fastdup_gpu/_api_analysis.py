@@ -48,8 +48,8 @@ def find_top_components(
     keyword: only labels that contain this text; one that no label contains is an error.
     threshold: only components more similar than this. min_items, max_items: bounds of `len`.
     metric: sort by the mean of this statistic over the pictures of a row, instead of by their
-        number: 'mean', 'min', 'max', 'unique', 'blur' or 'size' (width x height); it is added
-        as a column.
+        number: 'size' (width x height), or any column of numbers in atrain_stats.csv, such as
+        'mean', 'min', 'max', 'unique' and 'blur'; it is added as a column.
     descending: False = smallest first.
     save_path: folder for top_components.csv, or a name that ends in .csv; it has a column
         `work_dir` as well.

@@ -37,7 +37,8 @@ def export_to_labelImg(files: Iterable[PathLike] | str, labels: object, save_pat
 
     files: file names. labels: for each a label, a list of labels, or None, in the order of the
         files, or in a dict or by a callable from a name; one text counts for all, None for none.
-    save_path: folder for the xml files (in the sub-folders of the pictures) and classes.txt.
+    save_path: folder for the xml files (those of pictures of one name in sub-folders) and
+        classes.txt.
 
     A label becomes a box around the whole picture. Pictures that cannot be read are left out
     with a warning. An xml of the same picture is written anew; one of another picture, or of

@@ -297,7 +297,7 @@ def create_similarity_gallery(
     The other arguments are those of create_duplicates_gallery().
 
     Returns a DataFrame of all rows, not only those listed: `from`, lists `to` and `distance`; with
-    labels also `label`, `label2` (a list), `score` (0 to 100: the share of labelled neighbours
+    labels also lists `label` and `label2`, `score` (0 to 100: the share of labelled neighbours
     with the same label; nan where unknown) and `length`. Raises InvalidArgument, and WorkDirError
     or FormatError where files are missing or damaged.
     """

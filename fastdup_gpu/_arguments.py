@@ -9,8 +9,6 @@ import os
 from numbers import Real
 from typing import cast
 
-import numpy as np
-
 from fastdup_gpu._errors import InvalidArgument, shown
 
 MANY = 1_000_000_000_000  # more than there are of anything that is counted here
@@ -37,10 +35,13 @@ def real_number(name: str, value: object, meaning: str = "a number") -> float:
 
 def flag(name: str, value: object) -> bool:
     """An argument that must be True or False, or 1 or 0."""
-    whole = value.item() if isinstance(value, np.generic) else value
-    if not isinstance(whole, int) or whole not in (0, 1):
-        raise InvalidArgument(f"{name}={shown(value)}: expected True or False")
-    return bool(whole)
+    try:
+        known = value in (0, 1)
+    except ValueError:  # numpy: an array of several is neither
+        known = False
+    if not known:
+        raise InvalidArgument(f"{name}={shown(value)}: expected True or False (1 or 0)")
+    return bool(value)
 
 
 def path_text(name: str, value: object) -> str:

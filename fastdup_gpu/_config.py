@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fastdup_gpu._arguments import whole_number
+from fastdup_gpu._arguments import flag, whole_number
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._options import DEFAULTS
@@ -135,14 +135,7 @@ class _Arguments:
         return number
 
     def flag(self, name: str) -> bool:
-        value = self.given[name]
-        try:
-            known = value in (0, 1)
-        except ValueError:  # numpy: an array of several is neither
-            known = False
-        if not known:
-            raise InvalidArgument(f"{name}={value!r}: expected True or False (1 or 0)")
-        return bool(value)
+        return flag(name, self.given[name])
 
     def text(self, name: str) -> str:
         value = self.given[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastdup_gpu._arguments import whole_number
+from fastdup_gpu._arguments import flag
 from fastdup_gpu._config import RunConfig, make_config
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Progress
@@ -20,8 +20,8 @@ def extract_video_frames(
     *, resize_video: int | bool, keyframes_only: int | bool, **arguments: Any
 ) -> None:
     """Write the frames; raises FastdupError where there is none."""
-    resize = _flag("resize_video", resize_video)
-    keyframes = _flag("keyframes_only", keyframes_only)
+    resize = flag("resize_video", resize_video)
+    keyframes = flag("keyframes_only", keyframes_only)
     config = make_config(**arguments, run_mode=1)
     prepare_folder(config.work_dir)
     progress = Progress()
@@ -50,10 +50,6 @@ def extract_video_frames(
     if config.verbose:
         frames, all_videos = count(len(source.frames), "frame"), count(last - first, "video")
         print(f"{frames} of {all_videos}, {len(source.failed)} damaged")
-
-
-def _flag(name: str, value: object) -> bool:
-    return whole_number(name, int(value) if isinstance(value, bool) else value, 0, 1) == 1
 
 
 def _range(config: RunConfig, available: int) -> tuple[int, int]:

@@ -425,7 +425,8 @@ def test_a_picture_without_memory_for_it_is_listed(monkeypatch):
     photos(Path("in"), 2)
     monkeypatch.setattr(room, "read_picture", full)
     box = "row_y=0,col_x=0,width=20,height=20"
-    assert run("in", WORK, bounding_box=box, run_mode=1) == 1
+    assert run("in", WORK, bounding_box=box, run_mode=1) == 0
+    assert len(rows(WORK / "atrain_features.bad.csv")) == 2
     source = open_source("in", work_dir=WORK, bounding_box=box)
     with pytest.raises(OSError, match="not enough memory"):
         source.load(0)
