@@ -1,4 +1,4 @@
-"""Progress on a terminal: stage, rate, time left, bad files. Silent anywhere else."""
+"""Progress in a terminal or a notebook: stage, rate, time left, bad files. Silent elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
+
+from fastdup_gpu import _notebook
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -23,13 +25,17 @@ def uncounted(title: str, total: int) -> Iterator[Advance]:
 
 
 class Progress:
-    """Times the stages of a run and shows on a terminal how they go on."""
+    """Times the stages of a run and shows how they go on: on a terminal by bars, in a notebook by
+    one line."""
 
     def __init__(self, *, show: bool | None = None) -> None:
         self.seconds: dict[str, float] = {}
         terminal = sys.stderr is not None and sys.stderr.isatty()
         self._show = terminal if show is None else show
         self._bar: Bar | None = None
+        display = None if self._show else _notebook.displays()
+        self._line = None if display is None else _notebook.Line(display)
+        self._told = ""  # what stays in that line
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -46,29 +52,58 @@ class Progress:
     def counting(self, title: str, total: int) -> Iterator[Advance]:
         """A bar over `total` items, inside a stage; yields the function (done, bad) that moves
         it, for one thread."""
-        yield _advance_nothing if self._bar is None else _counted(self._bar, title, total)
+        if self._bar is not None:
+            yield _on_bar(self._bar, title, total)
+        elif self._line is not None:
+            yield self._in_line(self._line, title, total)
+        else:
+            yield _advance_nothing
 
     @contextmanager
     def _shown(self, name: str) -> Iterator[None]:
         """A moving line during the stage. A bar that counts replaces it and stays afterwards."""
-        if not self._show:
-            yield
-            return
-        with _bar() as bar:
-            self._bar = bar
-            bar.add_task(name, total=None, told="")
+        if self._line is not None:
+            self._line.show(f"{name} ...", now=True)
             try:
                 yield
             finally:
-                self._bar = None
-                bar.live.transient = not any(task.total for task in bar.tasks)
+                self._line.show(self._told, now=True)
+        elif self._show:
+            with _bar() as bar:
+                self._bar = bar
+                bar.add_task(name, total=None, told="")
+                try:
+                    yield
+                finally:
+                    self._bar = None
+                    bar.live.transient = not any(task.total for task in bar.tasks)
+        else:
+            yield
+
+    def _in_line(self, line: _notebook.Line, title: str, total: int) -> Advance:
+        begin = time.monotonic()
+        done_so_far = bad_so_far = 0
+
+        def advance(done: int, bad: int) -> None:
+            nonlocal done_so_far, bad_so_far
+            done_so_far, bad_so_far = done_so_far + done, bad_so_far + bad
+            speed = done_so_far / max(time.monotonic() - begin, 1e-9)
+            self._told = f"{title}: {_counts(done_so_far, total, speed, bad_so_far)}"
+            line.show(self._told)
+
+        return advance
 
 
 def _advance_nothing(done: int, bad: int) -> None:
     """Nobody looks."""
 
 
-def _counted(bar: Bar, title: str, total: int) -> Advance:
+def _counts(done: float, total: int, speed: float | None, bad: int) -> str:
+    rate = "" if speed is None else f", {speed:,.0f}/s"
+    return f"{done:,.0f} of {total:,}{rate}, bad: {bad:,}"
+
+
+def _on_bar(bar: Bar, title: str, total: int) -> Advance:
     """A line in place of the one of the stage, and what moves it."""
     for other in bar.tasks:
         bar.update(other.id, visible=other.total is not None)
@@ -79,9 +114,8 @@ def _counted(bar: Bar, title: str, total: int) -> Advance:
     def advance(done: int, bad: int) -> None:
         nonlocal bad_so_far
         bad_so_far += bad
-        speed = task.speed  # of late: what a resumed run found done is not in it
-        rate = "" if speed is None else f", {speed:,.0f}/s"
-        told = f"{task.completed + done:,.0f} of {total:,}{rate}, bad: {bad_so_far:,}"
+        # The speed is that of late: what a resumed run found done is not in it.
+        told = _counts(task.completed + done, total, task.speed, bad_so_far)
         bar.update(line, advance=done, told=told)
 
     return advance

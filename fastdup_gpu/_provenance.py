@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from fastdup_gpu._config import RunConfig
@@ -39,6 +40,7 @@ def describe(
     content: dict[str, Any] = {k: _shown(v) for k, v in config.arguments.items()}
     content.pop("license", None)
     content["environment"] = {
+        "folder": _current_folder(),
         "backend": backend,
         "threads": config.threads,
         "python": sys.version.split()[0],
@@ -54,6 +56,14 @@ def describe(
             "d": model.dim,
         }
     return content
+
+
+def _current_folder() -> str:
+    """The folder that relative names begin at."""
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was taken away
+        return ""
 
 
 def versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 _END = b"\xff\xd9"
 _HEADERS = 1 << 20  # bytes; a large colour profile may stand before the EXIF block
 _STRIP = 1 << 22  # pixels
+_PILLOW = logging.getLogger("PIL")
 
 
 class _Quiet:
@@ -55,6 +57,8 @@ class _Quiet:
             self._before.callback(cv2.setNumThreads, cv2.getNumThreads())
             self._before.callback(logs.setLogLevel, logs.getLogLevel())
             self._before.enter_context(warnings.catch_warnings())
+            self._before.callback(_PILLOW.setLevel, _PILLOW.level)
+            _PILLOW.setLevel(logging.CRITICAL)
             cv2.setNumThreads(1)
             logs.setLogLevel(logs.LOG_LEVEL_SILENT)
             warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,21 @@ def test_what_the_program_prints_meanwhile_goes_to_its_own_output(capfd):
     with Progress(show=True).stage("list"):
         print("mine")
     assert capfd.readouterr().out == "mine\n"
+
+
+def test_a_notebook_has_one_line(monkeypatch):
+    shown = []
+    handle = types.SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
+    display = types.SimpleNamespace(display=lambda *_, **__: handle)
+    shell = types.SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    progress = Progress()
+    with progress.stage("extract"), progress.counting("extract", 4) as advance:
+        for _ in range(4):
+            advance(1, 0)
+        advance(0, 1)
+    with progress.stage("neighbors"):
+        assert shown[-1] == "neighbors ..."
+    assert re.fullmatch(r"extract: 4 of 4, [\d,]+/s, bad: 1", shown[-1])
+    assert len(shown) < 6  # not at every picture

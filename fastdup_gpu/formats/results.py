@@ -17,6 +17,7 @@ import pandas as pd
 
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import features, names
+from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.formats.tables import objects, read_table
 
 Source = str | os.PathLike[str] | pd.DataFrame
@@ -142,6 +143,14 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
     if path.is_dir():
         return path
     return path.parent if features.feature_paths(path.parent)[1].is_file() else None
+
+
+def folder_of_run(work_dir: Path) -> str:
+    """The current folder of the run in a work_dir, where its relative names begin; '' where the run
+    did not tell."""
+    stored = (read_json(work_dir / names.CONFIG) or {}).get("environment")
+    folder = stored.get("folder") if isinstance(stored, dict) else None
+    return folder if isinstance(folder, str) and "\0" not in folder else ""
 
 
 def _table(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import sys
 from pathlib import Path
-from typing import Any
+
+from fastdup_gpu import _notebook
 
 MAX_INLINE = 20_000_000  # letters; a larger page would weigh down the notebook file
 
@@ -13,13 +13,8 @@ MAX_INLINE = 20_000_000  # letters; a larger page would weigh down the notebook 
 def display(page: str, path: Path, *, whole: bool) -> None:
     """Show a page in the output of a notebook cell; do nothing anywhere else. A page that is not
     `whole`, because its pictures are files beside it, is shown as a link."""
-    ipython: Any = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None or not hasattr(shell, "kernel"):
-        return
-    from_display: Any = sys.modules.get("IPython.display")
-    if from_display is not None:
-        from_display.display(from_display.HTML(fragment(page, path, whole=whole)))
+    if (shown := _notebook.displays()) is not None:
+        shown.display(shown.HTML(fragment(page, path, whole=whole)))
 
 
 def fragment(page: str, path: Path, *, whole: bool) -> str:
@@ -27,7 +22,8 @@ def fragment(page: str, path: Path, *, whole: bool) -> str:
     if len(page) > MAX_INLINE or not whole:
         shown = html.escape(str(path).encode("utf-8", "replace").decode("utf-8"))
         return f'<p>Open <a href="{shown}">{shown}</a></p>'
-    return (
-        '<iframe sandbox="allow-scripts allow-downloads allow-modals" width="100%" height="720" '
-        f'style="border:0" title="fastdup-gpu" srcdoc="{html.escape(page)}"></iframe>'
+    return (  # in a <div>, as IPython advises against a lone <iframe> at every one
+        '<div><iframe sandbox="allow-scripts allow-downloads allow-modals" width="100%" '
+        f'height="720" style="border:0" title="fastdup-gpu" srcdoc="{html.escape(page)}">'
+        "</iframe></div>"
     )

@@ -64,7 +64,7 @@ def make_options(
     """Options from documented arguments and `**kwargs`; raises InvalidArgument."""
     for name in extras:
         if name not in known:
-            raise choose("keyword argument", name, sorted(known))
+            raise choose("keyword argument", name, sorted({*known, *arguments}))
     given = {**arguments, **extras}
     given["save_path"] = Path(path_text("save_path", given["save_path"]))
     if given.get("input_dir") is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,9 @@ from PIL import Image, ImageDraw, ImageOps
 
 from fastdup_gpu._cpu import cores
 from fastdup_gpu.analysis.annotations import Corners
+from fastdup_gpu.formats.results import folder_of_run
 from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.sources.base import is_remote
 from fastdup_gpu.sources.pixels import relaxed_limits, upright
 
 SMALL = 96
@@ -65,25 +68,31 @@ def make_thumbs(
 def reader_in(input_dir: str | os.PathLike[str] | None, work_dir: Path | None = None) -> Reader:
     """A reader that looks for a name as it is (a remote one first among the copies in `work_dir`),
     then inside `input_dir`: by its whole path, then by its last parts, so that
-    `some/where/shard.tar/member.jpg` is found in a folder of tars."""
+    `some/where/shard.tar/member.jpg` is found in a folder of tars; then where relative names began
+    when the run in `work_dir` was made."""
     plain = partial(read_by_name, work_dir=work_dir)
-    if input_dir is None:
-        return plain
-    folder = os.fspath(input_dir)
 
     def read(name: str) -> bytes:
         try:
             return plain(name)
         except OSError as error:
-            parts = name.replace(os.sep, "/").strip("/").split("/")
-            for start in range(len(parts)):
-                try:
-                    return plain("/".join([folder, *parts[start:]]))
-                except OSError:
-                    continue
+            for other in _elsewhere(name, input_dir, work_dir):
+                with contextlib.suppress(OSError):
+                    return plain(other)
             raise error
 
     return read
+
+
+def _elsewhere(
+    name: str, input_dir: str | os.PathLike[str] | None, work_dir: Path | None
+) -> Iterator[str]:
+    if input_dir is not None:
+        parts = name.replace(os.sep, "/").strip("/").split("/")
+        for start in range(len(parts)):
+            yield "/".join([os.fspath(input_dir), *parts[start:]])
+    if work_dir is not None and not is_remote(name) and (began := folder_of_run(work_dir)):
+        yield os.path.join(began, name)  # noqa: PTH118
 
 
 def _make(name: str, boxes: list[Corners], size: int, *, reader: Reader) -> Thumb:

@@ -120,9 +120,13 @@ class Reader:
         import av
 
         options = {"format_whitelist": CONTAINERS, "max_pixels": str(MAX_PIXELS)}
-        more = {} if cuda_device is None else {"hwaccel": hardware.accelerator(cuda_device)}
+        more: dict[str, Any] = (
+            {} if cuda_device is None else {"hwaccel": hardware.accelerator(cuda_device)}
+        )
+        if int(av.__version__.partition(".")[0]) < 19:  # which takes titles of any bytes by itself
+            more["metadata_errors"] = "replace"
         try:
-            return av.open(self._file, metadata_errors="replace", options=options, **more)
+            return av.open(self._file, options=options, **more)
         except av.error.FFmpegError as error:
             if self._file.error:
                 raise self._file.error from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from making import photos, run
 from PIL import Image
 
 from fastdup_gpu.galleries import thumbs
@@ -76,3 +78,18 @@ def test_members_of_tars_are_found_in_the_folder_given(tmp_path):
     assert read(picture) == wanted
     with pytest.raises(OSError, match="nowhere"):
         read("nowhere.png")
+
+
+def test_relative_names_begin_where_the_run_was_made(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    first = photos(Path("in"), 2)[0].read_bytes()
+    assert run("in", Path("out")) == 0
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == first
+    Path("in").mkdir()
+    Path("in/0000.jpg").write_bytes(b"nearer")
+    assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == b"nearer"
+    with pytest.raises(FileNotFoundError):
+        thumbs.reader_in(None, Path("../there/out"))("in/none.jpg")

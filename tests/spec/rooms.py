@@ -66,7 +66,8 @@ ROOMS = {
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
     "_config": room("_arguments _cpu _errors _options _params protocol formats.names models"),
-    "_progress": room("", "rich"),
+    "_notebook": room(),
+    "_progress": room("_notebook", "rich"),
     "_provenance": room("_config protocol"),
     "_summary": room("_words protocol formats stages", "numpy"),
     "_registry": room("_errors protocol"),
@@ -99,7 +100,7 @@ ROOMS = {
     "detection": room("_errors _onnxruntime", "numpy cv2 PIL"),
     "models": room("_cpu _errors protocol formats.names", "numpy"),
     "galleries": room(
-        "_arguments _cpu _errors _words analysis formats sources",
+        "_arguments _cpu _errors _notebook _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
     "analysis": room("_arguments _errors _params _words formats sources", "numpy pandas cv2 PIL"),

@@ -30,12 +30,38 @@ function suggestion(view, state) {
       type: "button",
       class: "suggest",
       onclick: () => {
-        const shown = view.items.filter((item) => state.wants(item));
-        markAll(new Set(shown.flatMap((item) => item.drop || [])), true);
+        markAll(spare(view.items.filter((item) => state.wants(item))), true);
       },
     },
     view.suggest,
   );
+}
+
+// The pictures that could go: those with a better one beside them that stays, so that of whatever goes
+// something as similar is left.
+function spare(items) {
+  const better = new Map();
+  for (const item of items) {
+    const drop = item.drop || [];
+    const kept = item.p.filter((index) => !drop.includes(index));
+    for (const index of drop) better.set(index, [...(better.get(index) || []), ...kept]);
+  }
+  const stays = new Map();
+  for (const start of better.keys()) {
+    const path = [start];
+    while (path.length) {
+      const index = path[path.length - 1];
+      const others = better.get(index) || [];
+      const open = stays.has(index) ? undefined : others.find((other) => !stays.has(other) && !path.includes(other));
+      if (open !== undefined) {
+        path.push(open);
+        continue;
+      }
+      if (!stays.has(index)) stays.set(index, !others.some((other) => stays.get(other)));
+      path.pop();
+    }
+  }
+  return new Set([...better.keys()].filter((index) => !stays.get(index)));
 }
 
 function slider(spec, state) {

@@ -90,6 +90,7 @@ function chips(picture, against) {
 
 // Marks: which pictures are to go. Every picture of the page may stand in several places.
 const marked = new Set();
+let unsaved = false; // marks that no download holds
 const places = new Map();
 
 function figure(index, options = {}) {
@@ -149,6 +150,7 @@ function markAll(indices, on) {
     for (const node of places.get(index) || []) node.paint();
   }
   const count = marked.size;
+  unsaved = count > 0;
   $("download").disabled = !count;
   $("download").textContent = count ? `Download decisions (${number(count)})` : "Download decisions";
   $("clear").hidden = !count;
@@ -171,5 +173,6 @@ function download() {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
+  unsaved = false;
   say(`decisions.json lists ${counted(marked.size, "picture")}`);
 }

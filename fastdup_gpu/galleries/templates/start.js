@@ -104,6 +104,9 @@ document.addEventListener("keydown", (event) => {
     box.focus();
   }
 });
+addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});
 addEventListener("beforeprint", () => {
   for (const image of document.querySelectorAll("img[data-index]")) show(image);
 });
