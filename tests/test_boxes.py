@@ -172,7 +172,7 @@ def test_boxes_are_clipped_and_numbering_never_shifts(caplog):
     assert len(source.names) == len(source.crops) == len(rows)
     assert_same(source, 0, gradient().crop((0, 0, 20, 15)))
     assert_same(source, 11, gradient().crop((70, 50, 80, 60)))
-    reasons = ["no pixel"] * 3 + ["no numbers"] * 4 + ["not a known", "empty", r"gone\.jpg"]
+    reasons = ["no pixel"] * 3 + ["no numbers"] * 4 + ["not a known", "empty", "No such file"]
     for i, reason in enumerate(reasons, start=1):
         with pytest.raises(OSError, match=reason) as caught:
             source.load(i)
@@ -285,7 +285,7 @@ def test_earlier_crops_are_never_trusted():
     Path(name).write_bytes(b"something else")
     assert_same(open_source(given, work_dir=WORK), 0, gradient().crop((0, 0, 40, 30)))
     Path("a.png").unlink()
-    with pytest.raises(OSError, match=r"a\.png"):
+    with pytest.raises(FileNotFoundError):
         open_source(given, work_dir=WORK).load(0)
     assert not Path(name).exists()
 
@@ -430,3 +430,11 @@ def test_a_picture_without_memory_for_it_is_listed(monkeypatch):
     source = open_source("in", work_dir=WORK, bounding_box=box)
     with pytest.raises(OSError, match="not enough memory"):
         source.load(0)
+
+
+def test_boxes_of_missing_pictures_are_missing_files():
+    photos(Path("in"), 1)
+    given = boxes_csv("in/0000.jpg,0,0,30,30\ngone.jpg,0,0,9,9\nlost.jpg,0,0,9,9")
+    assert run(given, WORK, run_mode=1) == 0
+    bad = rows(WORK / "atrain_features.bad.csv")
+    assert [row["error_code"] for row in bad] == ["ERROR_MISSING_FILE"] * 2

@@ -109,6 +109,9 @@ def _remove(groups: Sequence[Group], how: str, origin: Origin, dry_run: bool) ->
         kept += keep
         going += [item for item in sound if item not in keep]
     going, again = removal.sort_out(going, origin, kept)
+    if dry_run and going:
+        for item in kept:
+            say(f"stays: {item.path!r}")
     return finish(going, refused + again, dry_run)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +37,7 @@ NO_BOX = Box(0, 0, 0, 0)
 
 # Why a picture is not cut, told from other reasons after it was stored as text.
 _SMALL = "{} bytes, min_file_size is {}"
+_MISSING = os.strerror(errno.ENOENT)
 _TOO_SMALL = re.compile(_SMALL.format(r"\d+", r"\d+"))
 
 _log = logging.getLogger(__name__)
@@ -81,6 +84,8 @@ class CropSource:
 
 
 def _refusal(why: str) -> Exception:
+    if why == _MISSING:
+        return FileNotFoundError(errno.ENOENT, why)
     return Refused(Status.FILE_TOO_SMALL, why) if _TOO_SMALL.fullmatch(why) else OSError(why)
 
 
@@ -115,10 +120,9 @@ def cut(
         begin_csv(table, CROPS_COLUMNS)
         failed = _cut_all(source, requests, threads or cores(), min_file_size, advance)
     if failed:
-        first = next(iter(failed.items()))
-        _log.warning(
-            "%d of %d boxes gave no crop, e.g. box %d: %s", len(failed), len(asked), *first
-        )
+        index, why = next(iter(failed.items()))
+        told = len(failed), len(asked), index, names[index], why
+        _log.warning("%d of %d boxes gave no crop, e.g. box %d of %r: %s", *told)
     rows = [_row(names[request.index], request) for request in requests]
     return CropSource(list(map(str, paths)), rows, failed)
 
@@ -180,7 +184,7 @@ def fetch(source: Source, picture: int, min_file_size: int = 0) -> bytes | str:
     try:
         data = source.load(picture)
     except OSError as error:
-        return str(error)
+        return error.strerror or str(error)
     return _SMALL.format(len(data), min_file_size) if len(data) < min_file_size else data
 
 
