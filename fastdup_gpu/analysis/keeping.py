@@ -36,7 +36,10 @@ def best_of_majority(
 
 def _measure(path: str) -> tuple[int, int, float]:
     """Pixels by the header, 0 where it cannot be read, bytes, and no sharpness."""
-    with Path(path).open("rb") as stream:
-        header = read_header(stream)
+    try:
+        with Path(path).open("rb") as stream:
+            header = read_header(stream)
+    except OSError as error:
+        header = str(error)
     pixels = 0 if isinstance(header, str) else header.width * header.height
     return pixels, Path(path).stat().st_size, 0.0

@@ -486,3 +486,12 @@ def test_a_table_whose_files_were_edited_alone(run):
     with pytest.raises(fastdup.InvalidArgument, match="lists 2 files but 3 in files_ids"):
         fastdup.delete_components(table)
     assert len(fastdup.delete_components(table.drop(columns="files_ids"))) == 2
+
+
+def test_a_file_that_may_not_be_read_is_no_obstacle(run, monkeypatch):
+    def forbidden(_: object) -> None:
+        raise PermissionError
+
+    (run / "atrain_stats.csv").unlink()
+    monkeypatch.setattr("fastdup_gpu.analysis.keeping.read_header", forbidden)
+    assert len(fastdup.delete_components(fastdup.find_top_components(run))) == 3
