@@ -185,11 +185,22 @@ def _add_report(commands: Any) -> None:
         metavar="N",
         help="entries of each tab (default 60; 0 = all)",
     )
+    parser.add_argument(
+        "--labels", metavar="CSV", help="columns filename,label: also shows which labels look wrong"
+    )
+    parser.add_argument("--input-dir", metavar="DIR", help="where the pictures lie now")
     parser.set_defaults(command=_report)
 
 
 def _report(args: argparse.Namespace) -> int:
     from fastdup_gpu.galleries import report
 
-    print(report.write_report(args.work_dir, args.save_path, num_images=args.num_images))
+    path = report.write_report(
+        args.work_dir,
+        args.save_path,
+        num_images=args.num_images,
+        get_label_func=args.labels,
+        input_dir=args.input_dir,
+    )
+    print(path)
     return 0

@@ -9,6 +9,7 @@ import html
 import io
 import logging
 import re
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from PIL import Image
 
 import fastdup_gpu as fastdup
+from fastdup_gpu.cli import main
 from fastdup_gpu.galleries import render, report
 from fastdup_gpu.sources import list_input
 from galleries.conftest import HOSTILE, Page, label
@@ -231,3 +233,16 @@ def test_distances_in_a_table_of_no_known_run(run, tmp_path, caplog):
     assert not caplog.text
     fastdup.create_duplicates_gallery(table.assign(distance=[0.1, 0.2, 0.3]), tmp_path / "low")
     assert "taken for similarities" in caplog.text
+
+
+def test_the_report_command_takes_labels_and_a_folder(run, tmp_path, capsys):
+    table = tmp_path / "labels.csv"
+    pd.DataFrame({"filename": run.names, "label": map(label, run.names)}).to_csv(table, index=False)
+    shutil.move(run.pictures, tmp_path / "moved")
+    wishes = ["--labels", str(table), "--input-dir", str(tmp_path / "moved")]
+    page = tmp_path / "r.html"
+    assert main(["report", str(run.work_dir), "--save-path", str(page), *wishes]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    shown = Page(page)
+    assert "Labels" in [view["title"] for view in shown.data["views"]]
+    assert not any(picture.get("why") for picture in shown.pictures)
