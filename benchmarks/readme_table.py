@@ -38,7 +38,9 @@ def table() -> str:
             of = {r["who"]: r for r in rows if r["case"] == case and _machine(r) == machine}
             if of:
                 lines.append(f"| {title} | {letter} | {_cells(of)} |")
-    told = (f"{letter}: {m}." for letter, m in zip("ABCDEFGH", machines, strict=False))
+    told = (
+        f"{letter}: {m}, {_days(m, rows)}." for letter, m in zip("ABCDEFGH", machines, strict=False)
+    )
     return "\n".join([*lines, "", f"Medians. {' '.join(told)}", "", *_quality(), ""])
 
 
@@ -48,13 +50,19 @@ def _last(rows: list[Row]) -> list[Row]:
 
 
 def _machine(row: Row) -> str:
-    return f"{row['cores']} cores, {row['cpu']}, {row['date']}"
+    return f"{row['cores']} cores, {row['cpu']}"
+
+
+def _days(machine: str, rows: list[Row]) -> str:
+    return " and ".join(sorted({row["date"] for row in rows if _machine(row) == machine}))
 
 
 def _cells(of: dict[str, Row]) -> str:
     """What stands behind a case: ours beside the peer's, the best of ours where one is shown."""
     ours = [of[who] for who in OURS if who in of]
     peer = of.get(PEER)
+    if peer is not None and peer["date"] != ours[-1]["date"]:
+        peer = None  # measured at another time, so not side by side
     speeds = [f"{float(row['images_per_second']):,.0f}" for row in ours]
     cells = [speeds[0], speeds[1] if len(speeds) > 1 else "-"]
     if peer is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdup_gpu._words import count
+from fastdup_gpu.formats import names
 from fastdup_gpu.protocol import I64
 from fastdup_gpu.stages.detect import Detected
 from fastdup_gpu.stages.graph import Components
@@ -16,7 +17,6 @@ from fastdup_gpu.stages.neighbors import Edges
 # similarity.csv has six decimals: pictures of equal content come out as 1.000000, and so may
 # pictures that differ in less than the model resolves.
 _SAME = 1 - 1e-6
-_NEAR = 0.9  # least similarity of what is called a near duplicate
 
 # What the search for boxes finds, which the comparison of a resumed run knows nothing of.
 DETECTION_COUNTS = ("searched", "detections", "without_detection")
@@ -106,7 +106,7 @@ class Summary:
             f"{count(self.exact_duplicates, 'image has', 'images have')} a duplicate of "
             "similarity 1 (the model sees no difference)",
             f"{count(self.near_duplicates, 'more has', 'more have')} a "
-            f"{'near duplicate' if self.threshold >= _NEAR else 'neighbour'} "
+            f"{'near duplicate' if self.threshold >= names.NEAR else 'neighbour'} "
             f"(similarity {self.threshold:g} or more)",
             self._components(),
             f"{count(self.outliers, 'image is an outlier', 'images are outliers')}",

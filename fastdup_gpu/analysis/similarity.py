@@ -13,7 +13,6 @@ from fastdup_gpu.analysis.nearest import F32, unit_rows
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 
-NEAR = 0.9
 _MOST = 1.001  # a cosine similarity of float32 vectors may be a little over 1
 
 _log = logging.getLogger("fastdup_gpu")
@@ -33,11 +32,11 @@ def holds_similarities(folder: Path | None) -> bool:
 
 
 def near_duplicates_from(folder: Path) -> float:
-    """The least similarity of near duplicates: NEAR, or the threshold of the run where that is
+    """The least similarity of near duplicates: 0.9, or the threshold of the run where that is
     larger. A run with a smaller one lists pairs for another purpose, such as finding wrong
     labels."""
     listed = (read_json(folder / names.CONFIG) or {}).get("threshold")
-    return max(NEAR, float(listed)) if isinstance(listed, int | float) else NEAR
+    return max(names.NEAR, float(listed)) if isinstance(listed, int | float) else names.NEAR
 
 
 def edge_similarity(edges: pd.DataFrame, folder: Path | None) -> pd.Series[float]:

@@ -28,6 +28,8 @@ CROPS_DIR = "crops"
 TRASH_DIR = ".fastdup-trash"
 GALLERY_MARK = ".fastdup-gallery"  # in folders of pictures that belong to a page
 
+NEAR = 0.9  # least similarity of what is called a near duplicate
+
 FEATURES_COLUMNS = ("index", "filename")
 BAD_COLUMNS = ("index", "filename", "error_code", "filesize")
 EDGE_COLUMNS = ("from", "to", "distance")

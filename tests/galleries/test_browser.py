@@ -37,7 +37,7 @@ def duplicates(browser, run, tmp_path):
 
 def loaded(browser):
     """Whether every picture in view has arrived."""
-    return browser.wait(
+    return browser.run(
         "const shown = [...document.querySelectorAll('section:not([hidden]) img[src]')];"
         "return shown.length > 0 && shown.every(i => i.complete && i.naturalWidth > 0)"
     )
@@ -118,10 +118,20 @@ def test_a_mark_shows_wherever_the_picture_is(duplicates):
     assert duplicates.all("figure.marked") == []
 
 
+def asks_before_it_goes(browser):
+    return browser.run(
+        "const leaving = new Event('beforeunload', { cancelable: true });"
+        "dispatchEvent(leaving); return leaving.defaultPrevented;"
+    )
+
+
 def test_marked_pictures_download_as_decisions(duplicates, run):
     assert not duplicates.find("#download").is_enabled()
+    assert not asks_before_it_goes(duplicates)
     duplicates.find(".suggest").click()
+    assert asks_before_it_goes(duplicates)
     duplicates.find("#download").click()
+    assert not asks_before_it_goes(duplicates)
     content = json.loads(duplicates.downloaded("decisions.json"))
     assert content["format"] == "fastdup-gpu decisions 1"
     assert content["work_dir"] == str(run.work_dir)
