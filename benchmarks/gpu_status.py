@@ -30,8 +30,8 @@ CLAIMS = (
     Claim("Conformance tests that fail on the GPU", "conformance", "tests failed", "0"),
     Claim("Decoding by nvImageCodec alone", "tuning", "nvimgcodec alone, 4 threads, hardware None"),
     Claim("Decoding by DALI alone", "tuning", r"dali alone, 4 threads, hardware 1\.0"),
-    Claim("Decoding by nvImageCodec, to both small sizes", "decoding", "decode by nvimgcodec"),
-    Claim("Decoding by DALI, to both small sizes", "decoding", "decode by dali"),
+    Claim("Decoding by nvImageCodec, with both resizes", "decoding", "decode by nvimgcodec"),
+    Claim("Decoding by DALI, with both resizes", "decoding", "decode by dali"),
     Claim("Embedding by TensorRT", "embedding", "embed by tensorrt"),
     Claim("Embedding by TensorRT-RTX", "embedding", "embed by tensorrt_rtx"),
     Claim("Embedding by onnxruntime's CUDA provider", "embedding", "embed by onnxruntime"),
@@ -58,7 +58,7 @@ CLAIMS = (
     Claim("Neighbours by IVF-PQ", "neighbors", "ivfpq neighbours of .*"),
     Claim("Neighbours by NN-descent", "neighbors", "nndescent neighbours of .*"),
     Claim(
-        "Neighbours of 10,000,000 x 576 in the host's memory, by NN-descent",
+        "Neighbours of 10,000,000 x 576 in host memory, by NN-descent",
         "huge",
         "nndescent neighbours of 10000000 x 576",
     ),
@@ -74,28 +74,33 @@ CLAIMS = (
     Claim("A whole run() on JPEGs of about 500 x 400", "whole_run", "whole run", "6,000 images/s"),
 )
 
-_HEAD = """# What of the GPU backend has been measured
+_HEAD = """# GPU backend: what has been measured
 
-Made by `python -m benchmarks.gpu_status` from the rows of `benchmarks/results/gpu.csv`, which
-`python -m benchmarks.gpu_acceptance` writes on a machine with a GPU; those of the stages smoke,
-tuning, conformance and neighbors of 2026-11-27 are what `benchmarks.gpu_smoke`, pytest and scripts
-that timed the backend's parts printed there. *Not measured* means just that: no GPU has timed it.
-A commit with *-dirty* had a change that was committed after. docs/performance.md says what binds.
+The GPU backend has run on one NVIDIA H100, on 2026-11-27, in an earlier state of the code.
+*Not measured* means that the row has no result from any GPU, and a commit ending in *-dirty* had
+changes that were committed only afterwards.
+
+`python -m benchmarks.gpu_status` makes this page from the rows of `benchmarks/results/gpu.csv`,
+which `python -m benchmarks.gpu_acceptance` writes on a machine with a GPU. The rows of 2026-11-27
+for the stages smoke, tuning, conformance and neighbors were taken from the output of
+`benchmarks.gpu_smoke`, pytest and scripts that timed parts of the backend.
+[performance.md](performance.md) says what binds.
 """
 _WITHOUT = """
 ## What is checked without a GPU
 
 - The kernels compile for sm_80, sm_90, sm_100 and sm_120, and run on the CPU through a host shim
   (`tests/kernels`).
-- The backend's own logic runs with numpy in the place of CuPy and small stand-ins for the
-  libraries, over the conformance tests (`tests/gpu`).
-- Where the packages are installed, every call of one is held against its own signatures
-  (`tests/gpu/test_gpu_signatures.py`), DALI and nvImageCodec decode on the CPU, bad files among the
-  good, and cuVS searches HNSW files on the host (`tests/gpu/test_gpu_real_libraries.py`).
+- The backend's own logic passes the conformance tests with numpy in place of CuPy and small
+  stand-ins for the libraries (`tests/gpu`).
+- Where the packages are installed, every call to one is checked against its own signatures
+  (`tests/gpu/test_gpu_signatures.py`). DALI and nvImageCodec decode on the CPU, including bad files
+  among good ones, and cuVS searches HNSW files on the host
+  (`tests/gpu/test_gpu_real_libraries.py`).
 - TensorRT-RTX builds engines of the packaged models for SM80, SM86, SM89 and SM120
-  (`tests/gpu/test_gpu_tensorrt.py`; `.ci/run` installs its two wheels where they can be had).
-- What the host costs for each picture while everything on the device is free:
-  `python -m benchmarks.gpu_host`. It bounds images/s, as one thread at a time runs Python.
+  (`tests/gpu/test_gpu_tensorrt.py`; `.ci/run` installs its two wheels where they are available).
+- `python -m benchmarks.gpu_host` measures the host's work per image while everything on the device
+  takes no time. This bounds images/s, because only one thread at a time runs Python.
 - The acceptance run itself, at tiny sizes on the CPU: `python -m benchmarks.gpu_acceptance
   --rehearse`; the checks of the smoke run, on stand-ins (`tests/gpu/test_gpu_smoke.py`).
 """
@@ -157,7 +162,7 @@ def _tuning(rows: list[Row]) -> str:
         f"| {what} | {row['rate']} {row['unit']} | {_cell(row['note'])} | {row['commit']} |"
         for what, row in tried.items()
     ]
-    head = ["", "## What settings are worth", ""]
+    head = ["", "## Settings compared", ""]
     head += ["| setting | measured | note | commit |", "|---|---|---|---|"]
     return "\n".join([*head, *lines]) + "\n"
 

@@ -81,15 +81,22 @@ def delete_components(
     min_distance: float = 0.96,
     how: str = "one",
     dry_run: bool = True,
+    *,
+    keep: str = "best",
+    protect: PathLike | Collection[PathLike] = (),
 ) -> list[str]:
-    """Take away the duplicates of components; they go to a trash folder, with an undo log.
+    """Move the duplicates of each component to a trash folder, with an undo log.
 
     top_components: what find_top_components() gave, or rows of it.
     to_delete: only the components with these numbers (component_id).
     min_distance: only components with `distance` larger than this.
-    how: 'one' keeps the picture with most pixels, then most bytes, then the sharpest, then the
-        first by name; 'all' keeps none.
+    how: 'one' keeps one picture of each component, 'all' keeps none.
     dry_run: True prints what would go and touches nothing.
+    keep: which one stays: 'best' has most pixels, then most bytes, then is the sharpest, then the
+        first by name; 'oldest' and 'newest' by the time the file was modified, 'first' by name.
+        Not part of the V0.2xx API.
+    protect: folders whose pictures always stay, for example of originals or of test data; the
+        other pictures of a component with such a picture go. Not part of the V0.2xx API.
 
     The trash is `.fastdup-trash/<time>` in the folder that the files have in common;
     undo_deletion() brings them back. Left alone, with a warning, is what is missing, in an
@@ -98,7 +105,9 @@ def delete_components(
     """
     from fastdup_gpu.analysis import deletion
 
-    return deletion.delete_components(top_components, to_delete, min_distance, how, dry_run)
+    return deletion.delete_components(
+        top_components, to_delete, min_distance, how, dry_run, keep, protect
+    )
 
 
 def delete_components_by_label(
@@ -107,21 +116,24 @@ def delete_components_by_label(
     min_distance: float = 0.96,
     how: str = "one",
     dry_run: bool = True,
+    *,
+    keep: str = "best",
+    protect: PathLike | Collection[PathLike] = (),
 ) -> list[str]:
-    """Take away the duplicates of large components, heeding labels, as delete_components() does.
+    """Move the duplicates of large components to a trash folder, heeding labels.
 
     top_components_file: what find_top_components() gave with get_label_func, or the csv it wrote.
     min_items: only components of so many pictures and more.
-    min_distance, dry_run: as in delete_components().
-    how: 'majority' keeps the best picture among those with the most frequent label, 'one' the
-        best of all, 'all' none.
+    min_distance, dry_run, keep, protect: as in delete_components().
+    how: 'majority' keeps one of the pictures with the most frequent label, 'one' one of all,
+        'all' none.
 
     Returns the names that went, or would go. Raises InvalidArgument.
     """
     from fastdup_gpu.analysis import deletion
 
     return deletion.delete_components_by_label(
-        top_components_file, min_items, min_distance, how, dry_run
+        top_components_file, min_items, min_distance, how, dry_run, keep, protect
     )
 
 

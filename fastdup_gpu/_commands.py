@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu._session import Session
 from fastdup_gpu._words import count
+
+if TYPE_CHECKING:
+    from fastdup_gpu.analysis.deletion import Plan
 
 
 def add_parsers(commands: Any) -> None:
@@ -66,7 +70,6 @@ def _add_dedupe(commands: Any) -> None:
     parser.add_argument(
         "--min-distance",
         type=float,
-        default=0.96,
         metavar="X",
         help="only components whose mean similarity is larger (default 0.96)",
     )
@@ -76,31 +79,63 @@ def _add_dedupe(commands: Any) -> None:
         metavar="X",
         help="split components in which not every two pictures are so similar",
     )
+    parser.add_argument(
+        "--keep",
+        choices=("best", "oldest", "newest", "first"),
+        help="which picture of a group stays: the best (most pixels, then most bytes, then the "
+        "sharpest; the default), the oldest or newest file, or the first by name",
+    )
+    parser.add_argument(
+        "--protect",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="never move pictures from this folder; may be given several times",
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--dry-run", action="store_true", help="only show (the default)")
     action.add_argument("--apply", action="store_true", help="move the files")
-    parser.add_argument("--json", action="store_true", help="print the names as json")
+    parser.add_argument("--json", action="store_true", help="print the files and groups as json")
     parser.set_defaults(command=_dedupe)
 
 
 def _dedupe(args: argparse.Namespace) -> int:
-    from fastdup_gpu.analysis import components, decisions, deletion
+    from fastdup_gpu.analysis import deletion
 
-    if not args.work_dir and not args.decisions:
-        raise InvalidArgument("dedupe needs a work_dir, or --decisions with the file of a gallery")
     with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
-        if args.decisions:
-            gone = decisions.apply_decisions(args.decisions, args.work_dir, not args.apply)
-        else:
-            found = components.find_top_components(
-                args.work_dir, min_similarity=args.min_similarity
-            )
-            gone = deletion.delete_components(
-                found, min_distance=args.min_distance, dry_run=not args.apply
-            )
+        plan = _plan_of_decisions(args) if args.decisions else _plan_of_components(args)
+        gone = deletion.finish(plan, dry_run=not args.apply)
     if args.json:
-        print(json.dumps({"moved" if args.apply else "would_move": gone}))
+        groups = [
+            {"stays": list(stays), "goes": list(goes)}
+            for stays, goes in itertools.groupby(gone, lambda name: plan.stays.get(name, ()))
+            if stays
+        ]
+        print(json.dumps({"moved" if args.apply else "would_move": gone, "groups": groups}))
     return 0
+
+
+def _plan_of_decisions(args: argparse.Namespace) -> Plan:
+    from fastdup_gpu.analysis import decisions
+
+    for option in ("min_distance", "min_similarity", "keep"):
+        if getattr(args, option) is not None:
+            raise InvalidArgument(
+                f"--{option.replace('_', '-')} has no meaning with --decisions, which names each "
+                "picture that goes; leave one of them out"
+            )
+    return decisions.plan_decisions(args.decisions, args.work_dir, args.protect)
+
+
+def _plan_of_components(args: argparse.Namespace) -> Plan:
+    from fastdup_gpu.analysis import components, deletion, keeping
+
+    if not args.work_dir:
+        raise InvalidArgument("dedupe needs a work_dir, or --decisions with the file of a gallery")
+    found = components.find_top_components(args.work_dir, min_similarity=args.min_similarity)
+    policy = keeping.make_policy("one", ("one",), args.keep or "best", args.protect)
+    least = {} if args.min_distance is None else {"min_distance": args.min_distance}
+    return deletion.plan_components(found, policy, **least)
 
 
 def _add_undo(commands: Any) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from fastdup_gpu._arguments import flag
 from fastdup_gpu._errors import FormatError, InvalidArgument
-from fastdup_gpu.analysis import removal
-from fastdup_gpu.analysis.deletion import finish
+from fastdup_gpu.analysis import keeping, removal
+from fastdup_gpu.analysis.deletion import Plan
 from fastdup_gpu.analysis.removal import Origin, as_items
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.files import parse_json
@@ -27,19 +26,20 @@ class Decisions:
     work_dir: str
 
 
-def apply_decisions(
+def plan_decisions(
     decisions: str | os.PathLike[str],
     work_dir: str | os.PathLike[str] | None = None,
-    dry_run: bool = True,
-) -> list[str]:
-    """Move the pictures that a decision file names to the trash; the names that go.
+    protect: object = (),
+) -> Plan:
+    """What becomes of the pictures that a decision file names; deletion.finish() does it.
 
     Only pictures of the run in `work_dir` (by default the one that the file names), those of its
     test_dir included, are touched, whatever the file says; a file that the run knows under another
-    name as well stays, unless both are named. With `dry_run` what would go is printed. Raises
-    FormatError for another file.
+    name as well stays, unless both are named, and so does what a link that stays points to, and all
+    in the folders `protect`. Raises FormatError for another
+    file.
     """
-    dry_run = flag("dry_run", dry_run)
+    policy = keeping.Policy(protect=keeping.folders(protect))
     read = read_decisions(Path(decisions))
     folder = Path(work_dir or read.work_dir)
     if not work_dir and not read.work_dir:
@@ -51,14 +51,16 @@ def apply_decisions(
     strangers = [(name, "it is no picture of this run") for name in names if name not in known]
     items = as_items((name, name) for name in names if name in known)
     going, refused = removal.sort_out(items, Origin(folder), _other_names(names, known))
-    return finish(going, strangers + refused, dry_run)
+    guarded = [(item.path, keeping.PROTECTED) for item in going if policy.guards(item)]
+    going = [item for item in going if not policy.guards(item)]
+    return Plan(going, [*strangers, *refused, *guarded])
 
 
 def _other_names(names: list[str], known: set[str]) -> list[removal.Item]:
-    """The pictures that stay, of those that may be one of `names` under another name."""
+    """The pictures that stay and may be one of `names` under another name, or a link to one."""
     last = {PurePath(name).name for name in names}
     staying = sorted(known.difference(names))
-    return as_items((name, name) for name in staying if os.path.basename(name) in last)  # noqa: PTH119
+    return as_items((n, n) for n in staying if os.path.basename(n) in last or os.path.islink(n))  # noqa: PTH114, PTH119
 
 
 def read_decisions(path: Path) -> Decisions:

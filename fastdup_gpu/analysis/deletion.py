@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 import pandas as pd
 
 from fastdup_gpu._arguments import flag, real_number, whole_number
-from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu._words import count, say
-from fastdup_gpu.analysis import derived, keeping, removal, trash
+from fastdup_gpu.analysis import derived, removal, trash
 from fastdup_gpu.analysis.groups import Group, read_groups
+from fastdup_gpu.analysis.keeping import Policy, make_policy
 from fastdup_gpu.analysis.removal import Item, Origin, as_items
 
 TRASH = "move to the trash"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done: the files that go, those left alone with the reason, and the paths that
+    stay on behalf of a file that goes, by its path."""
+
+    going: Sequence[Item]
+    refused: Sequence[tuple[str, str]] = ()
+    stays: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def delete_components(
@@ -24,17 +36,28 @@ def delete_components(
     min_distance: float = 0.96,
     how: str = "one",
     dry_run: bool = True,
+    keep: str = "best",
+    protect: object = (),
 ) -> list[str]:
     """Move the duplicates of each component to a trash folder; the paths of the files that go.
 
     See fastdup_gpu.delete_components.
     """
-    if how not in ("one", "all"):
-        raise choose("how", how, ["one", "all"])
+    policy = make_policy(how, ("one", "all"), keep, protect)
     dry_run = flag("dry_run", dry_run)
+    return finish(plan_components(top_components, policy, min_distance, to_delete), dry_run)
+
+
+def plan_components(
+    top_components: pd.DataFrame,
+    policy: Policy,
+    min_distance: float = 0.96,
+    to_delete: Collection[int] | None = None,
+) -> Plan:
+    """What delete_components() would do."""
     found = read_groups(top_components, "top_components")
     groups = _above(_picked(found.groups, to_delete), min_distance)
-    return _remove(groups, how, found.origin, dry_run)
+    return _settle(groups, policy, found.origin)
 
 
 def delete_components_by_label(
@@ -43,13 +66,14 @@ def delete_components_by_label(
     min_distance: float = 0.96,
     how: str = "one",
     dry_run: bool = True,
+    keep: str = "best",
+    protect: object = (),
 ) -> list[str]:
     """Move pictures of components to a trash folder, heeding labels; the paths that go.
 
     See fastdup_gpu.delete_components_by_label.
     """
-    if how not in ("one", "all", "majority"):
-        raise choose("how", how, ["one", "all", "majority"])
+    policy = make_policy(how, ("one", "all", "majority"), keep, protect)
     whole_number("min_items", min_items)
     dry_run = flag("dry_run", dry_run)
     found = read_groups(top_components_file, "top_components_file")
@@ -63,7 +87,7 @@ def delete_components_by_label(
         )
     groups = [group for group in found.groups if len(group.members) >= min_items]
     _tell_left_out(len(found.groups) - len(groups), f"fewer than min_items={min_items} files")
-    return _remove(_above(groups, min_distance), how, found.origin, dry_run)
+    return finish(_settle(_above(groups, min_distance), policy, found.origin), dry_run)
 
 
 def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[Group]:
@@ -96,42 +120,36 @@ def _tell_left_out(number: int, why: str) -> None:
         say(f"{count(number, 'component')} left out: {why}")
 
 
-def _remove(groups: Sequence[Group], how: str, origin: Origin, dry_run: bool) -> list[str]:
-    groups = [group for group in groups if len(group.members) > 1]  # one alone is no duplicate
+def _settle(groups: Sequence[Group], policy: Policy, origin: Origin) -> Plan:
+    """What goes and what stays. Only what is still as the run saw it may stay on behalf of others;
+    a group of one is no duplicate."""
+    groups = [group for group in groups if len(group.members) > 1]
     going: list[Item] = []
     kept: list[Item] = []
     refused: list[tuple[str, str]] = []
+    stays: dict[str, tuple[str, ...]] = {}
     items = iter(as_items((name, name) for group in groups for name in group.members))
     for group in groups:
         sound, bad = removal.sort_out(islice(items, len(group.members)), origin)
         refused += bad
-        keep = _kept(sound, group, how, origin)
+        keep = policy.kept(sound, [group.members[item.name] for item in sound], origin)
         kept += keep
-        going += [item for item in sound if item not in keep]
+        places = {item.place for item in keep}
+        loose = [item for item in sound if item.place not in places]
+        going += loose
+        staying = tuple(item.path for item in keep)
+        stays |= {item.path: staying for item in loose}
     going, again = removal.sort_out(going, origin, kept)
-    if dry_run and going:
-        for item in kept:
-            say(f"stays: {item.path!r}")
-    return finish(going, refused + again, dry_run)
+    return Plan(going, refused + again, stays)
 
 
-def _kept(sound: Sequence[Item], group: Group, how: str, origin: Origin) -> list[Item]:
-    """Only what is still as the run saw it may be kept on behalf of the others."""
-    if how == "all" or not sound:
-        return []
-    if how == "majority":
-        labels = [group.members[item.name] for item in sound]
-        return [keeping.best_of_majority(sound, labels, origin)]
-    return [keeping.best(sound, origin)]
-
-
-def finish(items: Sequence[Item], refused: list[tuple[str, str]], dry_run: bool) -> list[str]:
+def finish(plan: Plan, dry_run: bool) -> list[str]:
     """Move to the trash, or print what would go; the paths that go."""
-    going, locked = trash.movable(items)
-    refused = refused + locked
+    going, locked = trash.movable(plan.going)
+    refused = [*plan.refused, *locked]
     derived.tell(going)
     if dry_run:
-        trash.report([item.path for item in going], refused, TRASH)
+        trash.report([item.path for item in going], refused, TRASH, plan.stays)
         return [item.path for item in going]
     outcome = trash.to_trash(going)
     outcome.refused[:0] = refused

@@ -1,37 +1,113 @@
-"""Which picture of a group to keep."""
+"""Which pictures of a group to keep."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fastdup_gpu._arguments import path_text
+from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu.analysis.facts import Facts
 from fastdup_gpu.analysis.removal import Item, Origin
 from fastdup_gpu.sources.pixels import read_header
 
-
-def best(items: Sequence[Item], origin: Origin) -> Item:
-    """The picture with most pixels, then most bytes, then the sharpest, then a file before a link,
-    then the first by name; as galleries mark it. All three are those of the run where known, else
-    pixels and bytes those of the file."""
-
-    def rank(item: Item) -> tuple[int, int, float, bool, str]:
-        pixels, size, sharpness = origin.measures.get(item.name) or _measure(item.path)
-        return -pixels, -size, -sharpness, Path(item.path).is_symlink(), item.name
-
-    return min(items, key=rank)
+Labels = Sequence[Sequence[str]]
+PROTECTED = "it is in a folder to protect"
 
 
-def best_of_majority(
-    items: Sequence[Item], labels: Sequence[Sequence[str]], origin: Origin
-) -> Item:
-    """The best of the pictures that carry the most frequent label; where labels are equally
-    frequent, of all that carry one of those. Without any label, the best of all."""
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What stays of a group. `how`: 'one' picture, one of the 'majority' of labels, or with 'all'
+    none; `keep`: the order that tells which one, a key of ORDERS; `protect`: folders, links
+    followed, of which all pictures stay, on behalf of the others of their group."""
+
+    how: str = "one"
+    keep: str = "best"
+    protect: tuple[str, ...] = ()
+
+    def kept(self, items: Sequence[Item], labels: Labels, origin: Origin) -> list[Item]:
+        """The items that stay; `labels` are those of each."""
+        if guarded := [item for item in items if self.guards(item)]:
+            return guarded
+        if self.how == "all" or not items:
+            return []
+        carrying = _of_majority(items, labels) if self.how == "majority" else items
+        return [min(carrying, key=lambda item: ORDERS[self.keep](item, origin))]
+
+    def guards(self, item: Item) -> bool:
+        """Whether it lies in one of the folders to protect, or is one of them by a link."""
+        return any(item.place == top or item.place.startswith(_inside(top)) for top in self.protect)
+
+
+def make_policy(how: str, known: Sequence[str], keep: str, protect: object) -> Policy:
+    """A policy of checked arguments; `known` are the values of `how`. Raises InvalidArgument."""
+    if how not in known:
+        raise choose("how", how, list(known))
+    if keep not in ORDERS:
+        raise choose("keep", keep, list(ORDERS))
+    return Policy(how, keep, folders(protect))
+
+
+def folders(protect: object) -> tuple[str, ...]:
+    """A folder, or several, with all links followed; raises InvalidArgument for anything else."""
+    if isinstance(protect, str | os.PathLike):
+        protect = [protect]
+    if not isinstance(protect, Iterable):
+        raise InvalidArgument(f"protect={protect!r}: expected a folder or a list of folders")
+    return tuple(_folder(folder) for folder in protect)
+
+
+def _folder(folder: object) -> str:
+    text = path_text("protect", folder)
+    if not Path(text).is_dir():
+        raise InvalidArgument(
+            f"protect={text!r} is not a folder; give a folder whose pictures must stay"
+        )
+    return os.path.realpath(text)
+
+
+def _inside(folder: str) -> str:
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+def _of_majority(items: Sequence[Item], labels: Labels) -> Sequence[Item]:
+    """The pictures that carry the most frequent label; where labels are equally frequent, all that
+    carry one of those. Without any label, all."""
     counts = Counter(label for own in labels for label in set(own))
     top = max(counts.values(), default=0)
     leading = {label for label, count in counts.items() if count == top}
-    carrying = [i for i, own in zip(items, labels, strict=True) if leading & set(own)]
-    return best(carrying or items, origin)
+    return [i for i, own in zip(items, labels, strict=True) if leading & set(own)] or items
+
+
+def _best(item: Item, origin: Origin) -> tuple[Any, ...]:
+    """By Facts: those of the run where they are known, else pixels and bytes of the file."""
+    measures = origin.measures.get(item.name) or _measure(item.path)
+    return Facts(item.name, *measures, is_link=Path(item.path).is_symlink()).rank()
+
+
+def _oldest(item: Item, origin: Origin) -> tuple[Any, ...]:
+    return (Path(item.path).stat().st_mtime_ns, *_best(item, origin))
+
+
+def _newest(item: Item, origin: Origin) -> tuple[Any, ...]:
+    return (-Path(item.path).stat().st_mtime_ns, *_best(item, origin))
+
+
+def _first(item: Item, origin: Origin) -> tuple[Any, ...]:
+    return (item.name,)
+
+
+ORDERS: dict[str, Callable[[Item, Origin], tuple[Any, ...]]] = {
+    "best": _best,
+    "oldest": _oldest,
+    "newest": _newest,
+    "first": _first,
+}
+"""How two pictures of a group compare; the smallest stays."""
 
 
 def _measure(path: str) -> tuple[int, int, float]:

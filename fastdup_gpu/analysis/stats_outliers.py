@@ -16,7 +16,7 @@ from fastdup_gpu.analysis import derived, removal, trash
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.bounds import bounds_of, numbers_of
 from fastdup_gpu.analysis.cvat import export_to_cvat
-from fastdup_gpu.analysis.deletion import finish
+from fastdup_gpu.analysis.deletion import Plan, finish
 from fastdup_gpu.analysis.labelimg import export_to_labelImg
 from fastdup_gpu.analysis.removal import Item, Origin, as_items
 from fastdup_gpu.formats import results
@@ -65,7 +65,7 @@ def delete_or_retag_stats_outliers(
     origin = Origin(results.work_dir_of(stats_file, work_dir))
     going, refused = removal.sort_out(items, origin)
     return (
-        finish(going, refused, dry_run)
+        finish(Plan(going, refused), dry_run)
         if folder is None
         else _move(going, refused, folder, dry_run)
     )

@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fastdup_gpu._words import count, say
@@ -84,9 +84,23 @@ def bring_back(log: str | os.PathLike[str]) -> list[str]:
     return outcome.done
 
 
-def report(going: Sequence[str], refused: Sequence[tuple[str, str]], verb: str) -> None:
-    """Print what would be done, a line a file; names with odd characters are shown escaped."""
+def report(
+    going: Sequence[str],
+    refused: Sequence[tuple[str, str]],
+    verb: str,
+    stays: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Print what would be done, a line a file; names with odd characters are shown escaped.
+
+    `stays`: for a file that goes those that stay on its behalf, printed once for each group.
+    """
+    shown: Sequence[str] = ()
     for name in going:
+        staying = (stays or {}).get(name, ())
+        if staying != shown:
+            for other in staying:
+                say(f"stays: {other!r}")
+            shown = staying
         say(f"would {verb}: {name!r}")
     for name, why in refused:
         say(f"would leave alone: {name!r} ({why})")

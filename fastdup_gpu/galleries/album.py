@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu.analysis.annotations import Corners, as_labels, read_boxes
+from fastdup_gpu.analysis.facts import Facts
 from fastdup_gpu.analysis.label_order import Order, names_of_run
 from fastdup_gpu.analysis.label_sources import open_labels
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries.options import Options
-from fastdup_gpu.galleries.select import Facts, LabelsOf, call_text
+from fastdup_gpu.galleries.select import LabelsOf, call_text
 from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
 from fastdup_gpu.sources.pixels import read_header
 
@@ -69,7 +70,8 @@ class Album:
             found = Facts(name, int(width * height), int(size), float(blur))
         else:
             found = self._facts_of_file(name)
-        return replace(found, of_test=True) if name in self._of_test else found
+        is_link = os.path.islink(name)  # noqa: PTH114  remote names are no paths
+        return replace(found, is_link=is_link, of_test=name in self._of_test)
 
     def pictures(self, thumbs: Sequence[Thumb]) -> list[dict[str, Any]]:
         """What the page knows about each picture, keys as short as a page of thousands needs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.analysis.facts import REASONS, Facts
 from fastdup_gpu.analysis.slices import Everywhere, wanted_labels
 from fastdup_gpu.formats.names import STATS_COLUMNS_ADVANCED
 from fastdup_gpu.galleries.options import Slice
@@ -18,39 +18,12 @@ from fastdup_gpu.galleries.options import Slice
 LabelsOf = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What statistics tell about a picture, for the choice of the one to keep."""
-
-    name: str
-    pixels: int = 0
-    bytes: int = 0
-    sharpness: float = 0.0
-    of_test: bool = False
-
-
 def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
-    """Which of several pictures to keep, and why: one that is not of test_dir, then most pixels,
-    then most bytes, then the sharpest, then the first by name."""
-    order = sorted(
-        range(len(members)),
-        key=lambda i: (
-            members[i].of_test,
-            -members[i].pixels,
-            -members[i].bytes,
-            -members[i].sharpness,
-            members[i].name,
-        ),
-    )
-    best = members[order[0]]
-    second = members[order[1]] if len(order) > 1 else best
-    if best.of_test != second.of_test:
-        return order[0], "not of test_dir"
-    if best.pixels != second.pixels:
-        return order[0], "most pixels"
-    if best.bytes != second.bytes:
-        return order[0], "largest file"
-    return order[0], "sharpest" if best.sharpness != second.sharpness else "first by name"
+    """Which of several pictures to keep, and what sets it apart from the second best."""
+    order = sorted(range(len(members)), key=lambda i: members[i].rank())
+    best, second = (members[i].rank() for i in (order[0], order[min(1, len(order) - 1)]))
+    differs = (why for why, a, b in zip(REASONS, best, second, strict=True) if a != b)
+    return order[0], next(differs, REASONS[-1])
 
 
 def unordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:

@@ -46,10 +46,31 @@ def test_undo_that_leaves_something_fails(run, tmp_path, capsys):
 
 def test_json_output(run, tmp_path, capsys):
     assert main(["dedupe", str(run), "--json"]) == 0
-    names = [str(tmp_path / "data" / f"{n}.png") for n in "bc"]
-    assert json.loads(capsys.readouterr().out) == {"would_move": names}
+    first, *names = [str(tmp_path / "data" / f"{n}.png") for n in "abc"]
+    groups = [{"stays": [first], "goes": names}]
+    assert json.loads(capsys.readouterr().out) == {"would_move": names, "groups": groups}
     assert main(["dedupe", str(run), "--apply", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"moved": names}
+    assert json.loads(capsys.readouterr().out) == {"moved": names, "groups": groups}
+
+
+def test_dedupe_keeps_what_was_asked_for(run, tmp_path, capsys):
+    (tmp_path / "data" / "safe").mkdir()
+    assert main(["dedupe", str(run), "--keep", "first", "--json"]) == 0
+    assert [Path(n).stem for n in json.loads(capsys.readouterr().out)["would_move"]] == ["b", "c"]
+    safe = ["--protect", str(tmp_path / "data" / "safe"), "--protect", str(tmp_path / "data")]
+    assert main(["dedupe", str(run), *safe]) == 0
+    assert "0 files to move" in capsys.readouterr().out
+    assert main(["dedupe", str(run), "--protect", str(tmp_path / "none")]) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [("--keep", "oldest"), ("--min-distance", "0.9"), ("--min-similarity", "0.9")]
+)
+def test_decisions_take_no_rule_of_what_stays(run, tmp_path, options, capsys):
+    path = tmp_path / "d.json"
+    path.write_text('{"format": "fastdup-gpu decisions 1", "delete": []}')
+    assert main(["dedupe", str(run), "--decisions", str(path), *options]) == 2
+    assert options[0] in capsys.readouterr().err
 
 
 def test_decisions_of_a_gallery(run, tmp_path):

@@ -8,9 +8,14 @@ import os
 import pytest
 
 import fastdup_gpu as fastdup
-from fastdup_gpu.analysis.decisions import FORMAT, apply_decisions
+from fastdup_gpu.analysis.decisions import FORMAT, plan_decisions
+from fastdup_gpu.analysis.deletion import finish
 
 from .made import HOSTILE, logs, picture, tree, work_dir, write_csv
+
+
+def apply_decisions(*arguments, dry_run=True, **options):
+    return finish(plan_decisions(*arguments, **options), dry_run)
 
 
 @pytest.fixture
@@ -110,3 +115,23 @@ def test_pictures_of_test_dir_go_like_others(tmp_path):
     write_csv(found / "atest_features.dat.csv", "index,filename", [(0, test)])
     path = decisions(tmp_path, [{"name": test}])
     assert apply_decisions(path, found, dry_run=False) == [test]
+
+
+def test_what_a_link_that_stays_points_to_stays_as_well(tmp_path, caplog):
+    target = picture(tmp_path / "zz.png", 0)
+    link = tmp_path / "a_link.png"
+    link.symlink_to("zz.png")
+    copy = picture(tmp_path / "copy.png", 0)
+    found = work_dir(tmp_path / "out", dict.fromkeys([str(link), target, copy], 0))
+    path = decisions(tmp_path, [{"name": target}, {"name": copy}])
+    assert apply_decisions(path, found, dry_run=False) == [copy]
+    assert link.exists() and "zz.png" in caplog.text
+    everything = [{"name": name} for name in (str(link), target)]
+    assert len(apply_decisions(decisions(tmp_path, everything), found, dry_run=False)) == 2
+
+
+def test_marked_pictures_of_protected_folders_stay(run, tmp_path, capsys):
+    names = [str(tmp_path / "data" / name) for name in HOSTILE[:2]]
+    path = decisions(tmp_path, [entry(name) for name in names])
+    assert apply_decisions(path, run, protect=tmp_path / "data") == []
+    assert capsys.readouterr().out.count("in a folder to protect") == 2

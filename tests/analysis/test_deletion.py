@@ -495,3 +495,51 @@ def test_a_file_that_may_not_be_read_is_no_obstacle(run, monkeypatch):
     (run / "atrain_stats.csv").unlink()
     monkeypatch.setattr("fastdup_gpu.analysis.keeping.read_header", forbidden)
     assert len(fastdup.delete_components(fastdup.find_top_components(run))) == 3
+
+
+def test_which_picture_stays_can_be_chosen(tmp_path):
+    names = [
+        picture(tmp_path / n, 0, (20 + i, 20)) for i, n in enumerate(["b.png", "a.png", "c.png"])
+    ]
+    for name, age in zip(names, (2, 3, 1), strict=True):
+        os.utime(name, (1_000_000 - age, 1_000_000 - age))
+    table = fastdup.find_top_components(work_dir(tmp_path / "out", dict.fromkeys(names, 0)))
+
+    def stays(**options):
+        (kept,) = {"a", "b", "c"} - set(short(fastdup.delete_components(table, **options)))
+        return kept
+
+    assert stays() == "c"
+    assert [stays(keep=k) for k in ("best", "oldest", "newest", "first")] == ["c", "a", "c", "a"]
+    with pytest.raises(fastdup.InvalidArgument, match=r"keep='largest'.*'oldest'"):
+        fastdup.delete_components(table, keep="largest")
+
+
+def test_protected_folders_lose_nothing(run, tmp_path):
+    safe = tmp_path / "data" / "safe"
+    safe.mkdir()
+    kept = [picture(safe / f"{n}.png", 0) for n in ("a", "b")]
+    near = [picture(tmp_path / "data" / f"{n}.png", 0) for n in ("safe", "safer")]
+    large = picture(tmp_path / "data" / "large.png", 0, (90, 90))
+    found = work_dir(tmp_path / "out", dict.fromkeys([*kept, *near, large], 0))
+    table = fastdup.find_top_components(found)
+    (tmp_path / "way").symlink_to(safe)
+    for how in ("one", "all"):
+        gone = fastdup.delete_components(table, how=how, protect=tmp_path / "way")
+        assert sorted(gone) == sorted([*near, large])
+    everything = fastdup.delete_components(table, how="all", protect=[safe, tmp_path / "data"])
+    assert everything == []
+
+
+def test_folders_to_protect_that_are_none_are_refused(run, tmp_path):
+    table = fastdup.find_top_components(run)
+    for wrong in (tmp_path / "none", [tmp_path / "data" / "a.png"], 7, [7]):
+        with pytest.raises(fastdup.InvalidArgument, match="protect="):
+            fastdup.delete_components(table, protect=wrong)
+
+
+def test_dry_run_tells_what_stays_beside_what_goes(run, capsys):
+    fastdup.delete_components(fastdup.find_top_components(run))
+    lines = capsys.readouterr().out.splitlines()
+    shown = [(line.split(":")[0][:5], Path(line[:-1]).stem) for line in lines[:-1]]
+    assert shown == [("stays", "b"), ("would", "a"), ("would", "c"), ("stays", "d"), ("would", "e")]

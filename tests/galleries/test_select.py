@@ -11,7 +11,7 @@ import pytest
 
 from fastdup_gpu import InvalidArgument
 from fastdup_gpu.galleries import select
-from fastdup_gpu.galleries.select import Facts
+from fastdup_gpu.analysis.facts import Facts
 
 
 def edges(*rows):

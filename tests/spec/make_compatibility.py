@@ -22,18 +22,19 @@ SNAPSHOT = Path(__file__).with_name("signatures.json")
 INTRODUCTION = """\
 # Compatibility with the fastdup V0.2xx API
 
-Made by tests/spec/make_compatibility.py from the tables beside it; change those, not this file.
+tests/spec/make_compatibility.py generates this page from the tables beside it; edit those, not this
+page.
 
-`same`: the arguments, their order and defaults, and what is done with them are those of the
-reference. `differs`: the arguments are the same except where the last column names one, and
-what is done differs in the topics listed, which are explained below."""
+- `same`: the arguments, their order, their defaults and the behaviour are those of the reference.
+- `differs`: the arguments are the same, except where the last column names one. The behaviour
+  differs in the topics listed, which are explained under [Behaviour](#behaviour)."""
 
 
 def render() -> str:
-    """The document as it should stand on disk."""
+    """The document as it should be on disk."""
     names = [f["name"] for f in json.loads(SNAPSHOT.read_text(encoding="utf-8"))]
     parts = [INTRODUCTION, "## Functions", _table(_functions(names))]
-    parts += ["## Additions", _table([("name", "what for"), *_additions()])]
+    parts += ["## Additions", _table([("name", "purpose"), *_additions()])]
     parts += ["## Arguments", _table(_arguments())]
     parts += ["## Behaviour", _table(_behaviour())]
     return "\n\n".join(parts) + "\n"
@@ -52,26 +53,31 @@ def _additions() -> Iterable[tuple[str, str]]:
 
 
 def _arguments() -> Iterable[tuple[str, ...]]:
-    yield "function", "argument", "here", "why"
+    yield "function", "argument", "fastdup-gpu", "why"
     for d in DECLARED_DIFFERENCES:
         yield f"`{d.function}`", f"`{d.argument}`", _change(d), d.reason
 
 
 def _change(difference: ArgumentDifference) -> str:
-    kind = "an addition, default" if difference.added else "default"
+    kind = "added, default" if difference.added else "default"
     return f"{kind} `{difference.default!r}`"
 
 
 def _behaviour() -> Iterable[tuple[str, ...]]:
-    yield "topic", "functions", "fastdup", "here", "why"
+    yield "topic", "functions", "fastdup", "fastdup-gpu", "why"
     for b in BEHAVIOUR:
         yield b.topic, ", ".join(f"`{f}`" for f in b.functions), b.theirs, b.ours, b.why
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     lines.insert(1, "|" + "---|" * (lines[0].count(" | ") + 1))
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Text that breaks no table and is not taken for HTML."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 if __name__ == "__main__":

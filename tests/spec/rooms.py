@@ -1,6 +1,6 @@
-"""Who may import whom: the rooms of the package, and what each may bring in.
+"""The layers of docs/design.md: which module may import which.
 
-A room is a module or a folder of `fastdup_gpu`; the longest name that fits counts. The standard
+A room is a module or a folder of `fastdup_gpu`; the longest name that matches counts. The standard
 library and the room itself are always allowed. `inside` names rooms of the package
 (`__init__` is `fastdup_gpu` itself), `outside` other packages.
 """
@@ -62,6 +62,7 @@ ROOMS = {
     "_atomic": room("_errors"),
     "_cpu": room("", "numpy"),
     "_ordered": room(),
+    "_process_wide": room(),
     "reading": room(),
     "protocol": room("", "numpy"),
     "_params": room("_errors protocol formats.names"),
@@ -91,8 +92,8 @@ ROOMS = {
     ),
     "formats": room("_atomic _errors protocol", "numpy pandas"),
     "sources": room(
-        "_atomic _cpu _errors _progress _words formats.names formats.files other_formats pictures "
-        "protocol reading room",
+        "_atomic _cpu _errors _process_wide _progress _words formats.names formats.files "
+        "other_formats pictures protocol reading room",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": room("", "onnxruntime"),
@@ -100,14 +101,17 @@ ROOMS = {
     "detection": room("_errors _onnxruntime", "numpy cv2 PIL"),
     "models": room("_cpu _errors protocol formats.names", "numpy"),
     "galleries": room(
-        "_arguments _cpu _errors _notebook _words analysis formats sources",
+        "_arguments _cpu _errors _notebook _ordered _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
-    "analysis": room("_arguments _errors _params _words formats sources", "numpy pandas cv2 PIL"),
+    "analysis": room(
+        "_arguments _errors _params _registry _words formats indexing.rows protocol sources",
+        "numpy pandas cv2 PIL",
+    ),
     "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "other_formats": room(),
     "png_chunks": room(),
-    "pictures": room("other_formats png_chunks protocol", f"numpy {PICTURES}"),
+    "pictures": room("_process_wide other_formats png_chunks protocol", f"numpy {PICTURES}"),
     "area": room("protocol", "numpy cv2"),
     "room": room("pictures protocol"),
     "shrink": room("area protocol room", "numpy cv2"),
