@@ -137,6 +137,8 @@ class _NvImageCodec(ModuleType):
         super().__init__("nvidia.nvimgcodec")
         self._device = device
 
+    BackendKind = SimpleNamespace(CPU_ONLY=1, GPU_ONLY=2, HYBRID_CPU_GPU=3, HW_GPU_ONLY=4)
+    Backend = staticmethod(lambda *_: None)
     ColorSpec = SimpleNamespace(SRGB=1)
     SampleFormat = SimpleNamespace(I_RGB=1)
     CodeStream = staticmethod(lambda data: data)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument, ModelError
-from fastdup_gpu._onnxruntime import ort
+from fastdup_gpu._onnxruntime import load_cuda_libraries, ort
 from fastdup_gpu.detection.fitting import F32
 
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -110,7 +110,8 @@ def _open(path: Path, cuda_device: int | None) -> Any:
     options.log_severity_level = 3
     providers: list[Any] = [_CPU]
     if cuda_device is not None and _CUDA in ort.get_available_providers():
-        providers.insert(0, (_CUDA, {"device_id": str(cuda_device)}))
+        load_cuda_libraries()
+        providers.insert(0, (_CUDA, _cuda_settings(cuda_device)))
     try:
         session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime raises errors of many kinds
@@ -118,10 +119,19 @@ def _open(path: Path, cuda_device: int | None) -> Any:
     if cuda_device is not None and session.get_providers()[0] != _CUDA:
         _log.warning(
             "the detector runs on the CPU: this onnxruntime has no usable %s; "
-            "pip install onnxruntime-gpu brings it",
+            "pip install 'fastdup-gpu[cu13]' (or [cu12]) brings it with CUDA and cuDNN",
             _CUDA,
         )
     return session
+
+
+def _cuda_settings(device: int) -> dict[str, str]:
+    """Those that take little memory and begin soon; see gpu.ort_cuda."""
+    return {
+        "device_id": str(device),
+        "cudnn_conv_algo_search": "HEURISTIC",
+        "arena_extend_strategy": "kSameAsRequested",
+    }
 
 
 def _class_names(text: str) -> dict[int, str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fastdup_gpu._errors import BackendUnavailable, FastdupError
 from fastdup_gpu.gpu import decode as _decode
 from fastdup_gpu.gpu import devices, graph, kmeans, memory, neighbors, probe, rehearsal, stats
 from fastdup_gpu.gpu.decode import GpuBatch
@@ -55,7 +56,7 @@ class GpuBackend:
     ) -> None:
         probe.require(decoder=decoder)
         probe.wake(device)
-        self.device = memory.open_device(device)
+        self.device = _opened(device)
         self._decoders = _decode.Decoders(decoder, self.device, self.batch_size)
 
     def open_model(self, spec: ModelSpec) -> GpuModel:
@@ -165,6 +166,18 @@ class GpuBackend:
             return Extracted(batch.outcomes, copied, np.zeros((len(copied), 0)))
         numbers = _stats(batch, advanced=wanted == "advanced")
         return Extracted(batch.outcomes, *fetched(features, numbers))
+
+
+def _opened(device: int) -> int:
+    """The device, current, with its memory pool; CUDA's own errors as BackendUnavailable."""
+    try:
+        return memory.open_device(device)
+    except (FastdupError, ImportError):
+        raise
+    except Exception as error:  # CuPy and RMM have errors of their own
+        raise BackendUnavailable(
+            f"compute='gpu' cannot open GPU {device}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _stats(batch: GpuBatch, *, advanced: bool) -> Any:

@@ -171,7 +171,7 @@ def _groups(done: Sequence[Ready], waiting: Sequence[int], most: int) -> Iterato
         if waiting:
             yield list(waiting)
         return
-    room = memory.free_bytes() * _SHARE / _BYTES_A_PIXEL
+    room = memory.free_outside_pool() * _SHARE / _BYTES_A_PIXEL
     group: list[int] = []
     taken = 0
     for i in waiting:

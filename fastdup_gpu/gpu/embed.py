@@ -24,9 +24,9 @@ class GpuModel:
     def __init__(self, spec: ModelSpec, device: int, batch: int) -> None:
         self.spec = spec
         side = (spec.height or 224) * (spec.width or 224)
-        fits = memory.rows_that_fit(side * _BYTES_A_PIXEL, _SHARE, batch)
+        fits = int(memory.free_outside_pool() * _SHARE) // (side * _BYTES_A_PIXEL)
         if fits < batch:  # a power of two, so that the cache is not asked for ever another engine
-            batch = 1 << (fits.bit_length() - 1)
+            batch = 1 << (max(fits, 1).bit_length() - 1)
         self.engine: Engine = open_engine(spec, device, batch)
         self.runs_on = self.engine.name
         self.dim = check_dim(spec, self.engine.dim)

@@ -13,7 +13,9 @@ from fastdup_gpu.gpu import devices
 
 _LOG = logging.getLogger("fastdup_gpu")
 _NO_MEMORY = re.compile(
-    r"out.of.memory|bad_?alloc|cudaErrorMemoryAllocation|failed to allocate", re.IGNORECASE
+    r"out.of.memory|bad_?alloc|alloc(ation)?_failed|cudaErrorMemoryAllocation|failed to allocate"
+    r"|CUDA Runtime failure:? '#2'",
+    re.IGNORECASE,
 )
 # The pool of each device: it has to outlive everything that was allocated from it.
 _POOLS: dict[int, Any] = {}
@@ -58,12 +60,21 @@ def free_bytes() -> int:
     """Bytes of the current device that can still be had, what the pool keeps unused included."""
     import cupy
 
-    free, _ = cupy.cuda.runtime.memGetInfo()
     pool = _POOLS.get(cupy.cuda.runtime.getDevice())
     if pool is None:
-        return int(free)
+        return free_outside_pool()
     counts = pool.allocation_counts
-    return int(free) + max(0, int(counts.peak_bytes) - int(counts.current_bytes))
+    unused = int(counts.peak_bytes) - int(counts.current_bytes)
+    return free_outside_pool() + max(0, unused)
+
+
+def free_outside_pool() -> int:
+    """Bytes of the current device for libraries that do not allocate from the RMM pool, which
+    keeps what it once had: nvImageCodec and the engines of models."""
+    import cupy
+
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return int(free)
 
 
 def rows_that_fit(row_bytes: int, share: float, most: int) -> int:
@@ -72,7 +83,8 @@ def rows_that_fit(row_bytes: int, share: float, most: int) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of CuPy, RMM, cuVS, cuGraph or onnxruntime means too little memory."""
+    """Whether an error of CuPy, RMM, cuVS, cuGraph, nvImageCodec, cuBLAS, cuDNN or onnxruntime
+    means too little memory."""
     return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fastdup_gpu._errors import BackendUnavailable, ModelError
-from fastdup_gpu._onnxruntime import ort
+from fastdup_gpu._onnxruntime import load_cuda_libraries, ort
 from fastdup_gpu.gpu.forms import read_form
 from fastdup_gpu.protocol import ModelSpec
 
 PROVIDER = "CUDAExecutionProvider"
 DEVICE = "cuda"
+_CUDNN = "libcudnn.so.9"
 _ERRORS = 3  # of onnxruntime's log levels: those and worse
 _KINDS = {"float": "float32", "float16": "float16", "uint8": "uint8"}
 
@@ -29,8 +32,9 @@ class OrtCudaEngine:
             raise BackendUnavailable(
                 f"engine='onnxruntime' needs onnxruntime with the {PROVIDER}; this one has "
                 f"{', '.join(ort.get_available_providers())}: pip uninstall onnxruntime, then "
-                "pip install onnxruntime-gpu"
+                "pip install 'fastdup-gpu[cu13]' (or [cu12])"
             )
+        load_cuda_libraries()
         # Version 1.31 warns on stderr, at every session, of a plugin that it does not need.
         ort.set_default_logger_severity(_ERRORS)
         self._spec, self._model, self._device = spec, model, device
@@ -67,8 +71,10 @@ class OrtCudaEngine:
         if session.get_providers()[0] != PROVIDER:
             raise BackendUnavailable(
                 f"engine='onnxruntime' could not load its {PROVIDER}; CUDA and cuDNN have to be "
-                "of the version it was built for"
+                "of the version it was built for: pip install 'fastdup-gpu[cu13]' (or [cu12]) "
+                "brings both"
             )
+        _check_cudnn()
         return session
 
     def _measured_sides(self, session: Any) -> tuple[int, ...]:
@@ -117,6 +123,19 @@ class OrtCudaLane:
             self._stream.synchronize()
         self._session.run_with_iobinding(self._binding, self._options)
         return self._output
+
+
+def _check_cudnn() -> None:
+    """onnxruntime opens models without cuDNN as well, and fails when it runs them."""
+    if sys.platform != "linux":
+        return
+    try:
+        ctypes.CDLL(_CUDNN)
+    except OSError as error:
+        raise BackendUnavailable(
+            f"engine='onnxruntime' needs cuDNN 9, but {error}: pip install nvidia-cudnn-cu13 "
+            "(or -cu12, as your CUDA is)"
+        ) from error
 
 
 def provider_settings(device: int, stream: int) -> dict[str, str]:

@@ -72,4 +72,5 @@ def host_engine(standins: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
     monkeypatch.setattr(ort_cuda, "PROVIDER", "CPUExecutionProvider")
     monkeypatch.setattr(ort_cuda, "DEVICE", "cpu")
     monkeypatch.setattr(ort_cuda, "provider_settings", lambda device, stream: {})
+    monkeypatch.setattr(ort_cuda, "_check_cudnn", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -27,13 +27,23 @@ class CuvsException(Exception):
         CuvsException("rmm: bad_alloc at pool"),
         RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
         RuntimeError("Failed to allocate memory for requested buffer of size 17"),
+        RuntimeError("CUDA Runtime failure: '#2' at decoder.cpp:17"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
     ],
 )
 def test_too_little_memory_is_known_by_each_library(error):
     assert memory.is_out_of_memory(error)
 
 
-@pytest.mark.parametrize("error", [ValueError("k is too large"), RuntimeError("no kernel image")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("k is too large"),
+        RuntimeError("no kernel image"),
+        RuntimeError("CUDA Runtime failure: '#209' at decoder.cpp:17"),
+    ],
+)
 def test_other_errors_are_not_mistaken_for_it(error):
     assert not memory.is_out_of_memory(error)
 

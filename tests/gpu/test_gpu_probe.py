@@ -12,7 +12,7 @@ from making import photos
 import fastdup_gpu
 from fastdup_gpu._errors import BackendUnavailable, MissingDependency
 from fastdup_gpu._registry import open_backend
-from fastdup_gpu.gpu import probe
+from fastdup_gpu.gpu import memory, probe
 
 ALL = {names[0]: least for _, names, least in probe.PACKAGES}
 
@@ -141,7 +141,7 @@ def test_auto_falls_back_and_says_why(machine, caplog):
 
 def test_the_probe_loads_no_gpu_library():
     program = (
-        "import sys; from fastdup_gpu.gpu import probe, backend; probe.check(); "
+        "import sys; from fastdup_gpu.gpu import memory, probe, backend; probe.check(); "
         "print([m for m in ('cupy', 'cuvs', 'rmm', 'nvidia.dali', 'pylibcugraph', 'tensorrt') "
         "if m in sys.modules])"
     )
@@ -157,3 +157,17 @@ def test_doctor_says_the_same(machine):
     text = "\n".join(_doctor.lines(_doctor.examine()))
     assert "[NO] GPU: none is visible -> Check nvidia-smi" in text
     assert text.endswith("=> not usable")
+
+
+def test_a_gpu_that_cannot_be_opened_is_told_and_auto_goes_on(monkeypatch, caplog):
+    def busy(device):
+        raise RuntimeError("cudaErrorDevicesUnavailable: all CUDA-capable devices are busy")
+
+    monkeypatch.setattr(probe, "require", lambda *, decoder: None)
+    monkeypatch.setattr(probe, "wake", lambda device: None)
+    monkeypatch.setattr(memory, "open_device", busy)
+    with pytest.raises(BackendUnavailable, match=r"cannot open GPU 1: .*busy"):
+        open_backend("gpu", device=1)
+    with caplog.at_level("INFO", "fastdup_gpu"):
+        assert open_backend("auto").name == "cpu"
+    assert "busy" in caplog.text

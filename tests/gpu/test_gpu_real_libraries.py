@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from functools import partial
 
@@ -102,7 +104,7 @@ class Counting:
 def _outcomes(ready, decoders):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "kernel", lambda name, entry="": lambda *args: None)
-        patch.setattr(memory, "free_bytes", lambda: 1 << 30)
+        patch.setattr(memory, "free_outside_pool", lambda: 1 << 30)
         return decode.decode_ready(ready, PixelPlan(32, 32), decoders).outcomes
 
 
@@ -160,3 +162,29 @@ def test_a_file_that_is_no_hnsw_index_is_refused(tmp_path, damage):
         file.write_bytes({"cut": head[:9], "foreign": b"PK" * 40}.get(damage, head + b"x" * 30))
     with pytest.raises(FormatError, match="no stored hnsw index"):
         hnsw.load(tmp_path / "nnf.index", clustered(20, 4), SearchPlan())
+
+
+CUDA_PROVIDER = """
+import ctypes
+from pathlib import Path
+from fastdup_gpu._onnxruntime import load_cuda_libraries, ort
+load_cuda_libraries()
+folder = Path(ort.__file__).parent / "capi"
+ctypes.CDLL(folder / "libonnxruntime_providers_shared.so", ctypes.RTLD_GLOBAL)
+try:
+    ctypes.CDLL(folder / "libonnxruntime_providers_cuda.so")
+except OSError as error:
+    assert "libcuda.so.1" in str(error), error  # the driver's, which only a GPU machine has
+ctypes.CDLL("libcudnn.so.9")
+print("loaded")
+"""
+
+
+def test_what_the_cuda_provider_needs_is_found_in_packages():
+    ort = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        pytest.skip("onnxruntime-gpu is not installed")
+    command = [sys.executable, "-c", CUDA_PROVIDER]
+    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.stdout == "loaded\n", done.stderr
