@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fastdup_gpu._arguments import flag, whole_number
+from fastdup_gpu._arguments import MANY, flag, path_text, whole_number
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu._options import DEFAULTS
@@ -74,7 +74,7 @@ def make_config(**given: Any) -> RunConfig:
     metric = _metric(given["distance"], nnf.mode)
     if given["nn_provider"] != "nnf":
         raise choose("nn_provider", given["nn_provider"], ["nnf"])
-    if given["compute"] not in COMPUTE:
+    if not isinstance(given["compute"], str) or given["compute"] not in COMPUTE:
         raise choose("compute", given["compute"], COMPUTE)
     threads = _threads(a.whole("num_threads", -1, 4096))
     search = SearchPlan(
@@ -93,7 +93,7 @@ def make_config(**given: Any) -> RunConfig:
         compute=given["compute"],
         verbose=a.flag("verbose"),
         threads=threads,
-        num_images=a.whole("num_images", 0, 2**62),
+        num_images=a.whole("num_images", 0),
         tuning=tuning,
         threshold=a.real("threshold", 0, 1),
         lower_threshold=a.real("lower_threshold", 0, 1),
@@ -101,8 +101,8 @@ def make_config(**given: Any) -> RunConfig:
         k=a.whole("nearest_neighbors_k", 1, 10_000),
         d=a.whole("d", 1, 1_000_000),
         run_mode=a.whole("run_mode", 0, 4),
-        min_offset=a.whole("min_offset", 0, 2**62),
-        max_offset=a.whole("max_offset", 0, 2**62),
+        min_offset=a.whole("min_offset", 0),
+        max_offset=a.whole("max_offset", 0),
         search=search,
         bounding_box=a.text("bounding_box"),
         batch_size=a.whole("batch_size", 1, 199),
@@ -121,7 +121,7 @@ class _Arguments:
     def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
 
-    def whole(self, name: str, low: int, high: int) -> int:
+    def whole(self, name: str, low: int, high: int = MANY) -> int:
         return whole_number(name, self.given[name], low, high)
 
     def real(self, name: str, low: float, high: float) -> float:
@@ -138,10 +138,7 @@ class _Arguments:
         return flag(name, self.given[name])
 
     def text(self, name: str) -> str:
-        value = self.given[name]
-        if not isinstance(value, (str, os.PathLike)):
-            raise InvalidArgument(f"{name} is {type(value).__name__}, expected a str")
-        return os.fspath(value)
+        return path_text(name, self.given[name])
 
 
 def _threads(given: int) -> int:
@@ -175,13 +172,12 @@ def _input(name: str, value: Any) -> Input:
 
 def folder_of_results(value: Any) -> Path:
     """work_dir as a path; raises InvalidArgument where it is none, or empty."""
-    if not isinstance(value, (str, os.PathLike)):
-        raise InvalidArgument(f"work_dir is {type(value).__name__}, expected a path")
-    if os.fspath(value) == "":
+    value = path_text("work_dir", value)
+    if value == "":
         raise InvalidArgument("work_dir is empty; give a folder for the result files")
     if Path(value).parts[:1] == ("~",) and not Path(value).exists():
         raise InvalidArgument(
-            f"work_dir={os.fspath(value)!r} would make a folder named ~; the home folder is "
+            f"work_dir={value!r} would make a folder named ~; the home folder is "
             f"{str(Path(value).expanduser())!r}"
         )
     return Path(value)

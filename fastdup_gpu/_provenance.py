@@ -58,6 +58,15 @@ def describe(
     return content
 
 
+def keep_base(content: dict[str, Any], earlier: dict[str, Any]) -> None:
+    """Keep what an earlier config.json tells of the pictures that were read then, and by what; the
+    call that `content` describes only compared them."""
+    content |= {key: earlier[key] for key in ("input_dir", "model") if key in earlier}
+    environment = earlier.get("environment")
+    if isinstance(environment, dict) and "folder" in environment:
+        content["environment"]["folder"] = environment["folder"]
+
+
 def _current_folder() -> str:
     """The folder that relative names begin at."""
     try:

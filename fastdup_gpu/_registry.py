@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 from fastdup_gpu._errors import (
@@ -47,6 +48,12 @@ def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Bac
     except ImportError as error:  # a library of a package that is installed does not load
         raise BackendUnavailable(f"compute={compute!r} cannot run here: {error}") from error
     return cast(Backend, backend)
+
+
+def compute_of_run(config: Mapping[str, Any] | None) -> str:
+    """The `compute` of what is asked of a run later, by its config.json: 'cpu' after a run on the
+    CPU, else 'auto', as the GPU of the run may be elsewhere."""
+    return "cpu" if (config or {}).get("compute", "cpu") == "cpu" else "auto"
 
 
 def _open_auto(device: int, decoder: str) -> Backend:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastdup_gpu._options import DEFAULTS, Input, PathLike, check_options
+from fastdup_gpu._options import Input, PathLike, check_options
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -77,13 +76,23 @@ class Session:
         to search.csv. The index is opened by the first call. `compute` is that of the run unless
         the session says.
         """
+        if self._searcher is None:
+            self._searcher = self._open_searcher()
+        return self._searcher.search(img, k)
+
+    def _open_searcher(self) -> Searcher:
+        from fastdup_gpu._config import make_config
         from fastdup_gpu.searching import Searcher
 
-        if self._searcher is None:
-            own = {**DEFAULTS, **self._options}
-            model, compute = os.fspath(own["model_path"]), self._options.get("compute")
-            self._searcher = Searcher(self.work_dir, own["d"], model, compute)
-        return self._searcher.search(img, k)
+        config = make_config(**self._arguments(run_mode=4))
+        return Searcher(
+            self.work_dir,
+            config.d,
+            config.model_path,
+            self._options.get("compute"),
+            config.tuning,
+            config.threads,
+        )
 
     def kmeans(
         self, num_clusters: int = 100, num_em_iter: int = 20, nearest_neighbors_k: int = 2

@@ -16,7 +16,7 @@ from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import listed_features, open_features
-from fastdup_gpu.formats.files import TEXT, prepare_folder
+from fastdup_gpu.formats.files import TEXT, held, prepare_folder
 from fastdup_gpu.protocol import F32
 from fastdup_gpu.stages.joined import check_same_dim
 from fastdup_gpu.stages.kmeans import cluster
@@ -92,15 +92,17 @@ def _cluster(config: RunConfig, features_in: Path, clusters: int, iterations: in
             f"{features_in}; ask for fewer"
         )
     prepare_folder(config.work_dir)
-    cluster(
-        open_backend(config.compute, device=config.tuning.device),
-        filenames,
-        matrix[: len(filenames)],
-        config.work_dir,
-        clusters=clusters,
-        iterations=iterations,
-        nearest=min(config.k, clusters),
-        threads=config.search.threads,
-    )
+    with held(config.work_dir):
+        cluster(
+            open_backend(config.compute, device=config.tuning.device),
+            filenames,
+            matrix[: len(filenames)],
+            config.work_dir,
+            clusters=clusters,
+            iterations=iterations,
+            nearest=min(config.k, clusters),
+            seed=config.tuning.seed,
+            threads=config.search.threads,
+        )
     if config.verbose:
         print(f"{len(filenames)} images in {clusters} clusters")

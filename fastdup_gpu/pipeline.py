@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from fastdup_gpu import _provenance
-from fastdup_gpu._atomic import alone
 from fastdup_gpu._config import Input, RunConfig
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Progress
@@ -15,7 +14,7 @@ from fastdup_gpu._summary import Summary
 from fastdup_gpu.comparing import Comparison
 from fastdup_gpu.detection import open_detector
 from fastdup_gpu.formats import names, stale
-from fastdup_gpu.formats.files import prepare_folder, read_json, write_json
+from fastdup_gpu.formats.files import held, prepare_folder, read_json, write_json
 from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.protocol import ModelSpec
 from fastdup_gpu.sources import list_input, open_source
@@ -70,9 +69,7 @@ class _Run:
         test = self._list_test()
         to_join = joined.features_asked_for(self.config, self.folder) if mode == 2 else []
         prepare_folder(self.folder)
-        lock = self.folder / names.TMP_DIR / names.LOCK
-        lock.parent.mkdir(exist_ok=True)
-        with alone(lock):
+        with held(self.folder):
             return self._stages(test, to_join)
 
     def _stages(self, test: Found | None, to_join: list[Path]) -> Summary:
@@ -81,7 +78,7 @@ class _Run:
             self._extract(self.config.input_dir, names.TRAIN)
         if test is not None:
             self._extract(test, names.TEST)
-        elif mode in (0, 1) and not self._left_as_it_was():
+        elif mode in (0, 1, 2) and not self._left_as_it_was():
             stale.clear_test(self.folder)
             write_crops(self.folder, names.TEST, ())
         if to_join:
@@ -213,8 +210,8 @@ class _Run:
             content["detector"] = self.detector.describe()
         content["found"] = self.summary.as_dict()
         path = self.folder / names.CONFIG
-        if self.config.run_mode in (2, 3, 4):  # the base is of an earlier run, and so is its model
-            content |= {k: v for k, v in (read_json(path) or {}).items() if k == "model"}
+        if self.config.run_mode in (2, 3, 4):
+            _provenance.keep_base(content, read_json(path) or {})
         write_json(path, content)
 
     def _left_as_it_was(self) -> bool:

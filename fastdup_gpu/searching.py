@@ -12,8 +12,8 @@ import pandas as pd
 
 from fastdup_gpu._arguments import path_text, whole_number
 from fastdup_gpu._errors import InputError, InvalidArgument, ModelError
-from fastdup_gpu._params import PRECISIONS
-from fastdup_gpu._registry import open_backend
+from fastdup_gpu._params import PRECISIONS, Tuning
+from fastdup_gpu._registry import compute_of_run, open_backend
 from fastdup_gpu._words import count, say
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import feature_paths, open_features
@@ -29,24 +29,34 @@ log = logging.getLogger("fastdup_gpu")
 class Searcher:
     """The index of a finished run, opened once, searched many times."""
 
-    def __init__(self, work_dir: Path, d: int, model_path: str, compute: str | None = None) -> None:
+    def __init__(
+        self,
+        work_dir: Path,
+        d: int,
+        model_path: str,
+        compute: str | None = None,
+        tuning: Tuning | None = None,
+        threads: int = 0,
+    ) -> None:
         work_dir = work_dir.absolute()  # the same folder wherever the process goes
         header = read_header(work_dir)
+        tuning = tuning or Tuning()
         config = read_json(work_dir / names.CONFIG) or {}
         self.work_dir = work_dir
         self.base = open_features(feature_paths(work_dir)[0], d)
-        self._plan = SearchPlan(metric=header["metric"])
-        before = "cpu" if config.get("compute", "cpu") == "cpu" else "auto"
-        self._backend = open_backend(compute or before)
+        self._plan = SearchPlan(metric=header["metric"], threads=threads)
+        self._backend = open_backend(
+            compute or compute_of_run(config), device=tuning.device, decoder=tuning.decoder
+        )
         self._index = load_index(self._backend, work_dir, self.base.matrix, self._plan)
-        self._model = self._backend.open_model(self._choose(config, model_path))
+        self._model = self._backend.open_model(self._choose(config, model_path, tuning.engine))
         if self._model.dim != self.base.matrix.shape[1]:
             raise ModelError(
                 f"the features in {work_dir} have {self.base.matrix.shape[1]} numbers an image, "
                 f"the built-in model gives {self._model.dim}; give the model_path they came from"
             )
 
-    def _choose(self, config: dict[str, Any], model_path: str) -> ModelSpec:
+    def _choose(self, config: dict[str, Any], model_path: str, engine: str) -> ModelSpec:
         dim = self.base.matrix.shape[1]
         model = config.get("model")
         model = model if isinstance(model, dict) else {}
@@ -63,6 +73,7 @@ class Searcher:
             high_accuracy=dim == names.HIGH_ACCURACY_DIM,
             precision=precision if model_path == DEFAULT_PATH else "auto",
             backend=self._backend.name,
+            engine=engine,
         )
 
     def search(self, img: str | os.PathLike[str], k: int) -> pd.DataFrame:

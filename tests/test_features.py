@@ -12,6 +12,7 @@ from making import photos
 
 import fastdup_gpu
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
+from fastdup_gpu.formats import files
 from fastdup_gpu.formats.features import listed_features, open_features
 
 HOSTILE = [
@@ -302,3 +303,11 @@ def test_mode_2_joins_a_list(tmp_path, nodes):
     assert fastdup_gpu.run(str(listing), str(out), run_mode=2, d=3) == 0
     _, joined = fastdup_gpu.load_binary_feature(out, 3)
     np.testing.assert_array_equal(joined, np.concatenate([matrix(2, 3, i) for i in range(3)]))
+
+
+def test_nothing_of_the_users_is_touched_by_the_look_whether_a_folder_can_be_written_to(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / ".write-test").symlink_to("precious")
+    files.prepare_folder(tmp_path)
+    assert (tmp_path / ".write-test").is_symlink()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".write-test", "precious"]

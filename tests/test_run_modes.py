@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from making import contents, features, photo, photos, rows, run
 
 import fastdup_gpu
+from fastdup_gpu.formats.files import held
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +246,42 @@ def test_mode_2_on_200_000_features_finds_every_planted_copy(tmp_path):
     found = {(r["from"], r["to"]) for r in rows(tmp_path / "similarity.csv")}
     planted = {(f"p{i}", f"p{i + 1}") for i in range(0, 200_000, 1000)}
     assert found == planted | {(b, a) for a, b in planted}
+
+
+@pytest.mark.parametrize("work", ["save_binary_feature", "run_kmeans_on_extracted"])
+def test_nobody_writes_where_another_run_is_at_work(whole, tmp_path, work):
+    folder = tmp_path / "out"
+    shutil.copytree(whole / "out", folder)
+    before = contents(folder)
+    with held(folder):
+        if work == "save_binary_feature":
+            status = fastdup_gpu.save_binary_feature(str(folder), ["a"], np.ones((1, 4)))
+        else:
+            status = fastdup_gpu.run_kmeans_on_extracted("", folder, num_clusters=2)
+    assert status == 1
+    assert contents(folder) == before
+
+
+def test_clusters_depend_on_the_seed(whole, tmp_path):
+    found = []
+    for seed in (0, 0, 5):
+        out = tmp_path / str(len(found))
+        shutil.copytree(whole / "out", out)
+        session = fastdup_gpu.Session(out, turi_param=f"seed={seed}")
+        session.kmeans(num_clusters=5, num_em_iter=1)
+        found.append((out / "kmeans_centroids.csv").read_bytes())
+    assert found[0] == found[1] != found[2]
+
+
+def test_comparing_anew_keeps_what_is_known_of_the_pictures(tmp_path, monkeypatch):
+    photos(tmp_path / "a" / "in", 5)
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert run("in", "out", test_dir="in") == 0
+    monkeypatch.chdir(tmp_path / "b")
+    assert run("", "../a/out", run_mode=2, threshold=0.5) == 0
+    stored = json.loads((tmp_path / "a" / "out" / "config.json").read_text())
+    assert stored["input_dir"] == "in"
+    assert stored["environment"]["folder"] == str(tmp_path / "a")
+    assert stored["threshold"] == 0.5
+    assert not (tmp_path / "a" / "out" / "atest_features.dat.csv").exists()

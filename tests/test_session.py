@@ -11,8 +11,9 @@ import pytest
 from making import contents, features, header, photos, rows, run
 
 import fastdup_gpu
-from fastdup_gpu import _options
+from fastdup_gpu import _options, searching
 from fastdup_gpu._summary import Summary
+from fastdup_gpu.fallback_cpu.backend import CpuBackend
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +206,16 @@ def test_it_shows_what_it_was_made_of():
 def test_a_summary_without_components_says_so():
     lines = Summary("results", "cpu", index="flat").lines()
     assert "no components" in lines
+
+
+def test_search_takes_the_device_and_engine_of_the_session(session, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        searching, "open_backend", lambda compute, **o: asked.append((compute, o)) or CpuBackend()
+    )
+    other = fastdup_gpu.Session(
+        session.work_dir, compute="gpu", turi_param="device=1,engine=onnxruntime,decoder=dali"
+    )
+    found = other.search(session.filenames[0], k=1)
+    assert asked == [("gpu", {"device": 1, "decoder": "dali"})]
+    assert found["to"].tolist() == [session.filenames[0]]

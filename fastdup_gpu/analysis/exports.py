@@ -17,8 +17,8 @@ from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.label_sources import as_list, open_named
-from fastdup_gpu.sources import read_by_name
 from fastdup_gpu.sources.base import extension
+from fastdup_gpu.sources.by_name import read_each
 from fastdup_gpu.sources.pixels import read_header, relaxed_limits
 
 _NO_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -66,12 +66,15 @@ def entries(files: object, labels: object) -> list[Entry]:
             f"labels has {len(own)} entries for {len(names)} files; give one for each file"
         )
     pairs = zip(names, own, strict=True)
-    return [Entry(i, name, _as_text(as_labels(label))) for i, (name, label) in enumerate(pairs)]
+    return [
+        Entry(i, name, [writable(text) for text in as_labels(label)])
+        for i, (name, label) in enumerate(pairs)
+    ]
 
 
-def _as_text(labels: Sequence[str]) -> list[str]:
-    """Labels that a file can hold: surrogates that stand for no byte become '?'."""
-    return [_NO_LETTER.sub("?", label) for label in labels]
+def writable(label: str) -> str:
+    """A label that a file can hold: surrogates that stand for no byte become '?'."""
+    return _NO_LETTER.sub("?", label)
 
 
 def file_names(argument: str, given: object) -> list[str]:
@@ -94,8 +97,8 @@ def read_all(asked: Sequence[Entry]) -> Iterator[Picture]:
     """The pictures that can be read, one at a time; a warning for each other. Raises InputError
     where none can."""
     count = 0
-    for entry in asked:
-        picture = _read(entry)
+    for entry, data in zip(asked, read_each([entry.name for entry in asked]), strict=True):
+        picture = _picture(entry, data)
         if isinstance(picture, str):
             _log.warning("left out of the export: %r (%s)", entry.name, picture)
             continue
@@ -123,11 +126,10 @@ def color_of(label: str) -> str:
     return "#" + "".join(f"{64 + (bits >> shift) % 192:02x}" for shift in (0, 8, 16))
 
 
-def _read(entry: Entry) -> Picture | str:
-    try:
-        data = read_by_name(entry.name)
-    except (OSError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
+def _picture(entry: Entry, data: bytes | Exception) -> Picture | str:
+    """The picture, or why there is none."""
+    if isinstance(data, Exception):
+        return f"{type(data).__name__}: {data}"
     with relaxed_limits():
         header = read_header(io.BytesIO(data))
     if isinstance(header, str):

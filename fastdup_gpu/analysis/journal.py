@@ -209,14 +209,14 @@ def _write_lines(log: Path, moves: Iterable[Move]) -> None:
 
 def _take_back(move: Move) -> str | None:
     """None where the file is back, '' where it never went, else why it stays."""
-    _partial(move.target).unlink(missing_ok=True)  # cut off within a move to another disk
-    here, there = os.path.lexists(move.source), os.path.lexists(move.target)
-    if here and there and _are_one(move.source, move.target):
-        Path(move.target).unlink()  # cut off between the two steps of a move
-        return ""
-    if not there:
-        return "" if here else f"it is not at {move.target!r} any more"
     try:
+        _partial(move.target).unlink(missing_ok=True)  # cut off within a move to another disk
+        here, there = os.path.lexists(move.source), os.path.lexists(move.target)
+        if here and there and _are_one(move.source, move.target):
+            Path(move.target).unlink()  # cut off between the two steps of a move
+            return ""
+        if not there:
+            return "" if here else f"it is not at {move.target!r} any more"
         Path(move.source).parent.mkdir(parents=True, exist_ok=True)
         move_without_overwriting(move.target, move.source)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,14 +132,36 @@ def _of_mapping(given: Mapping[Any, Any], argument: str) -> LabelSource:
 
 
 def _of_list(order: Order, aligned: list[Any], argument: str) -> LabelSource:
-    return _of_mapping(dict(zip(order.names, aligned, strict=True)), argument)
+    return _of_mapping(_one_each(order.names, aligned, argument), argument)
+
+
+def _one_each(names: Iterable[str], labels: Iterable[Any], argument: str) -> dict[str, Any]:
+    """Labels by name; raises InvalidArgument where a name has two."""
+    found: dict[str, Any] = {}
+    for name, label in zip(names, labels, strict=True):
+        if name in found and not _same(found[name], label):
+            raise InvalidArgument(
+                f"{argument} has two labels for {name!r}, {found[name]!r} and {label!r}; give one, "
+                "or a list of both"
+            )
+        found[name] = label
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    try:
+        return bool(one == other)
+    except ValueError:  # arrays
+        return list(one) == list(other)
 
 
 def _of_csv(path: Path, work_dir: str | os.PathLike[str] | None, own: Order | None) -> LabelSource:
     given = f"{ARGUMENT}={str(path)!r}"
     stored = read_label_file(path, given)
     if stored.filenames is not None:
-        return _of_mapping(dict(zip(stored.filenames, stored.labels, strict=True)), given)
+        return _of_mapping(_one_each(stored.filenames, stored.labels, given), given)
     order = order_of_run(work_dir, own)
     return _of_list(order, order.aligned(stored.labels, stored.ids, given), given)
 

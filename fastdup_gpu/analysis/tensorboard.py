@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._arguments import path_text, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Labels, read_labels
-from fastdup_gpu.analysis.exports import file_names
+from fastdup_gpu.analysis.exports import file_names, writable
 from fastdup_gpu.analysis.label_order import in_order
 from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import prepare_folder, replacing
@@ -35,8 +35,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`columns` pictures a row, each `width` x `height` pixels."""
+    """`rows` of `columns` pictures, each `width` x `height` pixels."""
 
+    rows: int
     columns: int
     width: int
     height: int
@@ -118,14 +119,10 @@ def generate_sprite_image(
 
 def write_sprite(names: Sequence[str], grid: Grid, path: Path) -> None:
     """Draw each picture, whole and in proportion, into its cell; one that cannot be read leaves
-    it white, so that positions stay right. The image has as many rows as columns where the
-    number of columns was not chosen by hand."""
+    it white, so that positions stay right."""
     from PIL import Image
 
-    rows = max(math.ceil(len(names) / grid.columns), 1)
-    if grid.columns == _side(len(names)):
-        rows = grid.columns  # the projector takes the image for a square of cells
-    sheet = Image.new("RGB", (grid.columns * grid.width, rows * grid.height), "white")
+    sheet = Image.new("RGB", (grid.columns * grid.width, grid.rows * grid.height), "white")
     with relaxed_limits():
         for position, name in enumerate(names):
             cell = _cell(name, grid)
@@ -157,14 +154,15 @@ def _grid(
     columns: int | None = None,
     max_width: int | None = None,
 ) -> Grid:
-    """A grid for `count` pictures within `max_width` and TensorBoard's limit."""
+    """A grid for `count` pictures within `max_width` and TensorBoard's limit: a square of cells,
+    as the projector expects, unless the number of columns is given."""
     wide = _side(count) if columns is None else whole_number("alternative_width", columns, 1)
     high = max(math.ceil(count / wide), wide if columns is None else 1)
     limit = min(MAX_SIDE, whole_number("max_width", max_width or 0) or MAX_SIDE)
     width, height = whole_number("w", width), whole_number("h", height)
     width, height = width or height or DEFAULT_CELL, height or width or DEFAULT_CELL
     shrink = min(1.0, limit / (width * wide), MAX_SIDE / (height * high))
-    grid = Grid(wide, int(width * shrink), int(height * shrink))
+    grid = Grid(high, wide, int(width * shrink), int(height * shrink))
     if grid.width < 1 or grid.height < 1:
         raise InvalidArgument(
             f"{count} pictures in rows of {wide} do not fit into {limit} x {MAX_SIDE} pixels; "
@@ -195,7 +193,7 @@ def _write_metadata(path: Path, names: Sequence[str], labels: list[list[str]] | 
 def _in_a_cell(text: str) -> str:
     """Without what ends a cell, and in valid UTF-8."""
     clean = " ".join(text.splitlines()).replace("\t", " ")
-    return clean.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return writable(clean).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _write_config(path: Path, grid: Grid | None) -> None:

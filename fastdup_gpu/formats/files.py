@@ -6,11 +6,12 @@ import contextlib
 import csv
 import json
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from fastdup_gpu._atomic import replaced
+from fastdup_gpu._atomic import alone, replaced
 from fastdup_gpu._errors import FormatError, WorkDirError
 from fastdup_gpu.formats import names
 
@@ -37,14 +38,22 @@ def prepare_folder(path: Path, argument: str = "work_dir") -> None:
     argument it was given as."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".write-test"
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise WorkDirError(
             f"{argument}={str(path)!r} cannot be written to ({error.strerror or error}); "
             "give a folder that you may write to"
         ) from error
+
+
+@contextlib.contextmanager
+def held(work_dir: Path) -> Iterator[None]:
+    """Keep other runs out of a work_dir that exists; raises WorkDirError where one is at work."""
+    lock = work_dir / names.TMP_DIR / names.LOCK
+    lock.parent.mkdir(exist_ok=True)
+    with alone(lock):
+        yield
 
 
 @contextlib.contextmanager
@@ -129,16 +138,40 @@ def write_columns(
 
 def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a csv of any size, every cell as text; raises FormatError."""
+    with reading_csv(path) as (header, rows):
+        return header, list(rows)
+
+
+@contextlib.contextmanager
+def reading_csv(path: Path) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
+    """Header and rows of a csv, of which no more than one row is in memory; raises FormatError."""
     try:
-        with path.open(**READING) as stream:  # type: ignore[call-overload]
-            rows = list(csv.reader(stream))
+        stream = path.open(**READING)  # type: ignore[call-overload]
     except FileNotFoundError as error:
         raise missing(path) from error
-    except csv.Error as error:
-        raise FormatError(f"{path} is not a csv: {error}") from error
-    if not rows:
-        raise FormatError(f"{path} is empty, a header row was expected")
-    return rows[0], rows[1:]
+    with stream:
+        rows = csv.reader(stream)
+        try:
+            header = next(rows, None)
+            if header is None:
+                raise FormatError(f"{path} is empty, a header row was expected")
+            yield header, rows
+        except csv.Error as error:
+            raise FormatError(f"{path} is not a csv: {error}") from error
+
+
+def read_column(path: Path, name: str) -> Iterator[str]:
+    """One column of a csv, cell by cell, blank rows left out; raises FormatError."""
+    with reading_csv(path) as (header, rows):
+        if name not in header:
+            raise FormatError(f"{path} has columns {header}, a column {name!r} was expected")
+        column = header.index(name)
+        try:
+            for row in rows:
+                if row:
+                    yield row[column]
+        except IndexError as error:
+            raise FormatError(f"{path} has a row shorter than its header") from error
 
 
 def missing(path: Path) -> WorkDirError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdup_gpu._errors import FormatError, InvalidArgument
-from fastdup_gpu.formats import stale
+from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.features import feature_paths, read_filenames, write_features
-from fastdup_gpu.formats.files import prepare_folder
+from fastdup_gpu.formats.files import held, prepare_folder
 
 _ROWS = 65_536  # at a time
 
@@ -29,8 +30,10 @@ def save_features(
         raise InvalidArgument(f"{len(named)} filenames were given for {len(array)} rows")
     folder = _folder(save_path)
     prepare_folder(folder)
-    stale.make_room(folder, same_pictures=_stored_names(folder) == named)
-    write_features(folder, named, [array])
+    of_a_run = (folder / names.TMP_DIR).is_dir()  # elsewhere nobody can be at work
+    with held(folder) if of_a_run else nullcontext():
+        stale.make_room(folder, same_pictures=_stored_names(folder) == named)
+        write_features(folder, named, [array])
 
 
 def _numbers(np_array: ArrayLike) -> NDArray[Any]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import write_csv
+from fastdup_gpu.formats.files import replacing, write_csv
 from fastdup_gpu.galleries.album import Album
 
-_NUMBERED = re.compile(r"\d{6,}(\.\w{1,7})?", re.ASCII)
+_OURS = re.compile(r"(\d{6,}|[0-9a-f]{24})(\.\w{1,7})?", re.ASCII)
 
 
 def save(folder: Path, album: Album, table: Any) -> None:
@@ -22,6 +22,7 @@ def save(folder: Path, album: Album, table: Any) -> None:
     """
     place = folder / "images"
     make_place(place)
+    (folder / "images.csv").unlink(missing_ok=True)  # it would name other pictures if cut off now
     if table is not None:
         rows = zip(*(map(_cell, table[column].tolist()) for column in table), strict=True)
         write_csv(folder / "results.csv", [str(column) for column in table], rows)
@@ -37,9 +38,9 @@ def make_place(place: Path) -> None:
 
 
 def drop_others(place: Path, kept: set[str]) -> None:
-    """Remove the numbered pictures of an earlier call, which this one has not written anew."""
+    """Remove the pictures of an earlier call that this one has not written."""
     for old in place.iterdir():
-        if _NUMBERED.fullmatch(old.name) and old.name not in kept:
+        if _OURS.fullmatch(old.name) and old.name not in kept:
             old.unlink()
 
 
@@ -55,5 +56,6 @@ def _copy(index: int, name: str, place: Path, album: Album) -> str:
     ending = Path(name).suffix[:8]
     safe = ending if ending[1:].isalnum() and ending.isascii() else ""
     target = place / f"{index:06d}{safe}"
-    target.write_bytes(content)
+    with replacing(target, "wb", durable=False) as stream:
+        stream.write(content)
     return f"images/{target.name}"

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -53,11 +54,14 @@ def publish(page: Page, album: Album, table: Any = None) -> Path:
     except OSError as error:
         raise WorkDirError(f"save_path={str(folder)!r} cannot be created: {error}") from error
     thumbs = album.thumbs()
-    uris = _beside(folder, page.stem, thumbs) if options.lazy_load else [t.uri() for t in thumbs]
+    place = folder / f"{page.stem}_images" if options.lazy_load else None
+    uris = [t.uri() for t in thumbs] if place is None else _beside(place, thumbs)
     html = render(page, album.pictures(thumbs), uris, _absolute(album.work_dir))
     path = folder / f"{page.stem}.html"
     with replacing(path) as stream:
         stream.write(html)
+    if place is not None:  # not before, as the earlier page shows them
+        artifacts.drop_others(place, {Path(uri).name for uri in uris})
     if options.save_artifacts:
         artifacts.save(folder / f"{page.stem}_artifacts", album, table)
     missing = [name for name, thumb in zip(album.names, thumbs, strict=True) if thumb.why]
@@ -111,22 +115,35 @@ def _absolute(path: Path | None) -> str:
 
 
 def _json(content: object) -> Markup:
-    """JSON inside a script element: ASCII, and nothing that could end or open an element."""
-    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    """JSON inside a script element: ASCII, and nothing that could end or open an element. Numbers
+    that JSON lacks (nan, infinities) are null."""
+    try:
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(content), separators=(",", ":"), allow_nan=False)
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(text)
 
 
-def _beside(folder: Path, stem: str, thumbs: Sequence[Thumb]) -> list[str]:
-    """Write small pictures to files; their addresses relative to the page."""
-    place = folder / f"{stem}_images"
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _beside(place: Path, thumbs: Sequence[Thumb]) -> list[str]:
+    """Write small pictures to files; their addresses relative to the page. Names tell what is in
+    them, so that an earlier page, still open or left by a process that was killed, never shows
+    one picture for another."""
     artifacts.make_place(place)
-    files = [f"{i:06d}.webp" for i in range(len(thumbs))]
-    made = {name: t.data for name, t in zip(files, thumbs, strict=True) if t.data}
-    for name, data in made.items():
-        (place / name).write_bytes(data)
-    artifacts.drop_others(place, set(made))
+    files = [f"{hashlib.sha256(t.data).hexdigest()[:24]}.webp" for t in thumbs]
+    for name, data in {name: t.data for name, t in zip(files, thumbs, strict=True)}.items():
+        if data and not (place / name).exists():
+            with replacing(place / name, "wb", durable=False) as stream:
+                stream.write(data)
     return [f"{place.name}/{name}" for name in files]
 
 

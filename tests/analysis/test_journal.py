@@ -275,3 +275,19 @@ def test_where_nothing_can_be_printed_the_way_back_is_logged(tmp_path, monkeypat
 def test_missing_log(tmp_path):
     with pytest.raises(InvalidArgument, match=r"undo\.jsonl"):
         undo(tmp_path / "none")
+
+
+def test_what_cannot_be_brought_back_does_not_keep_the_rest_away(tmp_path):
+    for name in ("a", "sub/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    trash = tmp_path / "trash"
+    moves = [Move(name, str(tmp_path / name), str(trash / name)) for name in ("a", "sub/b")]
+    move_all(moves, trash / "undo.jsonl")
+    (trash / "sub" / "b").rename(tmp_path / "elsewhere")
+    (trash / "sub").rmdir()
+    (trash / "sub").write_text("a file where a folder was")
+    outcome = undo(trash / "undo.jsonl")
+    assert outcome.done == [str(tmp_path / "a")]
+    assert (tmp_path / "a").read_text() == "a"
+    assert len(outcome.refused) == 1

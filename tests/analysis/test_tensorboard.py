@@ -270,3 +270,20 @@ def test_wrong_arguments_of_a_sprite(tmp_path, options, told):
 def test_empty_list(tmp_path):
     with pytest.raises(fastdup.InvalidArgument, match="img_list"):
         fastdup.generate_sprite_image([], 3, tmp_path)
+
+
+def test_a_sprite_of_chosen_columns_is_no_larger_than_tensorboard_loads(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", n) for n in range(5)]
+    path, _ = fastdup.generate_sprite_image(
+        names, 5, tmp_path / "s", h=4096, w=100, alternative_width=3
+    )
+    assert Image.open(path).size == (300, 8192)
+
+
+def test_labels_with_stray_surrogates_are_written(tmp_path):
+    names = [picture(tmp_path / "a.png")]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    fastdup.export_to_tensorboard_projector(
+        found, tmp_path / "tb", get_label_func={names[0]: "x\ud800"}, with_images=False, d=1
+    )
+    assert (tmp_path / "tb" / "metadata.tsv").read_text().splitlines()[1].startswith("x?\t")
