@@ -241,7 +241,13 @@ def label_scores(work_dir: PathLike, get_label_func: Labels, k: int = 10) -> pd.
     Returns a DataFrame `filename`, `label`, `score` (0 to 100: share of the neighbours that have
     the same label), `prediction` (label most frequent among them), `neighbors` (how many),
     `distance` (mean similarity to them), ascending by score, then descending by distance: a
-    wrong label among close neighbours comes first. Raises InvalidArgument.
+    wrong label among close neighbours comes first.
+
+    Every labelled picture is compared with every other, so the time grows with the square of their
+    number, n^2: 100,000 pictures with 576 features each took 200 seconds on two CPU cores that
+    other programs used as well. After a run on a GPU the search takes the GPU where it is usable;
+    otherwise it takes all CPU cores. Of equally similar pictures the first in the run count.
+    Raises InvalidArgument, and MissingDependency where what searches is not installed.
     """
     from fastdup_gpu.analysis import classifiers
 
@@ -265,6 +271,10 @@ def evaluate(
     Returns a dict: `pictures`, `true_pairs`, `true_pairs_not_in_run` (they count as not found),
     `average_precision`, `best` (the row with the largest F1), `thresholds` (rows of `threshold`,
     `precision`, `recall`, `f1`, `pairs`). Raises InvalidArgument and FormatError.
+
+    The time grows with the square of the number of pictures, n^2: 100,000 pictures with 576
+    features each took 133 seconds on two CPU cores that other programs used as well. The memory
+    does not grow with the number of pairs that are compared. A GPU is not used.
     """
     from fastdup_gpu.analysis import evaluate as evaluation
 

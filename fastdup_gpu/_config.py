@@ -26,7 +26,8 @@ from fastdup_gpu.models.manifest import DEFAULT_PATH
 from fastdup_gpu.protocol import METRICS, Metric, SearchPlan
 
 Input = str | os.PathLike[str] | Sequence[Any]
-COMPUTE = ("cpu", "gpu", "auto")
+Compute = Literal["cpu", "gpu", "auto"]
+COMPUTE: tuple[Compute, ...] = ("cpu", "gpu", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class RunConfig:
     input_dir: Input
     work_dir: Path
     test_dir: Input
-    compute: Literal["cpu", "gpu", "auto"]
+    compute: Compute
     verbose: bool
     threads: int
     num_images: int
@@ -74,8 +75,6 @@ def make_config(**given: Any) -> RunConfig:
     metric = _metric(given["distance"], nnf.mode)
     if given["nn_provider"] != "nnf":
         raise choose("nn_provider", given["nn_provider"], ["nnf"])
-    if not isinstance(given["compute"], str) or given["compute"] not in COMPUTE:
-        raise choose("compute", given["compute"], COMPUTE)
     threads = _threads(a.whole("num_threads", -1, 4096))
     search = SearchPlan(
         metric=metric,
@@ -90,7 +89,7 @@ def make_config(**given: Any) -> RunConfig:
         input_dir=_input("input_dir", given["input_dir"]),
         work_dir=folder_of_results(given["work_dir"]),
         test_dir=_input("test_dir", given["test_dir"]),
-        compute=given["compute"],
+        compute=_compute(given["compute"]),
         verbose=a.flag("verbose"),
         threads=threads,
         num_images=a.whole("num_images", 0),
@@ -139,6 +138,13 @@ class _Arguments:
 
     def text(self, name: str) -> str:
         return path_text(name, self.given[name])
+
+
+def _compute(given: object) -> Compute:
+    for known in COMPUTE:
+        if isinstance(given, str) and given == known:
+            return known
+    raise choose("compute", given, COMPUTE)
 
 
 def _threads(given: int) -> int:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import threading
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +18,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fastdup_gpu._process_wide import ProcessWide, pillow_unwarned
 from fastdup_gpu.other_formats import plain, stated_size, unread
 from fastdup_gpu.png_chunks import MAGIC, pixels_only
 from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Refused, Status
@@ -37,40 +36,24 @@ _STRIP = 1 << 22  # pixels
 _PILLOW = logging.getLogger("PIL")
 
 
-class _Quiet:
-    """While it is entered OpenCV keeps to the calling thread, as the pool of a backend is the only
-    source of parallelism, and neither it nor Pillow writes to stderr: what is wrong with a picture
-    goes to the bad-files list. These are settings of the whole process; the last that leaves puts
-    them back."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._entered = 0
-        self._before = contextlib.ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._entered += 1
-            if self._entered > 1:
-                return
-            logs = cv2.utils.logging
-            self._before.callback(cv2.setNumThreads, cv2.getNumThreads())
-            self._before.callback(logs.setLogLevel, logs.getLogLevel())
-            self._before.enter_context(warnings.catch_warnings())
-            self._before.callback(_PILLOW.setLevel, _PILLOW.level)
-            _PILLOW.setLevel(logging.CRITICAL)
-            cv2.setNumThreads(1)
-            logs.setLogLevel(logs.LOG_LEVEL_SILENT)
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._entered -= 1
-            if not self._entered:
-                self._before.close()
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    logs = cv2.utils.logging
+    with contextlib.ExitStack() as before:
+        before.callback(cv2.setNumThreads, cv2.getNumThreads())
+        before.callback(logs.setLogLevel, logs.getLogLevel())
+        before.callback(_PILLOW.setLevel, _PILLOW.level)
+        before.enter_context(pillow_unwarned)
+        _PILLOW.setLevel(logging.CRITICAL)
+        cv2.setNumThreads(1)
+        logs.setLogLevel(logs.LOG_LEVEL_SILENT)
+        yield
 
 
-quiet = _Quiet()
+# While it is entered OpenCV keeps to the calling thread, as the pool of a backend is the only
+# source of parallelism, and neither it nor Pillow writes to stderr: what is wrong with a picture
+# goes to the bad-files list.
+quiet = ProcessWide(_silenced)
 
 
 def _register_heif() -> bool:

@@ -40,6 +40,17 @@ _room = _Room(180_000_000)
 
 
 @contextmanager
+def room_for(pixels: int) -> Iterator[None]:
+    """Wait for room for a picture of so many pixels if it is a large one, and hold it until the
+    block ends."""
+    if pixels <= _LARGE:
+        yield
+        return
+    with _room.take(pixels):
+        yield
+
+
+@contextmanager
 def unpacked(data: bytes, plan: PixelPlan) -> Iterator[U8]:
     """Pixels u8[h, w, 3] in BGR, see `pictures.read_picture`; raises Refused. A large picture waits
     for room before it is decoded, and holds it until the block ends."""
@@ -52,5 +63,5 @@ def unpacked(data: bytes, plan: PixelPlan) -> Iterator[U8]:
     else:
         yield pixels
         return
-    with _room.take(claimed):
+    with room_for(claimed):
         yield read_picture(data, plan)

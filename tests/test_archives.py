@@ -17,8 +17,7 @@ import pytest
 from archive_files import FILES, check_all, member, noise, opened, tar_bytes, zip_bytes
 
 from fastdup_gpu._errors import InputError, InvalidArgument
-from fastdup_gpu.sources import archives as archives_module
-from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.sources import named, read_by_name
 
 PACK = {
     "x.tar": lambda data: data,
@@ -31,7 +30,7 @@ PACK = {
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    archives_module._opened.cache_clear()
+    named._opened.cache_clear()
 
 
 @pytest.mark.parametrize("name", PACK)

@@ -14,15 +14,14 @@ from archive_files import check_all, member, noise, opened, tar_bytes, zip_bytes
 
 from fastdup_gpu import InputError
 from fastdup_gpu import reading as reading_module
-from fastdup_gpu.sources import archives as archives_module
-from fastdup_gpu.sources import members, read_by_name
+from fastdup_gpu.sources import archives, members, named, read_by_name
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    archives_module._opened.cache_clear()
+    named._opened.cache_clear()
 
 
 def test_an_archive_of_which_nothing_is_taken_says_why(here):
@@ -145,7 +144,7 @@ def test_what_is_no_file_is_no_archive(ending, caplog):
     Path("ok.tar").write_bytes(tar_bytes({"a.jpg": noise(1)}))
     os.mkfifo(f"pipe.{ending}")
     Path(f"zero.{ending}").symlink_to("/dev/zero")
-    source = archives_module.open_archives(["ok.tar", f"pipe.{ending}", f"zero.{ending}"])
+    source = archives.open_archives(["ok.tar", f"pipe.{ending}", f"zero.{ending}"])
     assert source.names == ["ok.tar/a.jpg", f"pipe.{ending}", f"zero.{ending}"]
     assert caplog.text.count("no file but a pipe, socket or device") == 2
 

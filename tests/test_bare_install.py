@@ -51,3 +51,19 @@ assert len(fastdup.delete_components(fastdup.find_top_components(sys.argv[1]))) 
     done = bare(code, found, tmp_path / "gallery")
     assert done.returncode == 0, done.stderr
     assert "data:image/webp;base64" in (tmp_path / "gallery" / "duplicates.html").read_text()
+
+
+def test_a_report_makes_do_with_the_stored_neighbours_and_label_scores_say_what_is_missing(
+    tmp_path,
+):
+    names = [picture(tmp_path / f"{n}.png", 0) for n in "ab"]
+    edges = [(names[0], names[1], 0.99)]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0), edges=edges)
+    code = """
+page = fastdup.Session(sys.argv[1]).report(get_label_func=list("xy"))
+assert '"similarity"' in page.read_text()
+fastdup.label_scores(sys.argv[1], list("xy"))
+"""
+    done = bare(code, found)
+    assert done.returncode == 1
+    assert "MissingDependency" in done.stderr and "pip install 'fastdup-gpu[cpu]'" in done.stderr

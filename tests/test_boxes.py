@@ -18,7 +18,7 @@ from fastdup_gpu import room
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu.sources import crops as crops_module
 from fastdup_gpu.sources import open_source
-from fastdup_gpu.sources.base import Box
+from fastdup_gpu.sources.base import Box, Part
 from fastdup_gpu.sources.boxes import parse_bounding_box
 
 WORK = Path("work")
@@ -121,7 +121,7 @@ def test_csv_boxes_with_columns_in_any_order_and_extra_ones():
     rows = "dog,20,a.png,30,10.0,5\ncat,8,b.png,9,0,0\nox,12,a.png,11,40.4,20.6"
     given = boxes_csv(rows, "label,height,filename,width,col_x,row_y")
     source = open_source(given, work_dir=WORK)
-    assert source.names == [f"work/crops/000000{i}_{n}.jpg" for i, n in enumerate("aba")]
+    assert list(source.names) == [f"work/crops/000000{i}_{n}.jpg" for i, n in enumerate("aba")]
     assert_same(source, 0, image.crop((10, 5, 40, 25)))
     assert_same(source, 1, Image.open("b.png").crop((0, 0, 9, 8)))
     assert_same(source, 2, image.crop((40, 21, 51, 33)))
@@ -133,6 +133,24 @@ def test_csv_boxes_with_columns_in_any_order_and_extra_ones():
     assert sorted(p.name for p in Path("work/crops").iterdir()) == sorted(
         Path(n).name for n in source.names
     )
+
+
+def test_a_part_costs_nothing_for_the_other_boxes(monkeypatch):
+    gradient().save("a.png")
+    given = boxes_csv("\n".join(["a.png,0,0,40,30"] * 500))
+    made = []
+    real = crops_module.file_name
+    monkeypatch.setattr(
+        crops_module, "file_name", lambda *which: made.append(which) or real(*which)
+    )
+    source = open_source(given, work_dir=WORK, part=Part(100, 103))
+    assert len(source.names) == 500
+    assert made == [(i, "a.png") for i in (100, 101, 102)]
+    ends = [f"work/crops/0000{i}_a.jpg" for i in ("000", "499")]
+    assert [source.names[0], source.names[-1]] == ends
+    assert source.names[100:103] == [crop.crop_filename for crop in source.crops]
+    with pytest.raises(IndexError):
+        source.names[500]
 
 
 def test_our_own_crops_csv_can_be_run_again():
@@ -295,8 +313,8 @@ def test_train_and_test_crops_do_not_overwrite_each_other():
     given = boxes_csv("a.png,0,0,40,30")
     train = open_source(given, work_dir=WORK)
     test = open_source(given, work_dir=WORK, kind="atest")
-    assert train.names == ["work/crops/0000000_a.jpg"]
-    assert test.names == ["work/crops/atest/0000000_a.jpg"]
+    assert list(train.names) == ["work/crops/0000000_a.jpg"]
+    assert list(test.names) == ["work/crops/atest/0000000_a.jpg"]
 
 
 def test_each_picture_is_read_once(monkeypatch):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import cv2
 import pytest
+import scipy.sparse  # noqa: F401  it adds a filter of warnings for ever
 from making import photos, run
+from PIL import Image
 
+from fastdup_gpu._process_wide import ProcessWide
 from fastdup_gpu.pictures import quiet
+from fastdup_gpu.sources.pixels import MAX_PIXELS, relaxed_limits
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +28,12 @@ def own_settings():
 
 
 def settings():
-    return cv2.getNumThreads(), cv2.utils.logging.getLogLevel(), list(warnings.filters)
+    return (
+        cv2.getNumThreads(),
+        cv2.utils.logging.getLogLevel(),
+        list(warnings.filters),
+        Image.MAX_IMAGE_PIXELS,
+    )
 
 
 def test_after_a_run(tmp_path):
@@ -46,3 +56,35 @@ def test_after_several_at_once():
     with pytest.raises(KeyError), quiet:
         raise KeyError
     assert settings() == before
+
+
+@pytest.mark.parametrize("kinds", [(relaxed_limits(), relaxed_limits()), (quiet, relaxed_limits())])
+def test_the_first_that_enters_may_leave_first(kinds):
+    before = settings()
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(kinds[0])
+    second.enter_context(kinds[1])
+    first.close()
+    assert Image.MAX_IMAGE_PIXELS == MAX_PIXELS // 2
+    with warnings.catch_warnings(record=True) as told:
+        warnings.warn_explicit("of a picture", UserWarning, "x", 1, module="PIL.Image")
+    assert told == []
+    second.close()
+    assert settings() == before
+
+
+def test_a_change_that_fails_is_not_counted():
+    attempts = []
+
+    @contextmanager
+    def change():
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise OSError
+        yield
+
+    setting = ProcessWide(change)
+    with pytest.raises(OSError), setting:
+        pass
+    with setting, setting:
+        assert len(attempts) == 2

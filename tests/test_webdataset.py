@@ -36,6 +36,7 @@ def put(name: str, members: dict[str, bytes]) -> str:
     return name
 
 
+KINDS = ("jpg", "cls")
 SAMPLES = {
     "0.jpg": b"0",
     "0.cls": b"1\n",
@@ -89,6 +90,33 @@ def test_numbers_of_classes(here, classes):
     assert list(found.values()) == ["dog", "5", "x"]
 
 
+@pytest.mark.parametrize("classes", [["cat", "dog"], {1: "dog"}])
+def test_a_number_of_any_length_is_no_error(here, classes):
+    """int() refuses more than 4,300 digits."""
+    long = "1" * 5000
+    texts = {"a": long, "b": "0" * 5000 + "1", "c": "", "d": "1"}
+    put("w.tar", {f"{n}.{kind}": text.encode() for n, text in texts.items() for kind in KINDS})
+    padded = "dog" if isinstance(classes, list) else texts["b"]
+    found = labels("w.tar", classes=classes, kinds=["cls"])
+    assert list(found.values()) == [long, padded, "dog"]
+
+
+def test_a_dict_of_classes_is_gone_through_once(here):
+    class Classes(dict):
+        passes = 0
+
+        def items(self):
+            self.passes += 1
+            return super().items()
+
+        __iter__ = None
+
+    classes = Classes({i: f"class {i}" for i in range(100)})
+    put("w.tar", {f"{i}.{kind}": str(i).encode() for i in range(100) for kind in KINDS})
+    assert list(labels("w.tar", classes=classes).values()) == list(classes.values())
+    assert classes.passes == 1
+
+
 def test_zip_and_compressed_tars(here):
     Path("a.zip").write_bytes(zip_bytes(SAMPLES))
     with tarfile.open("b.tgz", "w:gz") as archive:
@@ -132,8 +160,9 @@ def test_wrong_arguments(here):
     for kinds in (["pickle"], "cls"):
         with pytest.raises(InvalidArgument, match="kinds"):
             labels("w.tar", kinds=kinds)
-    with pytest.raises(InvalidArgument, match="classes"):
-        labels("w.tar", classes="cat")
+    for classes in ("cat", 7):
+        with pytest.raises(InvalidArgument, match="classes"):
+            labels("w.tar", classes=classes)
     with pytest.raises(InputError, match="no archives"):
         labels(["a.jpg"])
 

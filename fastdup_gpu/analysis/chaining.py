@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
+from fastdup_gpu.analysis.pairs import tiles
+from fastdup_gpu.indexing.rows import unit
+from fastdup_gpu.protocol import F32, I64
 
 
 def split_chain(features: F32, min_similarity: float) -> list[I64]:
@@ -16,10 +18,10 @@ def split_chain(features: F32, min_similarity: float) -> list[I64]:
     taking in the row most similar to it that fits with all members, while there is one; then
     the next group grows from what is left. Needs no memory beyond a copy of the features.
     """
-    rows = unit_rows(features)
-    popular = _count_similar(rows, min_similarity)
+    popular = _count_similar(features, min_similarity)
+    rows = unit(features)
     ids = np.arange(len(rows))
-    left = popular > 1  # others are similar to none
+    left = popular > 0
     groups = [ids[i : i + 1] for i in np.flatnonzero(~left)]
     for seed in np.argsort(-popular, kind="stable"):
         at = int(np.searchsorted(ids, seed))
@@ -33,9 +35,15 @@ def split_chain(features: F32, min_similarity: float) -> list[I64]:
     return sorted(groups, key=lambda group: int(group[0]))
 
 
-def _count_similar(rows: F32, min_similarity: float) -> I64:
-    counts = [np.count_nonzero(block >= min_similarity, axis=1) for _, block in blocks(rows)]
-    return np.concatenate(counts)
+def _count_similar(features: F32, min_similarity: float) -> I64:
+    """i64[n]: to how many others each row is so similar."""
+    counts = np.zeros(len(features), np.int64)
+    for row, column, tile in tiles(features):
+        near = tile >= min_similarity
+        height, width = near.shape
+        counts[row : row + height] += np.count_nonzero(near, axis=1)
+        counts[column : column + width] += np.count_nonzero(near, axis=0)
+    return counts
 
 
 def _grow(rows: F32, seed: int, left: NDArray[np.bool_], min_similarity: float) -> I64:

@@ -12,13 +12,15 @@ import pandas as pd
 
 from fastdup_gpu._arguments import path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu._registry import compute_of_run
 from fastdup_gpu.analysis.annotations import Labels, read_labels
 from fastdup_gpu.analysis.labels import top_k_label
 from fastdup_gpu.analysis.nearest import nearest
 from fastdup_gpu.analysis.similarity import edge_similarity
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.features import feature_paths, open_features
-from fastdup_gpu.formats.names import KMEANS_ASSIGNMENTS
+from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.formats.names import CONFIG, KMEANS_ASSIGNMENTS
 
 Source = str | os.PathLike[str] | pd.DataFrame
 COLUMNS = ("prediction", "label", "filename")
@@ -93,7 +95,8 @@ def label_scores(
     known = _labels(get_label_func, names, folder)
     labels = [known.get(name, []) for name in names]
     used = np.array([i for i, own in enumerate(labels) if own], np.int64)
-    ids, values = nearest(stored.matrix[used], most)
+    matrix = stored.matrix if len(used) == len(names) else stored.matrix[used]
+    ids, values = nearest(matrix, most, compute_of_run(read_json(folder / CONFIG)))
     rows = []
     for row, (own_ids, own_values) in enumerate(zip(used[ids].tolist(), values, strict=True)):
         own = labels[used[row]]

@@ -12,7 +12,6 @@ import pandas as pd
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.chaining import split_chain
 from fastdup_gpu.analysis.groups import Group, read_groups
-from fastdup_gpu.analysis.nearest import F32
 from fastdup_gpu.analysis.similarity import (
     component_similarity,
     holds_similarities,
@@ -22,6 +21,7 @@ from fastdup_gpu.analysis.similarity import (
 )
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.features import feature_paths, open_features
+from fastdup_gpu.protocol import F32
 
 
 @dataclass(slots=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastdup_gpu._arguments import path_text, real_number
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.label_sources import as_list
 from fastdup_gpu.analysis.matching import find_row, rows_by_end
-from fastdup_gpu.analysis.nearest import F32, I64, blocks, unit_rows
+from fastdup_gpu.analysis.pairs import similarities, tiles
 from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import read_csv
+from fastdup_gpu.protocol import F32, I64
 
 THRESHOLDS = tuple(round(0.5 + 0.01 * step, 2) for step in range(51))
 Pair = tuple[int, int]
@@ -73,10 +73,9 @@ def evaluate(
     truth_file = Path(path_text("truth_csv", truth_csv))
     stored = open_features(locate(Path(path_text("work_dir", work_dir))))
     truth = read_truth(truth_file, stored.filenames, transitive=transitive)
-    rows = unit_rows(stored.matrix)
-    curve = _curve(rows, truth, wanted)
+    curve = _curve(stored.matrix, truth, wanted)
     return {
-        "pictures": len(rows),
+        "pictures": len(stored.matrix),
         "true_pairs": curve.known,
         "true_pairs_not_in_run": truth.missing,
         "average_precision": _average_precision(curve),
@@ -155,41 +154,24 @@ def _connected(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         yield from combinations(members, 2)
 
 
-def _curve(rows: F32, truth: Truth, wanted: F32) -> Curve:
-    """Two passes over all pairs, so that a true pair is compared with the very number that it
+def _curve(features: F32, truth: Truth, wanted: F32) -> Curve:
+    """Two passes over the pairs, so that a true pair is compared with the very number that it
     is counted by."""
-    similarities = np.sort(_of_pairs(rows, truth.pairs))
-    limits = np.unique(np.concatenate([similarities, wanted]))
-    hits = len(similarities) - np.searchsorted(similarities, limits, side="left")
+    found = np.sort(similarities(features, np.array(truth.pairs, np.int64)))
+    limits = np.unique(np.concatenate([found, wanted]))
+    hits = len(found) - np.searchsorted(found, limits, side="left")
     known = len(truth.pairs) + truth.missing
-    return Curve(limits, _count_from(rows, limits), hits, known)
+    return Curve(limits, _count_from(features, limits), hits, known)
 
 
-def _of_pairs(rows: F32, pairs: Sequence[Pair]) -> F32:
-    """f32[p]: the similarity of each pair; pairs ascend."""
-    ends = np.array(pairs, np.int64)
-    values = np.empty(len(ends), np.float32)
-    for first, block in blocks(rows):
-        inside = (ends[:, 0] >= first) & (ends[:, 0] < first + len(block))
-        values[inside] = block[ends[inside, 0] - first, ends[inside, 1]]
-    return values
-
-
-def _count_from(rows: F32, limits: F32) -> I64:
+def _count_from(features: F32, limits: F32) -> I64:
     """i64[t]: how many pairs are at least as similar as each of `limits`, ascending."""
     counts = np.zeros(len(limits), np.int64)
-    for first, block in blocks(rows):
-        above = _upper(block, first)
-        above = above[above >= limits[0]]
+    for _, _, tile in tiles(features):
+        above = np.sort(tile[tile >= limits[0]])
         bins = np.searchsorted(limits, above, side="right") - 1
         counts += np.bincount(bins, minlength=len(limits))
     return np.cumsum(counts[::-1])[::-1]
-
-
-def _upper(block: F32, first: int) -> NDArray[np.float32]:
-    """The pairs of a block whose second row comes after the first, each pair once."""
-    parts = [row[first + i + 1 :] for i, row in enumerate(block)]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
 def _average_precision(curve: Curve) -> float:

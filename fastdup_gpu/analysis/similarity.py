@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu.analysis.nearest import F32, unit_rows
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.indexing.rows import unit
+from fastdup_gpu.protocol import F32
 
 _MOST = 1.001  # a cosine similarity of float32 vectors may be a little over 1
 
@@ -98,6 +99,6 @@ def stored_similarity(component_of: Mapping[str, int], folder: Path | None) -> d
 
 def mean_cosine(features: F32) -> float:
     """The mean cosine similarity of every two rows of f32[n, d], n at least 2."""
-    rows = unit_rows(features).astype(np.float64)
+    rows = unit(features).astype(np.float64)
     total = rows.sum(axis=0)
     return float((total @ total - np.sum(rows * rows)) / (len(rows) * (len(rows) - 1)))

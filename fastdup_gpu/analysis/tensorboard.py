@@ -19,7 +19,7 @@ from fastdup_gpu.analysis.label_order import in_order
 from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import prepare_folder, replacing
 from fastdup_gpu.formats.names import DEFAULT_DIM
-from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.sources.by_name import read_each
 from fastdup_gpu.sources.pixels import relaxed_limits, upright
 
 if TYPE_CHECKING:
@@ -124,21 +124,19 @@ def write_sprite(names: Sequence[str], grid: Grid, path: Path) -> None:
 
     sheet = Image.new("RGB", (grid.columns * grid.width, grid.rows * grid.height), "white")
     with relaxed_limits():
-        for position, name in enumerate(names):
-            cell = _cell(name, grid)
+        for position, (name, data) in enumerate(zip(names, read_each(names), strict=True)):
+            cell = _cell(name, data, grid)
             if cell is not None:
                 sheet.paste(cell, grid.place(position))
     with replacing(path, "wb") as stream:
         sheet.save(stream, "JPEG" if path.suffix.lower() in (".jpg", ".jpeg") else "PNG")
 
 
-def _cell(name: str, grid: Grid) -> Image.Image | None:
+def _cell(name: str, data: bytes | Exception, grid: Grid) -> Image.Image | None:
     from PIL import ImageOps
 
-    try:
-        data = read_by_name(name)
-    except (OSError, ValueError) as error:
-        _log.warning("left out of the sprite: %r (%s)", name, error)
+    if isinstance(data, Exception):
+        _log.warning("left out of the sprite: %r (%s)", name, data)
         return None
     with upright(data) as picture:
         if not isinstance(picture, str):

@@ -17,7 +17,7 @@ from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import (
     TEXT,
     CsvWriter,
-    read_csv,
+    read_column,
     read_json,
     replacing,
 )
@@ -49,14 +49,7 @@ def feature_paths(folder: Path, kind: str = names.TRAIN) -> tuple[Path, Path]:
 
 def read_filenames(path: Path) -> list[str]:
     """The filename column of a features csv, in row order."""
-    header, rows = read_csv(path)
-    if "filename" not in header:
-        raise FormatError(f"{path} has columns {header}, a column 'filename' was expected")
-    column = header.index("filename")
-    try:
-        return [row[column] for row in rows if row]
-    except IndexError as error:
-        raise FormatError(f"{path} has a row shorter than its header") from error
+    return list(read_column(path, "filename"))
 
 
 def open_features(dat: Path, d: int = names.DEFAULT_DIM) -> FeatureSet:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu._errors import BackendUnavailable, MissingDependency, WorkDirError
 from fastdup_gpu.analysis.nearest import nearest
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.features import feature_paths, open_features
@@ -116,22 +116,32 @@ def read_findings(album: Album, folder: Path) -> Findings:
 def _label_rows(album: Album, folder: Path) -> pd.DataFrame:
     """Rows of the similarity gallery, the lowest score first. A small run is searched anew,
     because similarity.csv leaves out neighbours under its threshold."""
-    options = replace(album.options, descending=False, max_items=NEIGHBORS)
-    own = Album(options, folder)
+    own = Album(replace(album.options, descending=False, max_items=NEIGHBORS), folder)
+    edges = _searched(folder)
+    if edges is None:
+        return select_rows(own, results.read_edges(folder))
+    return select_rows(own, edges, cosine=True)
+
+
+def _searched(folder: Path) -> pd.DataFrame | None:
+    """The nearest of each picture by its features; None where they are not there, or too many, or
+    where no backend is installed to search with."""
     dat = feature_paths(folder)[0]
     features = open_features(dat) if dat.is_file() else None
     if features is None or len(features.filenames) > SEARCHED:
-        return select_rows(own, results.read_edges(folder))
-    ids, values = nearest(features.matrix, NEIGHBORS)
+        return None
+    try:  # so few are searched faster than a GPU is opened
+        ids, values = nearest(features.matrix, NEIGHBORS, "cpu")
+    except (BackendUnavailable, MissingDependency):
+        return None
     named = np.array(features.filenames, dtype=object)
-    edges = pd.DataFrame(
+    return pd.DataFrame(
         {
             "from": pd.Series(np.repeat(named, ids.shape[1]), dtype=object),
             "to": pd.Series(named[ids.ravel()], dtype=object),
             "distance": values.ravel().astype(float),
         }
     )
-    return select_rows(own, edges, cosine=True)
 
 
 def _map_view(album: Album, folder: Path, found: Findings) -> View | None:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
 from fastdup_gpu._cpu import cores
+from fastdup_gpu._ordered import in_order
 from fastdup_gpu.analysis.annotations import Corners
-from fastdup_gpu.formats.results import folder_of_run
-from fastdup_gpu.sources import read_by_name
-from fastdup_gpu.sources.base import is_remote
-from fastdup_gpu.sources.pixels import relaxed_limits, upright
+from fastdup_gpu.galleries.readers import Reader
+from fastdup_gpu.sources.by_name import stored_order
+from fastdup_gpu.sources.pixels import relaxed_limits, room_for, upright
 
 SMALL = 96
-Reader = Callable[[str], bytes]
+_AHEAD = 2  # pictures that wait for each thread
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _LIGHT, _STRONG = (255, 255, 255), (214, 40, 120)  # one of the two shows on any picture
 
@@ -51,55 +50,46 @@ def make_thumbs(
     names: Sequence[str],
     sizes: Sequence[int],
     boxes: Callable[[str], list[Corners]] | None = None,
-    reader: Reader = read_by_name,
+    reader: Reader | None = None,
 ) -> list[Thumb]:
     """One Thumb for each of `names`, in their order; `sizes` are pixels of the longer side. A
     picture that cannot be read gives one that says why; a failing `boxes` function raises."""
     listed = [boxes(name) if boxes else [] for name in names]
+    reader = reader or Reader()
+    read = partial(_read, reader)
+    read_once = lru_cache(maxsize=1)(read)  # for a name that is there twice
     workers = min(32, cores())
-    by_name = sorted(range(len(names)), key=names.__getitem__)  # members of one archive together
+
+    def make(i: int, data: bytes | str | None) -> tuple[int, Thumb]:
+        return i, _make(read(names[i]) if data is None else data, listed[i], sizes[i])
+
     with relaxed_limits(), ThreadPoolExecutor(workers) as pool:
-        made = {
-            i: pool.submit(_make, names[i], listed[i], sizes[i], reader=reader) for i in by_name
-        }
-        return [made[i].result() for i in range(len(names))]
+
+        def submit(turn: tuple[int, bool]) -> Future[tuple[int, Thumb]]:
+            i, alone = turn
+            return pool.submit(make, i, read_once(names[i]) if alone else None)
+
+        turns = stored_order([reader.locate(name) for name in names])
+        made = dict(in_order(submit, turns, _AHEAD * workers))
+    return [made[i] for i in range(len(names))]
 
 
 def reader_in(input_dir: str | os.PathLike[str] | None, work_dir: Path | None = None) -> Reader:
-    """A reader that looks for a name as it is (a remote one first among the copies in `work_dir`),
-    then inside `input_dir`: by its whole path, then by its last parts, so that
-    `some/where/shard.tar/member.jpg` is found in a folder of tars; then where relative names began
-    when the run in `work_dir` was made."""
-    plain = partial(read_by_name, work_dir=work_dir)
-
-    def read(name: str) -> bytes:
-        try:
-            return plain(name)
-        except OSError as error:
-            for other in _elsewhere(name, input_dir, work_dir):
-                with contextlib.suppress(OSError):
-                    return plain(other)
-            raise error
-
-    return read
+    """A reader that looks in `input_dir` as well, and where the run in `work_dir` was made."""
+    return Reader(input_dir, work_dir)
 
 
-def _elsewhere(
-    name: str, input_dir: str | os.PathLike[str] | None, work_dir: Path | None
-) -> Iterator[str]:
-    if input_dir is not None:
-        parts = name.replace(os.sep, "/").strip("/").split("/")
-        for start in range(len(parts)):
-            yield "/".join([os.fspath(input_dir), *parts[start:]])
-    if work_dir is not None and not is_remote(name) and (began := folder_of_run(work_dir)):
-        yield os.path.join(began, name)  # noqa: PTH118
-
-
-def _make(name: str, boxes: list[Corners], size: int, *, reader: Reader) -> Thumb:
+def _read(reader: Reader, name: str) -> bytes | str:
+    """The bytes of a picture, or why it has none."""
     try:
-        data = reader(name)
+        return reader(name)
     except (OSError, ValueError) as error:  # ValueError: a NUL in a name
-        return Thumb(b"", why=f"cannot be read: {_reason(error)}")
+        return f"cannot be read: {_reason(error)}"
+
+
+def _make(data: bytes | str, boxes: list[Corners], size: int) -> Thumb:
+    if isinstance(data, str):
+        return Thumb(b"", why=data)
     found = _open_jpeg(data, size) or _open_any(data, size)
     if isinstance(found, str):
         return Thumb(b"", why=f"cannot be decoded: {found}")
@@ -123,15 +113,27 @@ def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | 
     if not data.endswith(_JPEG_END):
         data += _JPEG_END
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        stream = io.BytesIO(data)
+        with Image.open(stream, formats=["JPEG"]) as image:
             width, height = image.size
+            whole = _is_held_whole(image, data, stream.tell())
             image.draft("RGB", (size, size))
-            image.load()
-            turned = image.getexif().get(0x0112, 1) >= 5
-            seen = ImageOps.exif_transpose(image).convert("RGB")
-            return _reduced(seen, size), (height, width) if turned else (width, height)
+            with room_for(width * height if whole else image.width * image.height):
+                image.load()
+                turned = image.getexif().get(0x0112, 1) >= 5
+                seen = ImageOps.exif_transpose(image).convert("RGB")
+                return _reduced(seen, size), (height, width) if turned else (width, height)
     except Exception:  # Pillow raises errors of every kind on bad input; the slow way says why
         return None
+
+
+def _is_held_whole(image: Image.Image, data: bytes, first_scan: int) -> bool:
+    """Whether libjpeg has to hold all coefficients of a JPEG, however small it is decoded: where it
+    is progressive, or not all of its colours stand in the first scan, whose header ends at
+    `first_scan` and begins with the number of them."""
+    colors = len(image.getbands())
+    begin = first_scan - 2 * colors - 4
+    return "progressive" in image.info or data[begin : begin + 1] != bytes([colors])
 
 
 def _open_any(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | str:

@@ -12,9 +12,8 @@ from pathlib import Path
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Counting, uncounted
 from fastdup_gpu.formats.names import CROPS_CSV, FRAMES_CSV, TMP_DIR, TRAIN
-from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources import cloud, lists
-from fastdup_gpu.sources.archives import open_archives, read_member
+from fastdup_gpu.sources.archives import open_archives
 from fastdup_gpu.sources.base import (
     ALL,
     VIDEO_EXTENSIONS,
@@ -24,6 +23,7 @@ from fastdup_gpu.sources.base import (
     Source,
 )
 from fastdup_gpu.sources.boxes import parse_bounding_box
+from fastdup_gpu.sources.by_name import read_by_name
 from fastdup_gpu.sources.cloud import Wishes
 from fastdup_gpu.sources.crops import crops_folder, cut
 from fastdup_gpu.sources.endpoints import is_cloud
@@ -153,21 +153,6 @@ def find_videos(input_dir: object, work_dir: Path, counting: Counting = uncounte
             f"{', '.join(sorted(VIDEO_EXTENSIONS))}"
         )
     return cloud.local_files(found.videos, work_dir, counting)
-
-
-def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
-    """The bytes of a picture by its name in a result file: a path, a URL, or `{archive}/{member}`.
-
-    Remote ones are read from the copies in `work_dir` where there are such. Raises
-    FileNotFoundError where there is no such file or member, OSError where it cannot be read,
-    MissingDependency for a URL without s3fs.
-    """
-    if is_cloud(name):
-        return cloud.read_by_name(name, work_dir)
-    try:
-        return read_file(name)
-    except (FileNotFoundError, NotADirectoryError):
-        return read_member(name)
 
 
 def _without_frames(found: Found, work_dir: Path) -> list[str]:

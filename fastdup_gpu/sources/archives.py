@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import stat
-import threading
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Counting, uncounted
 from fastdup_gpu.reading import file_stamp
-from fastdup_gpu.sources.base import ALL, Crop, Part, is_archive
+from fastdup_gpu.sources.base import ALL, Crop, Part
 from fastdup_gpu.sources.members import Contents, OpenFiles
 from fastdup_gpu.sources.tars import COMPRESSED, list_tar
 from fastdup_gpu.sources.zips import list_zip
@@ -50,7 +47,7 @@ class ArchiveSource:
         return archive.read(position, self._files)
 
     def path(self, index: int) -> str:
-        """None: a member is a part of a file."""
+        """'': a member is a part of a file."""
         return ""
 
     def stamp(self, index: int) -> bytes:
@@ -159,43 +156,3 @@ def _report(archive: Contents) -> None:
 def _left_out(archive: Contents) -> str:
     counts = ", ".join(f"{n} {what}" for what, n in sorted(archive.left_out.items()))
     return f"left out {counts}" if counts else ""
-
-
-def read_member(name: str) -> bytes:
-    """The bytes of a picture by its name `{archive}/{member}`.
-
-    Archives stay listed, and a few of them open, for the next call. Raises FileNotFoundError where
-    there is no such archive or member.
-    """
-    path, label = _split(name)
-    status = Path(path).stat()
-    with _opening:  # or every thread would list it
-        source, members = _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
-    if label not in members:
-        raise FileNotFoundError(errno.ENOENT, f"no such picture in {path!r}", name)
-    return source.load(members[label])
-
-
-def _split(name: str) -> tuple[str, str]:
-    """The archive in a name, and the member."""
-    for slash in (i for i, letter in enumerate(name) if letter == "/"):
-        if is_archive(name[:slash]) and _is_file(name[:slash]):
-            return name[:slash], name[slash + 1 :]
-    raise FileNotFoundError(errno.ENOENT, "neither a file nor a member of an archive", name)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except OSError:
-        return False
-
-
-_opening = threading.Lock()
-
-
-@lru_cache(maxsize=64)
-def _opened(path: str, mtime: int, size: int, process: int) -> tuple[ArchiveSource, dict[str, int]]:
-    """An archive by path and state; `process` because open files are not shared after a fork."""
-    archive = list_archive(path)
-    return ArchiveSource([archive]), {label: i for i, label in enumerate(archive.labels)}

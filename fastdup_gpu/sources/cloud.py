@@ -22,6 +22,7 @@ from fastdup_gpu.sources.folder import is_junk
 if TYPE_CHECKING:
     from fastdup_gpu.sources.archives import ArchiveSource
     from fastdup_gpu.sources.copies import Copies
+    from fastdup_gpu.sources.named import NamedArchive
     from fastdup_gpu.sources.s3 import Stores
 
 _PACKAGES = ("s3fs", "fsspec", "botocore", "aiobotocore", "aiohttp")
@@ -137,14 +138,31 @@ def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
     if work_dir is not None:
         with contextlib.suppress(FileNotFoundError):
             return remote_archives.read_copy(url, work_dir)
-    archive, member = remote_archives.split(url)
+    found = remote_archives.split(url)
     try:
         return servers.get(url)
     except (FileNotFoundError, PermissionError):
         # Without the right to list a bucket, what is not there is forbidden.
-        if not archive:
+        if found is None:
             raise
-        return remote_archives.read_member(archive, member)
+        archive, member = found
+        return remote_archives.open_archive(archive).read(member)
+
+
+def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
+    """The archive in a URL, or its copy in a work_dir, and the member; None where there is none."""
+    stores()
+    from fastdup_gpu.sources import remote_archives
+
+    return remote_archives.locate(url, work_dir)
+
+
+def open_archive(url: str) -> NamedArchive:
+    """An archive outside of a run, copied for a while; raises OSError where that cannot be."""
+    stores()
+    from fastdup_gpu.sources import remote_archives
+
+    return remote_archives.open_archive(url)
 
 
 class CloudSource:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._cpu import cores
@@ -50,7 +50,32 @@ class Request:
     index: int
     picture: int
     box: Box | str
-    path: Path
+    path: str
+
+
+class _Paths(Sequence[str]):
+    """The file of each item's crop, made when it is asked for: an input may have many more items
+    than the part of it that is cut."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._start = f"{folder}{os.sep}"
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        places = range(len(self))[index]
+        return self._path(places) if isinstance(places, int) else [*map(self._path, places)]
+
+    def _path(self, index: int) -> str:
+        return self._start + file_name(index, self._names[index])
 
 
 class CropSource:
@@ -114,7 +139,7 @@ def cut(
     A picture of less than `min_file_size` bytes gives none. `table`: the csv of crops, which is
     there before the first of them. Raises WorkDirError where the folder cannot be written to.
     """
-    paths = [folder / file_name(i, name) for i, name in enumerate(names)]
+    paths = _Paths(folder, names)
     requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
     with writable(folder), counting("cut", len(requests)) as advance:
         begin_csv(table, CROPS_COLUMNS)
@@ -124,7 +149,7 @@ def cut(
         told = len(failed), len(asked), index, names[index], why
         _log.warning("%d of %d boxes gave no crop, e.g. box %d of %r: %s", *told)
     rows = [_row(names[request.index], request) for request in requests]
-    return CropSource(list(map(str, paths)), rows, failed)
+    return CropSource(paths, rows, failed)
 
 
 @contextlib.contextmanager
@@ -148,7 +173,7 @@ def file_name(index: int, name: str) -> str:
 
 def _row(name: str, request: Request) -> Crop:
     box = request.box if isinstance(request.box, Box) else NO_BOX
-    return Crop(request.index, name, str(request.path), box)
+    return Crop(request.index, name, request.path, box)
 
 
 def _cut_all(
@@ -201,10 +226,10 @@ def _write_all(picture: Image.Image | str, group: list[Request]) -> dict[int, st
     for request in group:
         crop = picture if isinstance(picture, str) else encode(picture, request.box)
         if isinstance(crop, str):
-            request.path.unlink(missing_ok=True)  # of an earlier run, of another picture
+            Path(request.path).unlink(missing_ok=True)  # of an earlier run, of another picture
             failed[request.index] = crop
         else:
-            write(request.path, crop)
+            write(Path(request.path), crop)
     return failed
 
 

@@ -52,11 +52,10 @@ def walk(root: str, work_dir: Path) -> Found:
     path, so that the order is the same on every machine.
 
     Hidden files and folders are taken; macOS junk, `work_dir` and pictures of galleries are not.
-    Links to files are
-    taken. Links to folders are followed after all real folders, in order of their paths, and no
-    folder is entered twice: a loop ends, a folder that is linked twice gives each picture once,
-    under its real path where that is inside `root`, and a link to a folder around `root` is not
-    followed. A sub-folder that cannot be listed costs one warning.
+    Links to files are taken. Links to folders are followed after all real folders, in order of
+    their paths, and no folder is entered twice: a loop ends, a folder that is linked twice gives
+    each picture once, under its real path where that is inside `root`, and a link to a folder
+    around `root` is not followed. A sub-folder that cannot be listed costs one warning.
     """
     found = Found(root)
     seen = _never_entered(root, work_dir)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from fastdup_gpu._process_wide import ProcessWide, pillow_unwarned
 from fastdup_gpu.other_formats import HEADER, stated_size
 from fastdup_gpu.protocol import PixelPlan, Refused
 
@@ -22,21 +22,25 @@ _PLAIN = "JPEG PNG GIF BMP DIB TIFF WEBP PPM".split()
 
 
 @contextlib.contextmanager
-def relaxed_limits() -> Iterator[None]:
-    """Let Pillow read up to MAX_PIXELS without warnings.
-
-    Both are settings of the whole process, so this goes around all work, not into threads.
-    """
+def _raised() -> Iterator[None]:
     from PIL import Image
 
     before = Image.MAX_IMAGE_PIXELS
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # it warns above this and refuses above the double
-        try:
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # it warns above this and refuses above the double
+    try:
+        with pillow_unwarned:
             yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+_limits = ProcessWide(_raised)
+
+
+def relaxed_limits() -> ProcessWide:
+    """Lets Pillow read up to MAX_PIXELS without warnings, in the whole process, while it is
+    entered by any thread. It goes around all work, not into threads."""
+    return _limits
 
 
 @contextlib.contextmanager
@@ -63,6 +67,19 @@ def upright(data: bytes) -> Iterator[Image.Image | str]:
         except MemoryError:
             found = "there is not enough memory for its pixels"
         yield found
+
+
+@contextlib.contextmanager
+def room_for(pixels: int) -> Iterator[None]:
+    """Hold room for a picture that is unpacked in the block, see fastdup_gpu.room; there is none
+    to share where only Pillow is installed."""
+    try:
+        from fastdup_gpu import room
+    except ImportError:
+        yield
+        return
+    with room.room_for(pixels):
+        yield
 
 
 @dataclass(frozen=True, slots=True)

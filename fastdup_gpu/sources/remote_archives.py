@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.archives import ArchiveSource, check_listed, list_archive
-from fastdup_gpu.sources.archives import read_member as read_local_member
-from fastdup_gpu.sources.base import ALL, Part, is_archive
+from fastdup_gpu.sources.base import ALL, Part
 from fastdup_gpu.sources.copies import Copies
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.members import Contents, OpenFiles
+from fastdup_gpu.sources.named import NamedArchive, splits
+from fastdup_gpu.sources.named import open_archive as open_local_archive
 
 if TYPE_CHECKING:
     from fastdup_gpu.sources.cloud import Wishes
@@ -34,9 +35,8 @@ class RemoteArchives(ArchiveSource):
 
     Archives behind the end of the part that is wished for are not copied. With delete_tar=1, a
     copy goes as soon as all its pictures of that part have been read, and the rest with close().
-    Between listing and
-    reading, copies stay only as long as they fill less than half of the free disk; others are
-    fetched a second time when it is their turn.
+    Between listing and reading, copies stay only as long as they fill less than half of the free
+    disk; others are fetched a second time when it is their turn.
     """
 
     def __init__(self, paths: Sequence[str], copies: Copies, wishes: Wishes) -> None:
@@ -155,49 +155,43 @@ class RemoteArchive(Contents):
             raise OSError(errno.EIO, "the archive changed while it was being read; run again")
 
 
-def split(url: str) -> tuple[str, str]:
-    """The URL of the archive in the name of a member, and the member; '' and '' where there is
-    none."""
-    start = len("s3://")
-    for slash in (i for i, letter in enumerate(url) if letter == "/" and i > start):
-        if is_archive(url[:slash]):
-            return url[:slash], url[slash + 1 :]
-    return "", ""
+def split(url: str) -> tuple[str, str] | None:
+    """The URL of the archive in the name of a member, and the member; None where there is none."""
+    return next(splits(url, len("s3://")), None)
+
+
+def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
+    """The same, the archive by the copy that a run left in its work_dir where there is one."""
+    found = split(url)
+    if found is None or work_dir is None:
+        return found
+    copy = Copies(work_dir).path(found[0])
+    return (str(copy), found[1]) if copy.is_file() else found
 
 
 def read_copy(url: str, work_dir: Path) -> bytes:
     """The bytes of an object, or of a member of an archive, by the copy that a run left in its
     work_dir; raises FileNotFoundError where there is none."""
     copies = Copies(work_dir)
-    archive, member = split(url)
     path = copies.path(url)
-    if archive and not path.is_file():
-        return read_local_member(f"{copies.path(archive)}/{member}")
+    found = split(url)
+    if found and not path.is_file():
+        return open_local_archive(str(copies.path(found[0]))).read(found[1])
     return read_file(str(path))
 
 
-def read_member(archive: str, member: str) -> bytes:
-    """The bytes of a member; the copy of its archive lives for a while in a temporary folder.
-    Raises FileNotFoundError where there is no such archive or member."""
+def open_archive(url: str) -> NamedArchive:
+    """An archive outside of a run; its copy lives for a while in a temporary folder. Raises
+    FileNotFoundError where there is no such archive."""
     with _opening:  # or every thread would make its own copy
-        borrowed = _opened(archive, os.getpid())
-    if member not in borrowed.positions:
-        raise FileNotFoundError(errno.ENOENT, f"no such picture in {archive!r}")
-    return borrowed.archive.read(borrowed.positions[member], OpenFiles())
+        return _opened(url, os.getpid())
 
 
 @lru_cache(maxsize=4)
-def _opened(url: str, process: int) -> _Borrowed:
-    return _Borrowed(url)
-
-
-class _Borrowed:
-    """An archive outside of a run; its copy goes when nobody uses it."""
-
-    def __init__(self, url: str) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self.archive = RemoteArchive(url, Copies(Path(self._folder.name)), delete=False)
-        self.archive.list(None, ALL)
-        if not self.archive.labels:
-            raise FileNotFoundError(errno.ENOENT, self.archive.why or f"no pictures in {url!r}")
-        self.positions = {label: i for i, label in enumerate(self.archive.labels)}
+def _opened(url: str, process: int) -> NamedArchive:
+    folder = tempfile.TemporaryDirectory()  # goes when nobody uses the archive
+    archive = RemoteArchive(url, Copies(Path(folder.name)), delete=False)
+    archive.list(None, ALL)
+    if not archive.labels:
+        raise FileNotFoundError(errno.ENOENT, archive.why or f"no pictures in {url!r}")
+    return NamedArchive(archive, keeps=folder)

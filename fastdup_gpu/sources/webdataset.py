@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fastdup_gpu.sources.members import Contents, OpenFiles
 
 KINDS = ("cls", "json", "txt")
 _LONGEST = 1 << 20  # bytes; a larger member is no label
+_DIGITS = 18  # of the largest number of a class that is looked for in a list
 
 _log = logging.getLogger(__name__)
 
@@ -40,10 +41,12 @@ def labels(
         run_on_webdataset("shards", "out")
         create_duplicates_gallery("out", "page", get_label_func=labels("shards"))
 
-    Raises InvalidArgument for unknown kinds, InputError for an input without archives.
+    Raises InvalidArgument for unknown kinds and for classes that are neither a list nor a dict,
+    InputError for an input without archives.
     """
     if isinstance(kinds, str) or not set(kinds) <= set(KINDS):
         raise choose("kinds", kinds, KINDS, hint="Give a list of them.")
+    name_of = _lookup(classes)
     found = lists.find(input_dir, Path(work_dir))
     if not found.archives:
         raise InputError(f"input_dir: {found.shown!r} holds no archives; give webdataset tars")
@@ -54,7 +57,7 @@ def labels(
         contents.most = _LONGEST
         if contents.why:
             _log.error("%r cannot be read to its end: %s", name, contents.why)
-        told = _told(contents, kinds, field, classes)
+        told = _told(contents, kinds, field, name_of)
         for label in filter(has_image_extension, contents.labels):
             if (sample := _sample(label)) in told:
                 result[f"{name}/{label}"] = told[sample]
@@ -62,16 +65,13 @@ def labels(
 
 
 def _told(
-    contents: Contents,
-    kinds: Sequence[str],
-    field: str,
-    classes: Sequence[str] | Mapping[Any, str] | None,
+    contents: Contents, kinds: Sequence[str], field: str, name_of: Callable[[str], str]
 ) -> dict[str, str]:
     """The label of each sample, by the first kind that tells one."""
     best: dict[str, tuple[int, str]] = {}
     for member, text in _texts(contents):
         kind = extension(member)
-        label = _read(kind, text, field, classes)
+        label = _read(kind, text, field, name_of)
         rank = kinds.index(kind)
         sample = _sample(member)
         if label and (sample not in best or rank < best[sample][0]):
@@ -96,13 +96,11 @@ def _texts(contents: Contents) -> Iterator[tuple[str, str]]:
         files.close()
 
 
-def _read(
-    kind: str, text: str, field: str, classes: Sequence[str] | Mapping[Any, str] | None
-) -> str:
+def _read(kind: str, text: str, field: str, name_of: Callable[[str], str]) -> str:
     """The label in one member; '' where it tells none."""
     if kind == "json":
         return _field(text, field)
-    return _class_name(text, classes) if kind == "cls" and classes is not None else text
+    return name_of(text) if kind == "cls" else text
 
 
 def _field(text: str, field: str) -> str:
@@ -114,14 +112,26 @@ def _field(text: str, field: str) -> str:
     return "" if value is None else str(value)
 
 
-def _class_name(text: str, classes: Sequence[str] | Mapping[Any, str]) -> str:
+def _lookup(classes: Sequence[str] | Mapping[Any, str] | None) -> Callable[[str], str]:
+    """What gives the name of a class by the text of `.cls`; one of no known class stays as it
+    is."""
+    if classes is None:
+        return str
     if isinstance(classes, Mapping):
-        key = next((k for k in classes if str(k) == text), None)
-        return text if key is None else classes[key]
-    if isinstance(classes, str):
+        by_text: dict[str, str] = {}
+        for key, name in classes.items():
+            by_text.setdefault(str(key), name)
+        return lambda text: by_text.get(text, text)
+    if isinstance(classes, str) or not hasattr(classes, "__getitem__"):
         raise InvalidArgument(f"classes={classes!r}: expected a list or dict of class names")
-    known = text.isdecimal() and int(text) < len(classes)
-    return classes[int(text)] if known else text
+    return lambda text: _at(text, classes)
+
+
+def _at(text: str, classes: Sequence[str]) -> str:
+    """The class of a number; a text that is none, or one too large, stays as it is."""
+    digits = text.lstrip("0") or text[-1:]
+    known = digits.isdecimal() and len(digits) <= _DIGITS and int(digits) < len(classes)
+    return classes[int(digits)] if known else text
 
 
 def _sample(member: str) -> str:

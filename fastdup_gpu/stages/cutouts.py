@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.formats import names
-from fastdup_gpu.formats.files import read_csv, write_csv
+from fastdup_gpu.formats.files import read_column, write_csv
 from fastdup_gpu.sources.base import Crop
 from fastdup_gpu.sources.crops import crops_folder
 
@@ -21,27 +21,32 @@ def write_crops(folder: Path, kind: str, crops: Sequence[Crop], *, detected: boo
     this one does not are removed: they would be taken for pictures where the work_dir is the
     input."""
     path = folder / names.CROPS_CSV.format(kind=kind)
-    kept = {Path(crop.crop_filename).name for crop in crops}
-    for old in _listed(path) - kept:
+    kept = {_last_part(crop.crop_filename) for crop in crops}
+    for old in _outdated(path, kept):
         (crops_folder(folder, kind) / old).unlink(missing_ok=True)
-    if not crops:
+    if crops:
+        columns = names.DETECTED_COLUMNS if detected else names.CROPS_COLUMNS
+        write_csv(path, columns, (_row(crop, detected) for crop in crops))
+    else:
         path.unlink(missing_ok=True)
-        return
-    rows = [(c.index, c.filename, c.crop_filename, *asdict(c.box).values()) for c in crops]
-    if not detected:
-        write_csv(path, names.CROPS_COLUMNS, rows)
-        return
-    found = ((c.label, "" if c.score is None else f"{c.score:.6f}") for c in crops)
-    whole = ((*row, *more) for row, more in zip(rows, found, strict=True))
-    write_csv(path, names.DETECTED_COLUMNS, whole)
 
 
-def _listed(path: Path) -> set[str]:
-    """The files of crops in a csv of an earlier run, by their names."""
+def _row(crop: Crop, detected: bool) -> tuple[object, ...]:
+    box = crop.box
+    edges = box.col_x, box.row_y, box.width, box.height
+    found = crop.label, "" if crop.score is None else f"{crop.score:.6f}"
+    return (crop.index, crop.filename, crop.crop_filename, *edges, *(found if detected else ()))
+
+
+def _last_part(path: str) -> str:
+    return os.path.basename(path)  # noqa: PTH119  called for every crop
+
+
+def _outdated(path: Path, kept: set[str]) -> set[str]:
+    """The files of crops in a csv of an earlier run, by their names, but for those that are kept;
+    none where the csv is damaged."""
     try:
-        header, rows = read_csv(path)
-        column = header.index("crop_filename")
-        listed = {Path(row[column]).name for row in rows if row}
-    except (OSError, FormatError, ValueError, IndexError):
+        listed = map(_last_part, read_column(path, "crop_filename"))
+        return {name for name in listed if name not in kept and _OURS.fullmatch(name)}
+    except (OSError, FormatError):
         return set()
-    return {name for name in listed if _OURS.fullmatch(name)}

@@ -18,7 +18,7 @@ from fastdup_gpu._errors import ConnectionLost
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
-from fastdup_gpu.formats.files import read_csv
+from fastdup_gpu.formats.files import read_column
 from fastdup_gpu.protocol import (
     Backend,
     Embedder,
@@ -209,6 +209,5 @@ def _fingerprint(made_by: list[object], source: Source, plan: ExtractPlan) -> st
 
 
 def _bad_by_reason(folder: Path, kind: str) -> dict[str, int]:
-    header, rows = read_csv(folder / names.BAD_CSV.format(kind=kind))
-    column = header.index("error_code")
-    return dict(sorted(Counter(row[column] for row in rows).items()))
+    path = folder / names.BAD_CSV.format(kind=kind)
+    return dict(sorted(Counter(read_column(path, "error_code")).items()))

@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastdup_gpu.analysis import pairs
 from fastdup_gpu.analysis.chaining import split_chain
-from fastdup_gpu.analysis.nearest import nearest
 
-
-def cosines(features: np.ndarray) -> np.ndarray:
-    rows = features.astype(float)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-    return rows @ rows.T
+from .test_pairs import cosines
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -39,17 +34,21 @@ def test_zeros_belong_to_nobody():
     assert [group.tolist() for group in groups] == [[0], [1], [2]]
 
 
-def test_nearest_agrees_with_sorting_all_similarities():
-    features = np.random.default_rng(1).normal(0, 1, (1500, 6)).astype(np.float32)
-    ids, values = nearest(features, 4)
-    exact = cosines(features)
-    np.fill_diagonal(exact, -np.inf)
-    assert np.allclose(values, -np.sort(-exact, axis=1)[:, :4], atol=1e-5)
-    assert np.allclose(values, np.take_along_axis(exact, ids, axis=1), atol=1e-5)
+def test_equal_rows_stay_together_and_rows_without_a_direction_alone():
+    rows = np.random.default_rng(0).normal(0, 1, (2, 576)).astype(np.float32)
+    features = np.concatenate([rows, rows, np.full((1, 576), np.nan, np.float32), rows])
+    groups = split_chain(features, 0.99)
+    assert [group.tolist() for group in groups] == [[0, 2, 5], [1, 3, 6], [4]]
 
 
-def test_fewer_neighbours_than_asked_for():
-    ids, values = nearest(np.eye(3, dtype=np.float32), 9)
-    assert ids.tolist() == [[1, 2], [0, 2], [0, 1]]
-    assert values.shape == (3, 2)
-    assert nearest(np.ones((1, 3), np.float32), 2)[0].shape == (1, 0)
+@pytest.mark.parametrize("n", [13, 14, 60])
+def test_groups_are_the_same_however_the_pairs_are_cut_into_tiles(n, monkeypatch):
+    features = np.random.default_rng(n).normal(0, 1, (n, 3)).astype(np.float32)
+    whole = [group.tolist() for group in split_chain(features, 0.8)]
+    monkeypatch.setattr(pairs, "SIDE", 7)
+    assert [group.tolist() for group in split_chain(features, 0.8)] == whole
+    most = int(np.argmax(np.count_nonzero(cosines(features) >= 0.8, axis=1)))
+    (first,) = [group for group in whole if most in group]
+    alike = np.flatnonzero(cosines(features)[most] >= 0.8)
+    nearest = alike[np.argsort(-cosines(features)[most][alike])][:2]
+    assert set(nearest.tolist()) <= set(first)

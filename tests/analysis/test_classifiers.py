@@ -153,3 +153,25 @@ def test_scores_by_hand(tmp_path):
     assert table["score"].to_dict() == {"a": 50.0, "b": 50.0, "c": 0.0}
     assert table["neighbors"].to_dict() == {"a": 2, "b": 2, "c": 2}
     assert "d" not in table.index
+
+
+def test_equal_pictures_are_asked_in_order_of_the_run(tmp_path):
+    names = [f"{i}.jpg" for i in range(30)]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0), features=np.ones((30, 4)))
+    labels = ["x", "x", *["y"] * 28]
+    table = fastdup.label_scores(found, labels, k=2).set_index("filename")
+    assert table["score"].to_dict() == {name: 50.0 if name in names[:2] else 0.0 for name in names}
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_scores_are_by_cosine_whatever_the_run_compared_by(tmp_path, distance):
+    features = np.array([[1, 0], [9, 0.1], [0, 0], [1, 1], [np.nan, 1]])
+    found = work_dir(
+        tmp_path / "out", dict.fromkeys("abcde", 0), features=features, distance=distance
+    )
+    table = fastdup.label_scores(found, list("xxyxy"), k=1).set_index("filename")
+    assert table.loc[["a", "b", "d"], "score"].tolist() == [100.0] * 3
+    cosine = 9 / np.hypot(9, 0.1)
+    assert table["distance"].to_dict() == pytest.approx(
+        {"a": cosine, "b": cosine, "c": 0, "d": 9.1 / np.hypot(9, 0.1) / 2**0.5, "e": 0}
+    )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastdup_gpu as fastdup
+from fastdup_gpu.analysis import pairs
 from fastdup_gpu.analysis.matching import find_row, rows_by_end
 
 from .made import work_dir, write_csv
@@ -33,22 +34,22 @@ def plain(features, true_pairs, missing=0):
     return average, best
 
 
+@pytest.mark.parametrize("side", [7, pairs.SIDE])
 @pytest.mark.parametrize("seed", range(3))
-def test_numbers_are_those_of_a_plain_computation(tmp_path, seed):
+def test_numbers_are_those_of_a_plain_computation(tmp_path, monkeypatch, seed, side):
+    monkeypatch.setattr(pairs, "SIDE", side)
     draw = np.random.default_rng(seed)
     features = draw.normal(0, 1, (40, 4)).astype(np.float32) * draw.uniform(0.1, 9, (40, 1))
     features[7] = features[3]
     names = [f"images/{i}.jpg" for i in range(40)]
-    pairs = {tuple(sorted(draw.choice(40, 2, replace=False).tolist())) for _ in range(15)} | {
-        (3, 7)
-    }
-    rows = [(names[b], names[a]) for a, b in pairs] + [(names[a], names[b]) for a, b in pairs]
+    true = {tuple(sorted(draw.choice(40, 2, replace=False).tolist())) for _ in range(15)} | {(3, 7)}
+    rows = [(names[b], names[a]) for a, b in true] + [(names[a], names[b]) for a, b in true]
     write_csv(tmp_path / "truth.csv", "from,to", rows)
     found = fastdup.evaluate(run_of(tmp_path, names, features), tmp_path / "truth.csv")
-    average, best = plain(features, pairs)
+    average, best = plain(features, true)
     assert found["average_precision"] == pytest.approx(average, abs=1e-4)
     assert found["best"]["f1"] == pytest.approx(best, abs=1e-6)
-    assert (found["pictures"], found["true_pairs"]) == (40, len(pairs))
+    assert (found["pictures"], found["true_pairs"]) == (40, len(true))
 
 
 def test_rows_of_thresholds_by_hand(tmp_path):
@@ -62,6 +63,18 @@ def test_rows_of_thresholds_by_hand(tmp_path):
     assert rows[3][:2] == (0, 0.0)
     assert np.isnan(rows[3][2])
     assert found["thresholds"][0]["f1"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("side", [7, 8, pairs.SIDE])
+def test_all_pairs_are_counted_once_however_low_the_threshold(tmp_path, monkeypatch, side):
+    monkeypatch.setattr(pairs, "SIDE", side)
+    features = np.random.default_rng(0).normal(0, 1, (20, 4))
+    features[4], features[9] = 0, np.nan
+    write_csv(tmp_path / "t.csv", "from,to", [("0", "19"), ("4", "9")])
+    found = run_of(tmp_path, [str(i) for i in range(20)], features)
+    for least in (-2, float("-inf")):
+        row = fastdup.evaluate(found, tmp_path / "t.csv", [least, 2])["thresholds"]
+        assert (row[0]["pairs"], row[0]["recall"], row[1]["pairs"]) == (190, 1, 0)
 
 
 def test_groups_and_pairs_that_others_connect(tmp_path):

@@ -111,7 +111,7 @@ def _copies(data: bytes, folder: Path) -> None:
 def _member(kind: str) -> Target:
     def call(data: bytes, _: Path) -> None:
         text = data.decode("utf-8", "replace").strip()
-        webdataset._read(kind, text, "label", ["cat", "dog"])
+        webdataset._read(kind, text, "label", webdataset._lookup(["cat", "dog"]))
 
     return Target(f"webdataset.{kind}", lambda: [b"1", b'{"label": 3}', b"dog"], call, _JSON)
 

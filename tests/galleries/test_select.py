@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from fastdup_gpu import InvalidArgument
-from fastdup_gpu.galleries import select
 from fastdup_gpu.analysis.facts import Facts
+from fastdup_gpu.galleries import select
 
 
 def edges(*rows):

@@ -11,6 +11,7 @@ import pytest
 from making import photos, run
 from PIL import Image
 
+from fastdup_gpu import room
 from fastdup_gpu.galleries import thumbs
 from galleries.conftest import paint
 
@@ -43,6 +44,72 @@ def test_exif_orientation_is_heeded(tmp_path, suffix):
     assert (thumb.width, thumb.height) == (40, 100)
     assert pixels(thumb)[10].mean() > 240
     assert pixels(thumb)[90].mean() < 15
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """The pixels for which room was taken, over 100 of them."""
+    found = []
+
+    class Room(room._Room):
+        def take(self, pixels):
+            found.append(pixels)
+            return super().take(pixels)
+
+    monkeypatch.setattr(room, "_room", Room(1000))
+    monkeypatch.setattr(room, "_LARGE", 100)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels"),
+    [({}, []), ({"progressive": True}, [400 * 300]), ({"quality": 95, "subsampling": 0}, [])],
+)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_libjpeg_holds_whole_takes_room(
+    tmp_path, monkeypatch, taken, mode, options, pixels
+):
+    """A small version of any other is decoded in little memory."""
+    Image.new(mode, (400, 300)).save(tmp_path / "a.jpg", **options)
+    monkeypatch.setattr(room, "_LARGE", 50 * 38)
+    (thumb,) = thumbs.make_thumbs([str(tmp_path / "a.jpg")], [20])
+    assert (thumb.width, thumb.height) == (400, 300)
+    assert taken == pixels
+
+
+def test_a_jpeg_of_one_colour_after_the_other_takes_room(tmp_path, taken):
+    (tmp_path / "a.jpg").write_bytes(one_scan_a_colour())
+    (thumb,) = thumbs.make_thumbs([str(tmp_path / "a.jpg")], [1])
+    assert (thumb.width, thumb.height, thumb.why) == (16, 16, "")
+    assert taken == [16 * 16]
+
+
+def test_a_long_jpeg_that_cannot_be_decoded_small_takes_room(tmp_path, taken):
+    Image.new("RGB", (400, 30)).save(tmp_path / "a.jpg")
+    thumbs.make_thumbs([str(tmp_path / "a.jpg")], [20])
+    assert taken == [400 * 30]
+
+
+def one_scan_a_colour() -> bytes:
+    """A grey picture of three colours, each with a scan of its own, that are all zeros."""
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16), (128, 128, 128)).save(stream, "JPEG", subsampling=0)
+    data = stream.getvalue()
+    begin = data.index(b"\xff\xda")
+    header = data[begin + 5 : begin + 11]
+    scans = (
+        b"\xff\xda\0\x08\x01" + header[i : i + 2] + b"\0\x3f\0" + zeros(header[i + 1])
+        for i in (0, 2, 4)
+    )
+    return data[:begin] + b"".join(scans) + b"\xff\xd9"
+
+
+def zeros(tables: int) -> bytes:
+    """Four blocks of zeros, by the Huffman tables that every JPEG of Pillow has."""
+    dc, ac = ("00", "1010") if tables == 0 else ("00", "00")
+    bits = 4 * (dc + ac)
+    bits += "1" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8)
 
 
 def test_boxes_are_drawn_where_they_are_in_the_whole_picture(tmp_path):

@@ -1,0 +1,58 @@
+"""Where the pictures of a page are read: as they are named, or where they lie by now."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from fastdup_gpu.formats.results import folder_of_run
+from fastdup_gpu.sources.base import is_remote
+from fastdup_gpu.sources.by_name import Located, locate, read_by_name
+
+
+class Reader:
+    """The bytes of pictures by name.
+
+    A name is looked for as it is (a remote one first among the copies in `work_dir`), then inside
+    `input_dir`: by its whole path, then by its last parts, so that `some/shard.tar/member.jpg` is
+    found in a folder of tars; then where relative names began when the run in `work_dir` was made.
+    """
+
+    def __init__(
+        self, input_dir: str | os.PathLike[str] | None = None, work_dir: Path | None = None
+    ) -> None:
+        self._input_dir = input_dir
+        self._work_dir = work_dir
+
+    def __call__(self, name: str) -> bytes:
+        """The bytes of a picture; raises OSError where it is nowhere."""
+        try:
+            return read_by_name(name, self._work_dir)
+        except OSError as error:
+            for other in self._elsewhere(name):
+                with contextlib.suppress(OSError):
+                    return read_by_name(other, self._work_dir)
+            raise error
+
+    def locate(self, name: str) -> Located | None:
+        """The archive that a name leads to, for `stored_order`; one that is not here comes last."""
+        found = locate(name, self._work_dir)
+        if found is not None and not is_remote(found[0]):
+            return found
+        others = (locate(other, self._work_dir) for other in self._elsewhere(name))
+        return next(filter(None, others), found)
+
+    def _elsewhere(self, name: str) -> Iterator[str]:
+        if self._input_dir is not None:
+            parts = name.replace(os.sep, "/").strip("/").split("/")
+            for start in range(len(parts)):
+                yield "/".join([os.fspath(self._input_dir), *parts[start:]])
+        if self._began and not is_remote(name):
+            yield os.path.join(self._began, name)  # noqa: PTH118
+
+    @cached_property
+    def _began(self) -> str:
+        return folder_of_run(self._work_dir) if self._work_dir else ""
