@@ -40,6 +40,7 @@ from fastdup_gpu._api_exports import (
     export_to_tensorboard_projector,
     generate_sprite_image,
     import_from_coco,
+    webdataset_labels,
 )
 from fastdup_gpu._api_galleries import (
     create_aspect_ratio_gallery,
@@ -116,6 +117,7 @@ __all__ = [
     "search",
     "top_k_label",
     "undo_deletion",
+    "webdataset_labels",
 ]
 
 # The names that two examples of the V0.2xx reference use.

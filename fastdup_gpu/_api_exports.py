@@ -5,12 +5,12 @@ As in _api: the documented signature of each, and one call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fastdup_gpu._api import _status
 from fastdup_gpu._api_analysis import Labels
-from fastdup_gpu._options import PathLike
+from fastdup_gpu._options import Input, PathLike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,3 +141,34 @@ def generate_sprite_image(
     from fastdup_gpu.analysis import tensorboard
 
     return tensorboard.generate_sprite_image(**arguments)
+
+
+def webdataset_labels(
+    input_dir: Input,
+    *,
+    kinds: Sequence[str] = ("cls", "json", "txt"),
+    field: str = "label",
+    classes: Sequence[str] | Mapping[Any, str] | None = None,
+    work_dir: PathLike = ".",
+) -> dict[str, str]:
+    """Read the labels stored in webdataset archives; not part of the V0.2xx API.
+
+        labels = webdataset_labels("shards")
+        create_duplicates_gallery("out", "page", get_label_func=labels)
+
+    input_dir: as for run_on_webdataset().
+    kinds: which members hold labels; the first that has one for a sample counts. A sample is the
+        members whose paths are equal up to the first dot of the file name.
+    field: the key that holds the label in `.json` members.
+    classes: the class names for the numbers in `.cls` members, as a list or a dict.
+    work_dir: remote archives are copied to work_dir/tmp, unless a run has copied them there.
+
+    Returns a dict from the image's name in the result files, `{archive}/{member}`, to its label;
+    images without a label are left out. Raises InvalidArgument for unknown kinds or classes, and
+    InputError if input_dir has no archives.
+    """
+    from fastdup_gpu.sources import webdataset
+
+    return webdataset.labels(
+        input_dir, kinds=kinds, field=field, classes=classes, work_dir=work_dir
+    )

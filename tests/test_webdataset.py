@@ -15,7 +15,7 @@ from making import features, photo, rows
 
 import fastdup_gpu
 from fastdup_gpu import InputError, InvalidArgument
-from fastdup_gpu.sources.webdataset import labels
+from fastdup_gpu import webdataset_labels as labels
 
 
 def jpeg(seed: int) -> bytes:

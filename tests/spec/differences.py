@@ -57,6 +57,7 @@ ADDITIONS = {
     "label_scores": "finds labels that do not fit those of the most similar images",
     "load_binary": "an alias of `load_binary_feature`",
     "undo_deletion": "restores files that a deletion or a move took away",
+    "webdataset_labels": "reads the labels stored in webdataset archives",
 }
 """What fastdup does not have."""
 

@@ -50,7 +50,7 @@ ROOMS = {
     "_demo": room("", "numpy PIL"),
     "_api_analysis": room("analysis _options", "numpy pandas"),
     "_api_galleries": room("galleries analysis _api _options", "pandas"),
-    "_api_exports": room("analysis _api _api_analysis _options", "numpy pandas"),
+    "_api_exports": room("analysis sources _api _api_analysis _options", "numpy pandas"),
     "_api_video": room("framing _api _options"),
     "_words": room(),
     "_arguments": room("_errors"),
