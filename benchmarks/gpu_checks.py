@@ -172,7 +172,12 @@ def approximate_search() -> Iterator[Found]:
         index = neighbors.build_index(rows, SearchPlan(mode=mode))
         yield {mode: f"recall {index.search(rows, 5, exclude_self=True).recall:.4f}"}
         with tempfile.TemporaryDirectory() as folder:
-            yield {f"{mode} saved": list(index.save(Path(folder) / "nnf.index"))}
+            path = Path(folder) / "nnf.index"
+            header = index.save(path)
+            yield {f"{mode} saved": list(header)}
+            again = neighbors.load_index(path, header, rows, SearchPlan(mode=mode))
+            itself = again.search(rows[:500], 5).ids[:, 0] == np.arange(500)
+            yield {f"{mode} loaded, finds the rows themselves": float(itself.mean())}
 
 
 def graphs() -> Iterator[Found]:

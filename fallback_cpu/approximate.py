@@ -14,7 +14,7 @@ from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
 
 class Approximate(approximate.Approximate):
-    """An index whose `candidates` takes an effort."""
+    """An index whose `candidates` accepts an effort."""
 
     def __init__(self, features: F32, plan: SearchPlan, table: Table | None = None) -> None:
         super().__init__(features, plan, table)

@@ -1,4 +1,4 @@
-"""The CPU backend: onnxruntime, OpenCV, numpy, scipy, and hnswlib where it is installed."""
+"""The CPU backend: onnxruntime, OpenCV, numpy, scipy, and hnswlib if it is installed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from fastdup_gpu.protocol import (
     SearchPlan,
 )
 
-# Batches waiting for a thread, for each thread: enough that none runs dry while results are
-# written, few enough that finished batches hold little memory.
+# Batches waiting per thread: enough to keep threads busy while results are written, few enough that
+# finished batches need little memory.
 _AHEAD = 4
-# Threads more than asked for: one waits for the interpreter or the disk at any time. Measured
-# on 2 cores: one more gives 5 to 10 % more images a second, two more nothing again.
+# Threads beyond the number requested: one is always waiting for the interpreter or the disk.
+# Measured on 2 cores: one more gives 5 to 10 % more images per second, two more no further gain.
 _SPARE = 1
 
 
@@ -40,10 +40,10 @@ class CpuBackend:
     """See fastdup_gpu.protocol.Backend."""
 
     name = "cpu"
-    batch_size = 8  # larger batches fall out of the cache and measure slower
+    batch_size = 8  # larger batches do not fit into the cache and are slower
 
     def open_model(self, spec: ModelSpec) -> OnnxModel:
-        """Open an ONNX model; raises ModelError naming what does not fit."""
+        """Open an ONNX model; raises ModelError saying what does not fit."""
         return OnnxModel(spec)
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> CpuBatch:
@@ -52,11 +52,11 @@ class CpuBackend:
             return _decode.decode(encoded, plan)
 
     def embed(self, model: OnnxModel, batch: CpuBatch) -> F32:
-        """Features f32[n, dim] of the good pictures of a batch."""
+        """Features f32[n, dim] of the good images of a batch."""
         return model.embed(batch.model_pixels)
 
     def pixel_stats(self, batch: CpuBatch, *, advanced: bool) -> F64:
-        """Statistics f64[n, m] of the good pictures of a batch."""
+        """Statistics f64[n, m] of the good images of a batch."""
         return stats.pixel_stats(batch.stats_pixels, advanced=advanced)
 
     def extract(
@@ -68,10 +68,10 @@ class CpuBackend:
         wanted: Literal["none", "basic", "advanced"],
         threads: int,
     ) -> Iterator[Extracted]:
-        """decode, embed and pixel_stats, a batch to a thread, results in order.
+        """decode, embed and pixel_stats, one batch per thread, results in order.
 
-        Each thread does all three for its batch: nothing is handed over, caches stay warm, and
-        onnxruntime, OpenCV and libjpeg-turbo all release the interpreter while they work.
+        Each thread does all three for its batch, so no data moves between threads and caches stay
+        warm; onnxruntime, OpenCV and libjpeg-turbo all release the interpreter while they work.
         """
 
         def work(encoded: Sequence[Encoded]) -> Extracted:

@@ -1,4 +1,4 @@
-"""How many threads the matrix products of BLAS take."""
+"""Limits the threads of BLAS for matrix products."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from threadpoolctl import ThreadpoolController
 
 @contextmanager
 def at_most(threads: int) -> Iterator[None]:
-    """Within, a matrix product takes at most `threads` threads; never more than without.
+    """Limit matrix products to `threads` threads within the context; never raises the number.
 
-    It holds for the whole process, so products elsewhere slow down meanwhile.
+    The limit applies to the whole process, so products in other threads slow down meanwhile.
     """
     blas = _blas()
     if all(library["num_threads"] <= threads for library in blas.info()):

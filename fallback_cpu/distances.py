@@ -1,4 +1,4 @@
-"""The distances that are no matrix product, in float64."""
+"""The distances that are not matrix products, in float64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastdup_gpu.fallback_cpu.workers import Workers, blocks
 from fastdup_gpu.indexing.rows import squared, usable
 from fastdup_gpu.protocol import F32, F64, Metric
 
-# Elements of the temporary array in `jensenshannon`: it has to stay in the cache.
+# Elements of the temporary array in `jensenshannon`, which has to stay in the cache.
 _CHUNK = 1 << 16
 _NAMES: dict[str, Any] = {"l1": "cityblock", "linf": "chebyshev"}
 _TINY = np.finfo(np.float64).tiny
@@ -21,8 +21,8 @@ _TINY = np.finfo(np.float64).tiny
 class Scipy:
     """A distance as scipy.spatial.distance defines it. See spaces.Space.
 
-    Two rows of zeros, for which braycurtis and jensenshannon have no value, are at distance 0;
-    a row of zeros is infinitely far from any other by jensenshannon.
+    The distance of two rows of zeros, for which braycurtis and jensenshannon are undefined, is 0;
+    by jensenshannon a row of zeros is infinitely far from any other.
     """
 
     exact, sign = True, -1
@@ -31,7 +31,7 @@ class Scipy:
         self._metric = metric
 
     def left(self, rows: F32) -> F64:
-        """Rows in float64, those that are unusable filled with nan."""
+        """Rows in float64, unusable ones filled with nan."""
         wide = rows.astype(np.float64)
         good = usable(squared(rows))
         if self._metric == "jensenshannon":
@@ -65,18 +65,18 @@ class Scipy:
     def _distances(self, left: Floats, right: Floats) -> F64:
         if self._metric == "jensenshannon":
             return jensenshannon(left, right)
-        from scipy.spatial.distance import cdist  # a third of a second, for few runs
+        from scipy.spatial.distance import cdist  # takes a third of a second, and few runs need it
 
         distances: F64 = cdist(left, right, _NAMES.get(self._metric, self._metric))
         return distances
 
     def scores(self, queries: F32, candidates: F32) -> F64:
-        """Never asked for, the affinity being exact."""
+        """Never called, because the affinity is exact."""
         raise NotImplementedError
 
 
 def jensenshannon(left: Floats, right: Floats) -> F64:
-    """scipy's jensenshannon between rows of sum 1, with one logarithm an element, not two.
+    """scipy's jensenshannon between rows of sum 1, with one logarithm per element instead of two.
 
     The divergence is H(m) - (H(p) + H(q)) / 2 with m = (p + q) / 2 and H the entropy.
     """
@@ -102,5 +102,5 @@ def _refuse_negative(rows: Floats) -> None:
     if rows.size and rows.min() < 0:
         raise InvalidArgument(
             f"distance='jensenshannon' was given features with negative values ({rows.min():g}); "
-            "it compares distributions, so it takes values of 0 and more. Choose another distance."
+            "it compares distributions, so values must not be negative. Choose another distance."
         )

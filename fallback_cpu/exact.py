@@ -16,17 +16,17 @@ from fastdup_gpu.indexing.checks import check_queries
 from fastdup_gpu.indexing.keys import ids_of, values_of
 from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
-# Rows of a tile's side. Measured at 30,000 x 576 on 2 cores: 2048 3.1 s, 4096 3.6 s, of which
-# two thirds are the products.
+# Rows of a tile's side. Measured at 30,000 x 576 on 2 cores: 3.1 s with 2048, 3.6 s with 4096, of
+# which two thirds are the products.
 _SIDE = 2048
-# Candidates kept beyond k: those that float32 cannot tell apart are told apart in float64.
+# Candidates kept beyond k: those that float32 cannot distinguish are compared in float64.
 EXTRA = 4
 # Elements of the float64 copy of candidates that one thread scores at a time.
 _GATHER = 1 << 21
 
 
 class FlatIndex:
-    """The base rows themselves. `plan.mode` is not looked at."""
+    """The base rows themselves. `plan.mode` is ignored."""
 
     kind = "flat"
 
@@ -55,7 +55,7 @@ class FlatIndex:
     def _scan(self, queries: F32, keep: int, own: I64 | None) -> I64:
         space, n = self._space, len(self.features)
         top = TopK(len(queries), keep, space.steps(queries))
-        # The base searched for itself: a tile serves its rows and, turned round, its columns.
+        # The base is searched for itself: a tile serves its rows and, transposed, its columns.
         mirrored = own is not None and len(own) == n
         for i in blocks(len(queries), _SIDE):
             left = space.left(queries[i])
@@ -105,6 +105,6 @@ def settle(
 
 
 def _blank(tile: F32, columns: I64) -> None:
-    """Take column `columns[i]` out of row i, where the tile has it."""
+    """Exclude column `columns[i]` from row i, if the tile has it."""
     inside = np.flatnonzero((columns >= 0) & (columns < tile.shape[1]))
     tile[inside, columns[inside]] = -np.inf

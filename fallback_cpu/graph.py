@@ -17,7 +17,7 @@ from fastdup_gpu.protocol import F64, I64
 
 def components(n: int, sources: I64, targets: I64) -> I64:
     """Components i64[n]; see fastdup_gpu.graphs."""
-    # Imported where they are used: scipy takes a third of a second to open.
+    # Imported where they are used: scipy takes a third of a second to import.
     from scipy import sparse
     from scipy.sparse import csgraph
 

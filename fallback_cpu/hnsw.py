@@ -37,7 +37,7 @@ class HnswIndex(Approximate):
         return efforts()
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
-        """What hnswlib finds, one more where each query's own row has to go."""
+        """What hnswlib finds, with one more if each query's own row has to be excluded."""
         width = min(keep + (own is not None), len(self.features))
         keys = np.empty((len(queries), width), dtype=np.int64)
         for part in blocks(len(queries), BLOCK):
@@ -49,7 +49,7 @@ class HnswIndex(Approximate):
         return keys[:, :keep]
 
     def _query(self, rows: F32, width: int, effort: int) -> tuple[I64, F32]:
-        """hnswlib fails where it reaches fewer than `width` rows; more effort reaches more."""
+        """hnswlib fails if it reaches fewer than `width` rows; more effort reaches more."""
         while True:
             self._graph.set_ef(max(effort, width))
             try:
@@ -70,7 +70,7 @@ class HnswIndex(Approximate):
 
 
 def build(features: F32, plan: SearchPlan) -> HnswIndex:
-    """Add the rows one after the other: with more threads the graph differs from run to run."""
+    """Add the rows in one thread: with more threads the graph differs from run to run."""
     graph = _open(features, plan)
     graph.init_index(
         max(1, len(features)), M=plan.links, ef_construction=_CONSTRUCTION, random_seed=plan.seed
@@ -82,13 +82,13 @@ def build(features: F32, plan: SearchPlan) -> HnswIndex:
 
 
 def _check_size(file: Path, expected: int) -> None:
-    """hnswlib does not look whether the disk took what it wrote."""
+    """hnswlib does not check whether everything was written to disk."""
     if file.stat().st_size != expected:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> HnswIndex:
-    """The index that `HnswIndex.write` wrote; raises FormatError where it does not fit."""
+    """The index that `HnswIndex.write` wrote; raises FormatError if it does not fit."""
     graph = _open(features, plan)
     with stored_graph(path, features) as name:
         graph.load_index(name)

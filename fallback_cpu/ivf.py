@@ -23,9 +23,9 @@ from fastdup_gpu.protocol import F32, I64, SearchPlan
 SUFFIX = ".npz"
 _LISTS = 2  # times sqrt(n) lists
 _MOST_LISTS = 65_000  # list numbers are sorted as 16 bits
-_TRAIN = 50  # rows a list that the centroids are learned from
-# Lists visited first and at most. 64 of 2 sqrt(n) lists are 1 % of the rows at n = 10 million,
-# 3 % at 1 million, 10 % at 100,000; data without any structure stays below the goal there.
+_TRAIN = 50  # rows per list from which the centroids are learned
+# The smallest and largest number of lists visited. 64 of 2 sqrt(n) lists are 1 % of the rows at
+# n = 10 million, 3 % at 1 million, 10 % at 100,000; with unstructured data that misses the goal.
 _FEWEST_VISITS, _MOST_VISITS = 4, 64
 _PART = 4096  # queries that one thread takes at a time
 _BLOCK = 4096
@@ -60,7 +60,7 @@ class IvfIndex(Approximate):
         top = TopK(len(queries), keep, self._space.steps(queries))
         known = own is not None
         first = self._labels[own] if known else _lists_of(queries, self._centroids, self.plan)
-        # Queries of a list together: a part then visits few lists, each with many queries.
+        # Queries of the same list together: a part then visits few lists, each with many queries.
         order = np.argsort(first, kind="stable")
 
         def work(part: slice) -> None:
@@ -84,7 +84,7 @@ class IvfIndex(Approximate):
     def _visits(self, rows: F32, first: I64, effort: int) -> Iterator[tuple[I64, I64]]:
         """(row, list) pairs: every row with its `first` list, then with the others it visits.
 
-        After the first lists, most of what the others hold is seen at once to be too far.
+        After the first lists, most rows of the others are quickly recognised as too far.
         """
         yield np.arange(len(rows)), first
         near = closeness(points(rows, self.plan), self._centroids)
@@ -94,7 +94,7 @@ class IvfIndex(Approximate):
         yield np.divmod(np.flatnonzero(near >= floor[:, None]), near.shape[1])
 
     def _visit(self, top: TopK, left: Floats, places: I64, number: int, own: I64 | None) -> None:
-        """Offer the rows of list `number` to the queries at `places`, made ready in `left`."""
+        """Offer the rows of list `number` to the queries at `places`, prepared in `left`."""
         listed = self._order[self._starts[number] : self._starts[number + 1]]
         for inner in blocks(len(listed), _BLOCK):
             ids = listed[inner]
@@ -119,23 +119,23 @@ def build(features: F32, plan: SearchPlan) -> IvfIndex:
 
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:
-    """The index that `IvfIndex.write` wrote; raises FormatError where it does not fit."""
+    """The index that `IvfIndex.write` wrote; raises FormatError if it does not fit."""
     file = path.with_name(path.name + SUFFIX)
     try:
         with np.load(file, allow_pickle=False) as stored:
             centroids = stored["centroids"]
             labels = stored["labels"].astype(np.int64, casting="safe")
-    except Exception as error:  # hostile bytes: numpy lets out more than its own errors
+    except Exception as error:  # for hostile bytes numpy raises errors of many kinds
         raise FormatError(
-            f"{file} is no stored ivf index ({error}); run again to make it."
+            f"{file} is not a stored ivf index ({error}); run again to rebuild it."
         ) from error
     fits = centroids.ndim == 2 and centroids.shape[1] == features.shape[1]
     fits = fits and centroids.dtype == np.float32 and bool(np.isfinite(centroids).all())
     fits = fits and max(table) <= len(centroids)
     if not fits or labels.shape != features.shape[:1] or not _within(labels, len(centroids)):
         raise FormatError(
-            f"{file} holds {centroids.shape} centroids and {labels.shape} labels, which do not "
-            f"fit features of shape {features.shape}; run again to make it."
+            f"{file} contains {centroids.shape} centroids and {labels.shape} labels, which do not "
+            f"fit features of shape {features.shape}; run again to rebuild it."
         )
     return IvfIndex(features, plan, centroids, labels, table)
 
@@ -162,7 +162,7 @@ def _grouped(rows: I64, lists: I64) -> Iterator[tuple[int, I64]]:
 
 
 def _blank(tile: F32, own: I64, ids: I64) -> None:
-    """Take each row's own id out of its row; `ids` ascend."""
+    """Exclude each row's own id from its row; `ids` are ascending."""
     column = np.minimum(np.searchsorted(ids, own), len(ids) - 1)
     here = np.flatnonzero(ids[column] == own)
     tile[here, column[here]] = -np.inf

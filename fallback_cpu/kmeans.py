@@ -1,4 +1,4 @@
-"""k-means by blocked matrix products; the loop is that of both backends."""
+"""k-means by blocked matrix products; both backends use the same loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kmeans(
     `threads` threads, 0 = one for each core.
 
     Unusable rows (see indexing/rows.py) move no centroid and are at distance inf. `ids` and
-    `distances` are padded with -1 and nan where `nearest` exceeds `clusters`.
+    `distances` are padded with -1 and nan if `nearest` exceeds `clusters`.
     """
     _kmeans.check(features, clusters, iterations, nearest)
     with at_most(count(threads)):
@@ -56,7 +56,7 @@ def closeness(rows: F32, centroids: F32) -> F32:
 
 def _assign(features: F32, centroids: F32) -> tuple[I64, F32, F64]:
     """See fastdup_gpu.kmeans.Assign."""
-    from scipy import sparse  # a third of a second, for few runs
+    from scipy import sparse  # takes a third of a second, and few runs need it
 
     n, c = len(features), len(centroids)
     labels, gaps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)

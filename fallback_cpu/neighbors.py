@@ -1,4 +1,4 @@
-"""Indices over features: which kind, and how they come back from disk."""
+"""Indices over features: choosing a kind, and loading from disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fastdup_gpu.protocol import F32, Index, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
 _MODES = ("auto", "flat", "hnsw", "ivf")
-# Measured at d = 576 on 2 shared cores, seconds of exhaustive search and of ivf (build, measuring
-# recall, search) on mixtures of real embeddings: n = 10,000 0.4 and 1.8, 50,000 8.7 and 5.2,
-# 100,000 37 and 13. hnsw, built in one thread, took 64 at 100,000 on tight clusters (ivf 5).
+# Measured at d = 576 on 2 shared cores, on mixtures of real embeddings: exhaustive search and ivf
+# (build, measuring recall, search) took 0.4 and 1.8 s at n = 10,000, 8.7 and 5.2 s at 50,000,
+# 37 and 13 s at 100,000. hnsw, built in one thread, took 64 s for 100,000 in tight clusters, ivf 5.
 EXACT_UP_TO = 50_000
-# Up to this size rows that ivf answers badly, having no clusters, are searched exhaustively.
+# Up to this size, rows without clusters, for which ivf is inaccurate, are searched exhaustively.
 EXACT_AT_WORST = 200_000
 
 
@@ -28,7 +28,7 @@ def build_index(features: F32, plan: SearchPlan) -> Index:
 
     'auto' and 'hnsw' are answered exactly up to EXACT_UP_TO rows, where that is faster. Above,
     'auto' is 'ivf', or 'flat' up to EXACT_AT_WORST rows if ivf's measured recall is too low, and
-    'hnsw' is treated as 'auto' where hnswlib is not installed.
+    'hnsw' is treated as 'auto' if hnswlib is not installed.
     """
     kind = _kind(features, plan)
     if kind == "flat":
@@ -47,11 +47,11 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
     if kind == "flat":
         return FlatIndex(features, plan)
     if kind not in ("ivf", "hnsw"):
-        raise FormatError(f"{path} describes an index of kind {kind!r}; run again to make it.")
+        raise FormatError(f"{path} describes an index of kind {kind!r}; run again to rebuild it.")
     if kind == "hnsw" and not hnsw.available():
         raise MissingDependency(
             f"{path} is an hnsw index, but hnswlib is not installed; pip install "
-            "'fastdup-gpu[hnsw]', or run again to make another."
+            "'fastdup-gpu[hnsw]', or run again to build another index."
         )
     table = read_recalls(path, header)
     if kind == "ivf":
@@ -71,7 +71,7 @@ def _kind(features: F32, plan: SearchPlan) -> str:
     if hnsw.available():
         return "hnsw"
     _LOG.warning(
-        "nnf_mode asks for HNSW, but hnswlib is not installed: an IVF index, whose recall is "
-        "measured, stands in for it; pip install 'fastdup-gpu[hnsw]'"
+        "nnf_mode asks for HNSW, but hnswlib is not installed: an IVF index with measured recall "
+        "is used instead. For HNSW: pip install 'fastdup-gpu[hnsw]'"
     )
     return "ivf"

@@ -1,4 +1,4 @@
-"""Cosine and euclidean by matrix products: fast to choose by, exact to report."""
+"""Cosine and euclidean by matrix products: fast for candidates, exact for results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastdup_gpu.fallback_cpu.workers import Workers
 from fastdup_gpu.indexing.rows import SHORTEST, squared, unit, usable
 from fastdup_gpu.protocol import F32, F64
 
-# Affinities closer than this are equal: some ten times the rounding error of float32 products
+# Affinities closer than this are equal: about ten times the rounding error of float32 products
 # of unit rows. A power of two, so that rounding to it is exact.
 _GRID = 2.0**-20
 

@@ -1,4 +1,4 @@
-"""How rows and affinities stand in this backend; which rows are usable: indexing/rows.py."""
+"""Types of rows and affinities in this backend. For usable rows see indexing/rows.py."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-FAR = 1e38  # minus this is the affinity to an unusable row: finite, below any other
+FAR = 1e38  # minus this is the affinity to an unusable row: finite, but below any other

@@ -1,4 +1,4 @@
-"""What a metric is to the searches."""
+"""The interface of metrics for the searches."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from fastdup_gpu.protocol import F32, F64, Metric
 class Space(Protocol):
     """A metric, with a fast affinity to pick candidates and the score that is reported.
 
-    `exact`: the affinity is minus the distance already, and `scores` is not needed.
-    `sign`: +1 where a larger score is nearer, -1 for distances.
+    `exact`: the affinity is already minus the distance, and `scores` is not needed.
+    `sign`: +1 if a larger score is nearer, -1 for distances.
     """
 
     exact: bool
     sign: int
 
     def left(self, rows: F32) -> Floats:
-        """Rows [m, d] made ready as queries."""
+        """Rows [m, d] prepared as queries."""
         ...
 
     def right(self, rows: F32) -> Floats:
-        """Rows [n, d] made ready as the base."""
+        """Rows [n, d] prepared as the base."""
         ...
 
     def steps(self, rows: F32) -> F32:
@@ -44,7 +44,7 @@ class Space(Protocol):
 
 
 def open_space(metric: Metric) -> Space:
-    """The space of a metric; raises InvalidArgument where there is none."""
+    """The space of a metric; raises InvalidArgument if there is none."""
     check_metric(metric)
     if metric == "cosine":
         return Cosine()

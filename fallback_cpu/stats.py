@@ -57,7 +57,7 @@ def _blur(blue: cv2.typing.MatLike) -> float:
 
 def _advanced(bgr: U8, means: F64, deviations: F64) -> list[float]:
     """rms_contrast = sqrt(mean over channels of (stdv / mean)^2), 0 for a black channel;
-    mean_rel_intensity_x = mean of channel x / mean of all channels, 0 for a black picture."""
+    mean_rel_intensity_x = mean of channel x / mean of all channels, 0 for a black image."""
     ratio = np.divide(deviations, means, out=np.zeros(3), where=means > 0)
     blue, green, red = (float(m) for m in means)
     overall = float(means.mean()) or 1.0

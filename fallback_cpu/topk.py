@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastdup_gpu.indexing.keys import EMPTY, pack, values_of
 from fastdup_gpu.protocol import F32, I64
 
-# A tile with more hits than this many times the places is thinned before it is merged.
+# A tile with more hits than this many times the places is filtered before it is merged.
 _MANY = 3
 
 
@@ -27,10 +27,10 @@ class TopK:
         self.steps = steps
 
     def offer(self, tile: F32, rows: I64, ids: I64) -> None:
-        """Take what is good enough of `tile`, f32[rows, ids].
+        """Merge in the values of `tile`, f32[rows, ids], that are good enough.
 
-        `rows` must be distinct. Among equals at the last place the first offered stays, so ids
-        are to be offered in ascending order.
+        `rows` must be distinct. Among equals at the last place the one offered first stays, so ids
+        have to be offered in ascending order.
         """
         floor = values_of(self.keys[rows, -1]) + self.steps[rows] * np.float32(0.5)
         mask = _above(tile, floor)
@@ -42,7 +42,7 @@ class TopK:
             self._merge(rows, row, ids[column], tile[row, column])
 
     def _bound(self, tile: F32) -> F32:
-        """A value that at least `keep` values of each row pass, found from maxima of groups."""
+        """A value that at least `keep` values of each row exceed, from the maxima of groups."""
         keep, width = self.keys.shape[1], tile.shape[1]
         if width <= keep:
             return np.full(len(tile), -np.inf, dtype=np.float32)
@@ -73,12 +73,12 @@ class TopK:
 
 
 def _above(tile: F32, floor: F32) -> NDArray[np.bool_]:
-    """Where a tile passes its rows' floors, laid out in memory as the tile is."""
+    """Where a tile exceeds its rows' floors, in the memory layout of the tile."""
     return (floor < tile.T).T if _turned(tile) else tile > floor[:, None]
 
 
 def _nonzero(mask: NDArray[np.bool_]) -> tuple[I64, I64]:
-    """np.nonzero, faster, and walking a turned mask as it lies in memory."""
+    """A faster np.nonzero, which reads a transposed mask in memory order."""
     if _turned(mask):
         column, row = np.divmod(np.flatnonzero(mask.T), len(mask))
     else:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastdup_gpu._cpu import cores
 
-# Rows below which handing work to another thread costs more than it saves.
+# Below this number of rows, passing work to another thread costs more than it saves.
 _FEW = 64
 
 
@@ -18,7 +18,7 @@ def blocks(n: int, size: int) -> Iterator[slice]:
 
 
 def count(threads: int) -> int:
-    """`threads`, or one for each core where it is 0."""
+    """`threads`, or one for each core if it is 0."""
     return threads or cores()
 
 

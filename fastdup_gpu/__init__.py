@@ -1,10 +1,10 @@
-"""Find duplicates, near duplicates, outliers, clusters, wrong labels and bad pictures.
+"""Find duplicates, near duplicates, outliers, clusters, wrong labels and bad images.
 
     import fastdup_gpu as fastdup
     fastdup.run("pictures", "results")
 
-The functions are those of the fastdup V0.2xx API; docs/compatibility.md lists what differs.
-Session does the same as an object: it gives the results as tables, and raises what goes wrong.
+The functions are those of the fastdup V0.2xx API; docs/compatibility.md lists the differences.
+Session offers the same as an object: it returns results as tables and raises exceptions.
 """
 
 from pathlib import Path as _Path
@@ -120,7 +120,7 @@ __all__ = [
     "webdataset_labels",
 ]
 
-# The names that two examples of the V0.2xx reference use.
+# Names that two examples in the V0.2xx reference use.
 create_duplicates_videos_gallery = create_duplicate_videos_gallery
 load_binary = load_binary_feature
 

@@ -1,4 +1,4 @@
-"""Making `import fastdup` mean this package in the running process."""
+"""Make `import fastdup` import this package in the running process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ SWITCH = "FASTDUP_ACCEL"
 
 
 def install() -> None:
-    """Make `import fastdup` give fastdup_gpu from now on, and say so in one line on stderr."""
+    """Make `import fastdup` return fastdup_gpu from now on, and say so in one line on stderr."""
     ours, before = sys.modules[OURS], sys.modules.get(THEIRS)
     if before is ours:
         return
     sys.modules[THEIRS] = ours
-    late = "; it was imported before, and what was taken from it stays as it was" if before else ""
-    print(f"INFO: 'import fastdup' gives {OURS} {ours.__version__} here{late}", file=sys.stderr)
+    late = "; fastdup was imported before, and names taken from it do not change" if before else ""
+    print(f"INFO: 'import fastdup' now imports {OURS} {ours.__version__}{late}", file=sys.stderr)
 
 
 def install_if_asked() -> None:
-    """install() where the environment says FASTDUP_ACCEL=1."""
+    """Call install() if the environment variable FASTDUP_ACCEL is 1."""
     if os.environ.get(SWITCH) == "1":
         install()

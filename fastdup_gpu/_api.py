@@ -1,8 +1,8 @@
 """The functions of the V0.2xx API: the documented signature of each, and one call.
 
-Functions that return a status give 0 on success. What goes wrong at run time is logged to the
-logger 'fastdup_gpu' and gives 1; a wrong argument raises InvalidArgument before any file is
-touched. Heavy modules are imported where they are called.
+Functions that return a status return 0 on success. A failure at run time is logged to the logger
+'fastdup_gpu' and returns 1; a wrong argument raises InvalidArgument before any file is touched.
+Heavy modules are imported inside the functions.
 """
 
 from __future__ import annotations
@@ -64,47 +64,58 @@ def run(
     resume: int = 0,
     high_accuracy: bool = False,
 ) -> int:
-    """Find duplicates, near duplicates, outliers and clusters among pictures.
+    """Find duplicates, near duplicates, outliers and components (groups of duplicates) of images.
 
-    The result files go to `work_dir`, which is created where it is missing.
-
-    input_dir: folder, list file, archive, yolo yaml or box csv, or a list of files and folders.
-    test_dir: pictures to compare with those of input_dir, in the same forms.
-    compute: 'cpu', 'gpu' (an error without a usable one) or 'auto'.
-    verbose: print what was found. Progress is shown on a terminal, whatever is asked for.
-    num_threads: -1 = all cores. num_images: stop after so many, 0 = all.
-    turi_param: comma-separated key=value, with these defaults: ccthreshold=0.96 (similarity that
-        joins a component), run_cc=1, run_pagerank=1, run_stats=1, run_advanced_stats=0,
-        min_file_size=0 (bytes); of inputs tar_only=0, sync_s3_to_local=0, delete_tar=0,
-        delete_img=0 (docs/remote.md), keyframes_only=1, video_decoder=cpu (or cuda); of detectors
-        face_model, yolo_model, augmentation_horiz=0.2, augmentation_vert=0.2 and more
-        (docs/detection.md); model_precision=auto (int8, fp16), engine=auto (onnxruntime, openvino;
-        on the GPU tensorrt, tensorrt_rtx), seed=0; of the GPU decoder=auto (nvimgcodec, dali) and
-        device=0, its number.
+    input_dir: folder, list file, archive, video, YOLO yaml, csv with boxes, s3:// or minio:// URL,
+        or a list of files and folders.
+    work_dir: folder for the result files; created if it does not exist.
+    test_dir: images to compare with those of input_dir, in the same forms.
+    compute: 'cpu', 'gpu' (fails if no GPU is usable) or 'auto' (the GPU if it is usable).
+    verbose: print a summary. Progress is always shown on a terminal.
+    num_threads: -1 = all cores. num_images: read at most this many images; 0 = all.
+    turi_param: comma-separated key=value pairs. Keys and defaults: ccthreshold=0.96 (smallest
+        similarity that joins two images into a component), run_cc=1, run_pagerank=1, run_stats=1,
+        run_advanced_stats=0, min_file_size=0 (bytes). For inputs: tar_only=0, sync_s3_to_local=0,
+        delete_tar=0, delete_img=0 (docs/remote.md), keyframes_only=1, video_decoder=cpu (or cuda).
+        For detectors: face_model, yolo_model, augmentation_horiz=0.2, augmentation_vert=0.2 and
+        others (docs/detection.md). For models: model_precision=auto (int8, fp16), engine=auto
+        (onnxruntime, openvino; on the GPU tensorrt, tensorrt_rtx). For the GPU: decoder=auto
+        (nvimgcodec, dali), device=0 (its number). For all random choices: seed=0.
     distance: 'cosine' or 'euclidean'; with nnf_mode='Flat' also 'l1', 'linf', 'canberra',
         'braycurtis', 'jensenshannon'.
-    threshold: smallest similarity, 0 to 1, of a pair in similarity.csv.
-    lower_threshold: share of all pairs, the least similar first, that makes outliers.csv.
-    model_path, d: an ONNX model of your own and the length of its output.
-    license: accepted for old scripts, unused. version: print the version and do nothing else.
-    nearest_neighbors_k: neighbours looked for per picture, itself not counted.
-    run_mode: 0 everything; 1 features only; 2 neighbours of stored features, those of work_dir or
-        of a features file, a folder with one or a list of them as input_dir, which are joined; 3
-        new pictures of test_dir against a stored index; 4 stored features, named the same way as
-        test_dir, against a stored index.
-    min_offset, max_offset: part of the input list to read, from 0, the end not included
-        (max_offset=0: to the end of the list). They count pictures, boxes where there are such,
-        and frames of videos, which are all cut first.
-    nn_provider, nnf_mode, nnf_param: 'nnf'; 'HNSW<links>', 'Flat' or 'IVF<clusters>';
-        'num_em_iter=20,num_clusters=100'.
-    bounding_box: cut all pictures alike, 'row_y=0,col_x=0,height=10,width=10' in pixels; or cut
-        out what an ONNX detector of yours finds: 'face' with turi_param='face_model=m.onnx',
-        'yolov5s' with 'yolo_model=m.onnx' (docs/detection.md). Offsets then count pictures.
-    batch_size: pictures per inference, below 200; 1 leaves the choice to the backend.
-    resume: 1 = go on where an interrupted run stopped.
-    high_accuracy: the larger built-in model; features have length 960.
+    threshold: smallest similarity, 0 to 1, of a pair in similarity.csv. With a metric other than
+        cosine, threshold and ccthreshold are compared with 1 / (1 + distance).
+    lower_threshold: share of all pairs, 0 to 1, the least similar ones, written to outliers.csv.
+    model_path, d: your own ONNX model and the length of its output.
+    license: accepted for old scripts, ignored. version: print the version and do nothing else.
+    nearest_neighbors_k: neighbours per image, not counting the image itself.
+    run_mode: 0 everything; 1 features and statistics only; 2 neighbours of stored features: those
+        in work_dir, or those that input_dir names (a features file, a folder with one, or a list
+        of these), which are joined into work_dir; 3 new images (test_dir) against a stored index;
+        4 stored features (test_dir, named the same way) against a stored index.
+    nn_provider: 'nnf'. nnf_mode: 'HNSW32' (the backend chooses the index by size),
+        'HNSW<links>', 'Flat' (exact) or 'IVF<clusters>'; on the GPU also 'CAGRA', 'NNDescent' and
+        'IVF<clusters>,PQ'. nnf_param: such as 'num_em_iter=20,num_clusters=100', for IVF.
+    min_offset, max_offset: range of the input list to read, from 0, end excluded (max_offset=0:
+        to the end). Counts images; for a csv with boxes, boxes; for videos, frames (all videos
+        are extracted first).
+    bounding_box: one box for all images, 'row_y=0,col_x=0,height=10,width=10' in pixels; or
+        crop what your own ONNX detector finds: 'face' with turi_param='face_model=m.onnx',
+        'yolov5s' with 'yolo_model=m.onnx' (docs/detection.md; offsets then count images).
+    batch_size: images per inference, at most 199; 1 = chosen by the backend.
+    resume: 1 = continue an interrupted run.
+    high_accuracy: use the larger built-in model; features then have length 960.
 
-    Returns 0 on success, 1 on failure. Raises InvalidArgument.
+    Writes to work_dir: atrain_features.dat, atrain_features.dat.csv (the file name of each row),
+    atrain_features.bad.csv (images that could not be read), atrain_stats.csv, similarity.csv,
+    outliers.csv, connected_components.csv, component_info.csv, nnf.index (with files that begin
+    with that name) and config.json; with test_dir also atest_features.* and atest_stats.csv, but
+    no components; with boxes crops/ and atrain_crops.csv; for videos tmp/ and atrain_frames.csv.
+    Results of an earlier run in work_dir are replaced, including those of run_kmeans() and
+    search(). Features that were extracted into work_dir are kept in run_mode 2, 3 and 4, and with
+    resume=1 if they are of the same images.
+
+    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument.
     """
     arguments = dict(locals())
     return _print_version() if version else _status(lambda: _run(arguments))
@@ -135,24 +146,26 @@ def run_on_webdataset(
     bounding_box: str = "",
     batch_size: int = 1,
 ) -> int:
-    """Do run() over tar files in two steps: extract all features, then find neighbours.
+    """Run over tar archives in two steps: extract all features, then find neighbours.
 
-    The arguments are those of run(). The features of the first step stay in `work_dir`, so a
-    failure in the second costs no second extraction. Returns 0 on success, 1 on failure.
-    Raises InvalidArgument.
+    The arguments, the files written, the return value and the errors are those of run(). The
+    features of the first step stay in `work_dir`; if the second step fails, repeat it alone with
+    run(run_mode=2).
     """
     arguments = {**locals(), "resume": 0, "high_accuracy": False}
     return _print_version() if version else _status(lambda: _run_in_two_steps(arguments))
 
 
 def load_binary_feature(filename: PathLike, d: int = 576) -> tuple[list[str], NDArray[np.float32]]:
-    """Read stored features and the file names that belong to them.
+    """Read stored features and their file names.
 
-    filename: the features file, such as work_dir/atrain_features.dat; its csv stands beside it.
-    d: length of one feature vector.
+    filename: the features file, such as work_dir/atrain_features.dat, with its csv beside it; or
+        the work_dir.
+    d: length of a feature vector; 576 stands for any length.
 
-    Returns (names, features): features are f32[n, d], row i belongs to names[i]. Raises
-    FormatError where the files do not fit each other or d, and OSError where one is missing.
+    Returns (names, features): a list of n file names, and a float32 array of shape (n, d) in
+    which row i belongs to names[i]. Raises InvalidArgument, FormatError if the two files do not
+    match each other or d, and WorkDirError (an OSError) if one is missing.
     """
     from fastdup_gpu.formats import features
 
@@ -160,14 +173,15 @@ def load_binary_feature(filename: PathLike, d: int = 576) -> tuple[list[str], ND
 
 
 def save_binary_feature(save_path: PathLike, filenames: Sequence[str], np_array: ArrayLike) -> int:
-    """Write features of your own so that run(run_mode=2) can use them.
+    """Write your own features in the format that run(run_mode=2) reads.
 
-    save_path: folder to write to. filenames: n names. np_array: numbers of shape (n, d), row i
-    for filenames[i]; stored as float32.
+    save_path: folder for atrain_features.dat and atrain_features.dat.csv; created if it does not
+        exist. filenames: n file names. np_array: numbers of shape (n, d), row i for filenames[i];
+        stored as float32.
 
-    Results of a run over other features in that folder are deleted, as they do not describe
-    these. Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths differ, or a
-    number is nan or infinite.
+    Results of an earlier run in that folder are deleted, because they belong to other features.
+    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
+    differ, or if a number is nan, infinite or too large for float32.
     """
     from fastdup_gpu.formats import saving
 
@@ -181,13 +195,13 @@ def init_search(
     model_path: PathLike = model_path_full,
     verbose: bool = False,
 ) -> int:
-    """Load the index of a finished run, for search().
+    """Load the index of a finished run for search().
 
-    k: how many neighbours a search returns. work_dir: where run() wrote its files.
-    d, model_path: as in that run. verbose: print what was loaded.
+    k: number of neighbours that search() returns, 1 to 10,000. work_dir: where run() wrote its
+    files. d, model_path: as in that run. verbose: print how many images can be searched.
 
-    Returns 0 on success, 1 on failure, after which no run is open for search(). Raises
-    InvalidArgument.
+    Returns 0 on success and 1 on failure, which is logged; search() then raises until a call
+    succeeds. Raises InvalidArgument.
     """
     from fastdup_gpu import searching
 
@@ -197,15 +211,15 @@ def init_search(
 def search(
     img: PathLike, size: int | Sequence[int] | None = None, verbose: bool | int = 0
 ) -> pd.DataFrame:
-    """Find the pictures most similar to one picture, after init_search().
+    """Find the images of a run most similar to one image, after init_search().
 
-    img: path of the picture; it need not belong to the run. size: not needed, accepted for old
-    scripts (None, or width x height). verbose: print the result.
+    img: path of the image, which need not belong to the run. size: accepted for old scripts,
+    ignored. verbose: print the result.
 
-    Returns a DataFrame `from`, `to`, `distance`, nearest first, and writes it to
-    work_dir/search.csv (with a warning where that cannot be written); no file of the run is
-    changed. Raises InvalidArgument before init_search() succeeded, and InputError where the
-    picture cannot be read.
+    Returns a DataFrame with `from` (img), `to` (file names) and `distance` (float64, in the metric
+    of the run), most similar first, and writes it to work_dir/search.csv (a warning is logged if
+    that fails). No other file changes. Raises InvalidArgument if init_search() has not succeeded,
+    and InputError if the image cannot be read.
     """
     from fastdup_gpu import searching
 
@@ -220,11 +234,12 @@ def top_k_label(
     min_count: int | None = None,
     unknown_class: Label | None = None,
 ) -> Label | None:
-    """Tell the label of a picture from its neighbours, by majority of the `k` most similar.
+    """Return the most frequent label among the `k` most similar neighbours of an image.
 
     labels_col, distance_col: label and similarity (larger is nearer) of each neighbour.
-    threshold: only neighbours more similar than this vote. min_count: votes a label needs.
-    unknown_class: the answer where no label has the most votes.
+    threshold: only neighbours with a larger similarity vote. min_count: votes a label needs.
+    unknown_class: returned if no label wins. In a tie without unknown_class, the label with the
+        larger sum of similarities wins.
 
     Returns a label or `unknown_class`. Raises InvalidArgument.
     """
@@ -248,14 +263,16 @@ def run_kmeans(
     bounding_box: str = "",
     high_accuracy: bool = False,
 ) -> int:
-    """Extract features of pictures and cluster them by k-means (squared L2).
+    """Extract features of images and cluster them by k-means (squared L2).
 
-    num_clusters, num_em_iter: number of centroids, and of iterations at most.
-    nearest_neighbors_k: how many centroids, nearest first, each picture is assigned to.
+    num_clusters: number of clusters. num_em_iter: maximum number of iterations.
+    nearest_neighbors_k: number of nearest centroids written for each image.
     The other arguments are those of run().
 
-    Writes kmeans_centroids.csv and kmeans_assignments.csv to `work_dir`. Returns 0 on success,
-    1 on failure. Raises InvalidArgument.
+    Features of an earlier run in work_dir are used if they are of the same images and model; its
+    results are then kept. Writes kmeans_centroids.csv and kmeans_assignments.csv (`index`,
+    `filename`, `cluster`, `distance` = squared L2; nearest centroid first) to `work_dir`. Returns
+    0 on success and 1 on failure, which is logged. Raises InvalidArgument.
     """
     arguments = dict(locals())
     from fastdup_gpu import clustering
@@ -276,10 +293,10 @@ def run_kmeans_on_extracted(
     nearest_neighbors_k: int = 2,
     d: int = 576,
 ) -> int:
-    """Cluster features that a run left behind by k-means (squared L2).
+    """Cluster the stored features of a run by k-means (squared L2).
 
-    input_dir: folder of the stored features. The other arguments, the files written, the
-    return value and the errors are those of run_kmeans().
+    input_dir: folder with the stored features; if it has none, those in work_dir are used. The
+    other arguments, the files written, the return value and the errors are those of run_kmeans().
     """
     arguments = dict(locals())
     from fastdup_gpu import clustering
@@ -294,7 +311,7 @@ def _run(arguments: dict[str, Any]) -> None:
 
 def _run_in_two_steps(arguments: dict[str, Any]) -> None:
     _run({**arguments, "run_mode": 1})
-    # Both readings of run_mode=2 (features in input_dir, features in work_dir) mean this folder.
+    # Whether run_mode=2 reads features from input_dir or from work_dir, it is this folder.
     _run({**arguments, "run_mode": 2, "input_dir": arguments["work_dir"]})
 
 

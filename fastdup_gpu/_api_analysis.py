@@ -1,11 +1,11 @@
-"""The functions of the V0.2xx API that conclude from results: components, deletion, labels.
+"""The functions of the V0.2xx API that evaluate results: components, deletion, labels.
 
 As in _api: the documented signature of each, and one call. `get_label_func` is everywhere a
-callable from a file name to its label, a dict (or a Series) by file name, a csv `filename,label`
-or `index,label` (one row for each row of atrain_features.dat.csv, whose number is `index`), or a
-list in the order of that file; a label is a text, a list of texts, or None for a picture without
-one. What comes without names needs the work_dir: a folder, a csv in it, or a DataFrame that names
-it in attrs["work_dir"], as those of Session do.
+callable that takes a file name and returns its label, a dict or Series by file name, a csv with
+the columns `filename,label` or `index,label` (`index` is the row of atrain_features.dat.csv; one
+row for each), or a list in the order of that file. A label is a string, a list of strings, or None
+for an image without one. Labels without file names need the work_dir: a folder, a csv in it, or a
+DataFrame that names it in attrs["work_dir"], as those of Session do.
 """
 
 from __future__ import annotations
@@ -36,38 +36,42 @@ def find_top_components(
     comp_type: str = "component",
     **kwargs: Any,
 ) -> pd.DataFrame:
-    """List the groups of similar pictures, the largest first.
+    """List the groups of similar images, the largest first.
 
-    work_dir: where run() wrote its files, a connected_components.csv, or its DataFrame, or what
-        this function gave, whose labels count where get_label_func is not given.
-    group_by: 'visual', a row for each component, or 'label', a row for each label with all
-        its pictures, those that are similar to no other (alone in a component) included.
-    slice: only this label or these; for 'visual' components with such a picture. 'same' and
-        'diff' pick components whose labelled pictures share one label, or do not. A label that
-        no picture of the run has is an error.
-    keyword: only labels that contain this text; one that no label contains is an error.
-    threshold: only components more similar than this. min_items, max_items: bounds of `len`.
-    metric: sort by the mean of this statistic over the pictures of a row, instead of by their
-        number: 'size' (width x height), or any column of numbers in atrain_stats.csv, such as
-        'mean', 'min', 'max', 'unique' and 'blur'; it is added as a column.
-    descending: False = smallest first.
-    save_path: folder for top_components.csv, or a name that ends in .csv; it has a column
-        `work_dir` as well.
+    work_dir: where run() wrote its files, a connected_components.csv, its DataFrame, or a
+        DataFrame from this function; its labels are used unless get_label_func is given.
+    get_label_func: labels of the images, in the forms that all functions accept: a callable, a
+        dict or Series by file name, a csv `filename,label` or `index,label`, or a list in the
+        order of atrain_features.dat.csv.
+    group_by: 'visual', one row per component; or 'label', one row per label with all its images,
+        including those that are similar to no other.
+    slice: only this label or these labels; with 'visual', components with such an image. 'same'
+        and 'diff' select components whose labelled images have one label, or several. A label
+        that no image of the run has is an error.
+    threshold: only components with a larger similarity (`distance`), 0 to 1.
+    metric: sort by the mean of this statistic over the images of a row instead of by their number:
+        'size' (width x height), or any column of numbers in atrain_stats.csv, such as 'mean',
+        'min', 'max', 'unique' and 'blur'. It is added as a column.
+    descending: False = smallest first. min_items, max_items: bounds of `len`, included.
+    keyword: only labels that contain this text; if no label does, that is an error.
+    save_path: folder for top_components.csv, or a name that ends in .csv; the file has an
+        additional column `work_dir`.
     comp_type: 'component', or 'cluster' for the clusters of run_kmeans().
-    kwargs: `min_similarity`: cut components that hang together by chains into groups in which
-        every two pictures are so similar by their features; the first part keeps the
-        component_id, others get new ones. `nrows`: read only so many rows.
-        `split_sentence_to_label_list`: True = every word of a label is a label.
+    kwargs: `min_similarity`: split components into groups in which every two images have at least
+        this similarity, computed from their features; the first part keeps the component_id, the
+        others get new ones. `nrows`: read only the first rows. `split_sentence_to_label_list`:
+        True = every word of a label is a label.
 
-    Returns a DataFrame `component_id`, `files` (list of names), `files_ids` (list of rows in
-    the features csv), `distance` (mean similarity of the pairs, 0 to 1, larger is nearer; of a
-    cluster 1 / (1 + mean squared distance to its centre); nan where no pair of a part is known,
-    with metrics other than cosine), `len`, and with labels `label` (list, one for each file).
+    Returns a DataFrame with `component_id`, `files` (list of names), `files_ids` (list of rows of
+    the features csv), `distance` (mean similarity of the pairs, 0 to 1, larger is nearer; for a
+    cluster 1 / (1 + mean squared distance to its centre); nan if no pair of a split-off part is
+    known, with metrics other than cosine), `len`, and with labels `label` (list, one per file).
     With group_by='label': `label`, `files`, `component_id` (list), `files_ids`, `distance` (mean
-    over its pictures that are similar to others), `len`, `component_distance` (list, that of each
-    file's component; 0 of one that is alone).
-    attrs["work_dir"] is the run. Raises InvalidArgument, and FastdupError where files of the run
-    are missing or damaged, or save_path cannot be written to.
+    over its images that are similar to others), `len`, `component_distance` (list: that of the
+    component of each file, 0 for an image alone in its component). attrs["work_dir"] names the run.
+
+    Raises InvalidArgument; WorkDirError or FormatError if files of the run are missing or damaged;
+    WorkDirError if save_path cannot be written to.
     """
     arguments = {k: v for k, v in locals().items() if k != "kwargs"}
     from fastdup_gpu.analysis import components
@@ -85,23 +89,24 @@ def delete_components(
     keep: str = "best",
     protect: PathLike | Collection[PathLike] = (),
 ) -> list[str]:
-    """Move the duplicates of each component to a trash folder, with an undo log.
+    """Move the duplicates of each component to a trash folder.
 
-    top_components: what find_top_components() gave, or rows of it.
+    top_components: the result of find_top_components(), or rows of it.
     to_delete: only the components with these numbers (component_id).
-    min_distance: only components with `distance` larger than this.
-    how: 'one' keeps one picture of each component, 'all' keeps none.
-    dry_run: True prints what would go and touches nothing.
-    keep: which one stays: 'best' has most pixels, then most bytes, then is the sharpest, then the
-        first by name; 'oldest' and 'newest' by the time the file was modified, 'first' by name.
+    min_distance: only components with a larger `distance` (mean similarity, 0 to 1).
+    how: 'one' keeps one image of each component, 'all' keeps none.
+    dry_run: True prints what would be moved and touches nothing.
+    keep: which image is kept: 'best' (most pixels, then most bytes, then sharpest, then first by
+        name), 'oldest' or 'newest' (by the time the file was modified) or 'first' (by name).
         Not part of the V0.2xx API.
-    protect: folders whose pictures always stay, for example of originals or of test data; the
-        other pictures of a component with such a picture go. Not part of the V0.2xx API.
+    protect: folders whose images are never moved, for example originals or test data; the
+        other images of a component with such an image are. Not part of the V0.2xx API.
 
-    The trash is `.fastdup-trash/<time>` in the folder that the files have in common;
-    undo_deletion() brings them back. Left alone, with a warning, is what is missing, in an
-    archive, in a folder that may not be written to, or changed since the run. Returns the names
-    that went, or would go. Raises InvalidArgument.
+    The trash folder is `.fastdup-trash/<time>` in the folder that the files have in common. It
+    contains undo.jsonl, with which undo_deletion() restores the files. Files that are missing, have
+    changed since the run, or are in an archive or a folder without write permission are left alone
+    with a warning. Returns the names of the files that were (or would be) moved. Raises
+    InvalidArgument.
     """
     from fastdup_gpu.analysis import deletion
 
@@ -120,15 +125,16 @@ def delete_components_by_label(
     keep: str = "best",
     protect: PathLike | Collection[PathLike] = (),
 ) -> list[str]:
-    """Move the duplicates of large components to a trash folder, heeding labels.
+    """Move the duplicates of large components to a trash folder, taking labels into account.
 
-    top_components_file: what find_top_components() gave with get_label_func, or the csv it wrote.
-    min_items: only components of so many pictures and more.
+    top_components_file: the result of find_top_components() with get_label_func, or the csv that
+        it wrote.
+    min_items: only components with at least this many images.
+    how: 'majority' keeps one of the images with the most frequent label, 'one' keeps one image of
+        each component, 'all' keeps none.
     min_distance, dry_run, keep, protect: as in delete_components().
-    how: 'majority' keeps one of the pictures with the most frequent label, 'one' one of all,
-        'all' none.
 
-    Returns the names that went, or would go. Raises InvalidArgument.
+    Returns the names of the files that were (or would be) moved. Raises InvalidArgument.
     """
     from fastdup_gpu.analysis import deletion
 
@@ -152,27 +158,27 @@ def delete_or_retag_stats_outliers(
     save_path: PathLike | None = None,
     work_dir: PathLike | None = None,
 ) -> list[str]:
-    """Take away, move or relabel pictures whose value of a statistic is very low or high.
+    """Delete, move or relabel images with a very low or high value of a statistic.
 
     stats_file: work_dir of a run, an atrain_stats.csv, or a DataFrame with file names and values.
-    metric: the column to look at, such as 'blur', 'mean', 'width', 'size' (width x height) or
+    metric: column of the statistic, such as 'blur', 'mean', 'width', 'size' (width x height) or
         'score' of create_similarity_gallery().
     filename_col, label_col: columns with the file names, and with labels for how='retag=...'.
     lower_percentile, upper_percentile: 0 to 1; 0.05 and 0.95 mean the lowest and highest 5 %.
-    lower_threshold, upper_threshold: values below and above these; not with the percentile of
-        the same side. Values equal to a bound stay. The lower bound must not be above the upper.
-    get_reformat_filename_func: gets a name, returns the path of the file to touch, which is what
-        is printed and returned as well.
+    lower_threshold, upper_threshold: select values strictly below and above these. Give either a
+        threshold or a percentile for a side. The lower bound must not be above the upper one.
+    get_reformat_filename_func: callable that takes a name and returns the path of the file to use;
+        these paths are also what is printed and returned.
     dry_run: True prints what would be done and touches nothing.
-    how: 'delete' (to a trash folder, as delete_components() does), 'move' (to save_path, with
-        sub-folders kept and nothing overwritten), 'retag=labelImg' or 'retag=cvat' (writes files
-        for these tools to save_path and leaves the pictures where they are).
-    save_path: the folder for 'move' and 'retag'.
-    work_dir: the run that a DataFrame comes from, for telling files that changed since; not
-        needed for what create_similarity_gallery() gave.
+    how: 'delete' (to a trash folder, as delete_components() does), 'move' (to save_path, keeping
+        sub-folders and overwriting nothing), 'retag=labelImg' or 'retag=cvat' (writes files for
+        these tools to save_path and leaves the images in place).
+    save_path: folder for 'move' and 'retag'.
+    work_dir: the run that a DataFrame comes from, to recognise files that have changed since; not
+        needed for the result of create_similarity_gallery().
 
-    Returns the files that were dealt with, or would be. Raises InvalidArgument, and WorkDirError
-    where save_path cannot be written to.
+    Returns the files that were (or would be) handled. Raises InvalidArgument, and WorkDirError if
+    save_path cannot be written to.
     """
     arguments = dict(locals())
     from fastdup_gpu.analysis import stats_outliers
@@ -181,12 +187,12 @@ def delete_or_retag_stats_outliers(
 
 
 def undo_deletion(log: PathLike) -> list[str]:
-    """Bring back the files that a deletion or a move took away; not part of the V0.2xx API.
+    """Restore the files that a deletion or a move took away. Not part of the V0.2xx API.
 
-    log: the undo.jsonl in the trash folder. A place where there is a file again is left alone,
-    with a warning.
+    log: path of the undo.jsonl in the trash folder. If a file of that name exists again, it is left
+    alone with a warning.
 
-    Returns the paths of the files that are back. Raises InvalidArgument and FormatError.
+    Returns the paths of the restored files. Raises InvalidArgument and FormatError.
     """
     from fastdup_gpu.analysis import trash
 
@@ -199,14 +205,17 @@ def create_knn_classifier(
     get_label_func: Labels,
     threshold: float | None = None,
 ) -> pd.DataFrame:
-    """Predict the label of each picture from its neighbours in similarity.csv, by majority.
+    """Predict the label of each image by majority vote of its neighbours in similarity.csv.
 
-    work_dir: of a run, a similarity.csv, or its DataFrame. k: so many nearest neighbours vote,
-    of those with a label that the run stored (nearest_neighbors_k), each once for each of its
-    labels. threshold: only neighbours more similar.
+    work_dir: work_dir of a run, a similarity.csv, or its DataFrame.
+    k: number of nearest labelled neighbours that vote, each once for each of its labels. A run
+        stores nearest_neighbors_k neighbours per image.
+    get_label_func: as in find_top_components().
+    threshold: only neighbours with a larger similarity vote.
 
-    Returns a DataFrame `prediction`, `label`, `filename`, a row for each picture in the order of
-    the run; `prediction` is None where no neighbour votes. Raises InvalidArgument.
+    Returns a DataFrame with `prediction`, `label` and `filename`, one row per image in the order
+    of the run; `prediction` is None if no neighbour votes. Raises InvalidArgument, and
+    WorkDirError or FormatError if files are missing or damaged.
     """
     from fastdup_gpu.analysis import classifiers
 
@@ -219,13 +228,15 @@ def create_kmeans_classifier(
     get_label_func: Labels,
     threshold: float | None = None,
 ) -> pd.DataFrame:
-    """Predict the label of each picture as the most frequent one in its k-means cluster.
+    """Predict the label of each image as the most frequent one in its k-means cluster.
 
     work_dir: where run_kmeans() wrote its files, or a similarity file or DataFrame that belongs
-        to such a work_dir. k, threshold: not used, as in the original.
+        to such a work_dir.
+    get_label_func: as in find_top_components(). k, threshold: ignored, as in the original.
 
-    Returns a DataFrame `prediction`, `label`, `filename`, a row for each picture; `prediction`
-    is None in a cluster without labels. Raises InvalidArgument.
+    Returns a DataFrame with `prediction`, `label` and `filename`, one row per image;
+    `prediction` is None in a cluster without labels. Raises InvalidArgument, and WorkDirError or
+    FormatError if files are missing or damaged.
     """
     from fastdup_gpu.analysis import classifiers
 
@@ -233,21 +244,24 @@ def create_kmeans_classifier(
 
 
 def label_scores(work_dir: PathLike, get_label_func: Labels, k: int = 10) -> pd.DataFrame:
-    """Tell how well labels fit, the least fitting first; not part of the V0.2xx API.
+    """Score how well each label matches its neighbours, worst first. Not part of the V0.2xx API.
 
-    work_dir: of a run. k: how many nearest pictures, by exact search over the stored features,
-    are asked; pictures without a label neither ask nor are asked.
+    work_dir: work_dir of a run. get_label_func: as in find_top_components(). k: number of nearest
+    images to compare with, by exact search over the stored features. Images without a label are
+    ignored.
 
-    Returns a DataFrame `filename`, `label`, `score` (0 to 100: share of the neighbours that have
-    the same label), `prediction` (label most frequent among them), `neighbors` (how many),
-    `distance` (mean similarity to them), ascending by score, then descending by distance: a
-    wrong label among close neighbours comes first.
+    Returns a DataFrame with `filename`, `label`, `score` (0 to 100: percentage of the neighbours
+    with the same label), `prediction` (the most frequent label among them), `neighbors` (their
+    number) and `distance` (mean similarity to them), ascending by score, then descending by
+    distance: wrong labels among close neighbours come first.
 
-    Every labelled picture is compared with every other, so the time grows with the square of their
-    number, n^2: 100,000 pictures with 576 features each took 200 seconds on two CPU cores that
-    other programs used as well. After a run on a GPU the search takes the GPU where it is usable;
-    otherwise it takes all CPU cores. Of equally similar pictures the first in the run count.
-    Raises InvalidArgument, and MissingDependency where what searches is not installed.
+    Every labelled image is compared with every other, so the time grows with the square of their
+    number: 100,000 images with 576 features each took 200 seconds on two CPU cores that other
+    programs also used. After a run on a GPU, the search uses the GPU if it is usable, otherwise all
+    CPU cores. Ties go to the image that comes first in the run.
+
+    Raises InvalidArgument, WorkDirError or FormatError if files are missing or damaged, and
+    MissingDependency if a package that the search needs is not installed.
     """
     from fastdup_gpu.analysis import classifiers
 
@@ -260,21 +274,22 @@ def evaluate(
     thresholds: Sequence[float] | None = None,
     transitive: bool = False,
 ) -> dict[str, Any]:
-    """Measure a run against known duplicates; not part of the V0.2xx API.
+    """Measure precision and recall of a run on known duplicates. Not part of the V0.2xx API.
 
-    work_dir: of a run; all pairs of its stored features are compared, by cosine similarity.
-    truth_csv: columns `from`, `to` (known pairs) or `file`, `group` (every two of a group); its
-        names are matched with those of the run by how their paths end.
-    thresholds: where to tell precision and recall; None = 0.50, 0.51, ..., 1.00.
-    transitive: pictures that known pairs connect over others are duplicates as well.
+    work_dir: work_dir of a run; all pairs of its stored features are compared by cosine similarity.
+    truth_csv: csv with the columns `from,to` (known pairs) or `file,group` (all images of a group
+        are duplicates of each other). Its paths are matched with those of the run from the end.
+    thresholds: similarities at which to report precision and recall; None = 0.50, 0.51, ..., 1.00.
+    transitive: treat known pairs as transitive, so that two copies of one image are a pair as well.
 
-    Returns a dict: `pictures`, `true_pairs`, `true_pairs_not_in_run` (they count as not found),
-    `average_precision`, `best` (the row with the largest F1), `thresholds` (rows of `threshold`,
-    `precision`, `recall`, `f1`, `pairs`). Raises InvalidArgument and FormatError.
+    Returns a dict with `pictures` (number of images), `true_pairs`, `true_pairs_not_in_run`
+    (counted as not found), `average_precision`, `best` (the row with the largest F1) and
+    `thresholds` (list of rows with `threshold`, `precision`, `recall`, `f1`, `pairs`). Raises
+    InvalidArgument, WorkDirError and FormatError.
 
-    The time grows with the square of the number of pictures, n^2: 100,000 pictures with 576
-    features each took 133 seconds on two CPU cores that other programs used as well. The memory
-    does not grow with the number of pairs that are compared. A GPU is not used.
+    The time grows with the square of the number of images: 100,000 images with 576 features each
+    took 133 seconds on two CPU cores that other programs also used. The memory does not grow with
+    the number of pairs. No GPU is used.
     """
     from fastdup_gpu.analysis import evaluate as evaluation
 

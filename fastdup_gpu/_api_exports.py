@@ -1,4 +1,4 @@
-"""The functions of the V0.2xx API that write files for other tools, and their siblings.
+"""The functions of the V0.2xx API that write files for other tools, and related additions.
 
 As in _api: the documented signature of each, and one call.
 """
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
 
 def export_to_cvat(files: Iterable[PathLike] | str, labels: object, save_path: PathLike) -> int:
-    """Write pictures and labels as fastdup_label.zip, for CVAT's 'Create from backup'.
+    """Write images and labels as fastdup_label.zip, for 'Create from backup' in CVAT.
 
-    files: file names. labels: for each a label, a list of labels, or None, in the order of the
-        files, or in a dict or by a callable from a name; one text counts for all, None for none.
-    save_path: folder for the zip, and for fastdup_label.csv, which tells for each frame of the
-        task the file it was.
+    files: file names. labels: a list in the order of the files, or a dict or callable by file name;
+        each entry is a label, a list of labels, or None. A single string is the label of all
+        images; None = no labels.
+    save_path: folder for the zip and for fastdup_label.csv, which gives the file of each frame of
+        the CVAT task.
 
-    Labels become tags of the frames. Pictures that cannot be read are left out with a warning.
-    Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths differ.
+    Labels become tags of the frames. Images that cannot be read are left out with a warning.
+    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
+    differ.
     """
     from fastdup_gpu.analysis import cvat
 
@@ -33,17 +35,16 @@ def export_to_cvat(files: Iterable[PathLike] | str, labels: object, save_path: P
 
 
 def export_to_labelImg(files: Iterable[PathLike] | str, labels: object, save_path: PathLike) -> int:
-    """Write labels as Pascal VOC xml, one file for each picture, as labelImg reads them.
+    """Write labels as Pascal VOC xml for labelImg, one file per image.
 
-    files: file names. labels: for each a label, a list of labels, or None, in the order of the
-        files, or in a dict or by a callable from a name; one text counts for all, None for none.
-    save_path: folder for the xml files (those of pictures of one name in sub-folders) and
-        classes.txt.
+    files, labels: as in export_to_cvat().
+    save_path: folder for the xml files and classes.txt. The xml files of images that have the same
+        name go to sub-folders.
 
-    A label becomes a box around the whole picture. Pictures that cannot be read are left out
-    with a warning. An xml of the same picture is written anew; one of another picture, or of
-    unknown origin, stays, and the new one gets another name. Labels are added to a classes.txt
-    that is there. Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths
+    A label becomes a box around the whole image. Images that cannot be read are left out with a
+    warning. An existing xml of the same image is replaced; one of another image, or of unknown
+    origin, stays, and the new one gets another name. Labels are added to an existing classes.txt.
+    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
     differ.
     """
     from fastdup_gpu.analysis import labelimg
@@ -57,15 +58,15 @@ def export_to_coco(
     save_path: PathLike,
     boxes: Iterable[object] | None = None,
 ) -> int:
-    """Write pictures, labels and boxes as COCO json; not part of the V0.2xx API.
+    """Write images, labels and boxes as COCO json. Not part of the V0.2xx API.
 
-    files: file names. labels: for each a label, a list of labels, or None, in the order of the
-        files, or in a dict or by a callable from a name; one text counts for all, None for none.
+    files, labels: as in export_to_cvat().
     save_path: folder for fastdup_coco.json, or a name that ends in .json.
-    boxes: for each file a list of boxes x1, y1, x2, y2 in pixels, to which its labels belong one
-        to one (or one label to all); without boxes a label gets the whole picture.
+    boxes: for each file a list of boxes x1, y1, x2, y2 in pixels, with one label for each box or
+        one label for all of them; without boxes, a label covers the whole image.
 
-    Returns 0 on success, 1 on failure. Raises InvalidArgument where the lengths differ.
+    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
+    differ.
     """
     from fastdup_gpu.analysis import coco
 
@@ -73,12 +74,12 @@ def export_to_coco(
 
 
 def import_from_coco(path: PathLike) -> pd.DataFrame:
-    """Read a COCO json, such as one of export_to_coco(); not part of the V0.2xx API.
+    """Read a COCO json, such as one written by export_to_coco(). Not part of the V0.2xx API.
 
     path: the file, or a folder with fastdup_coco.json.
 
-    Returns a DataFrame `filename`, `col_x`, `row_y`, `width`, `height`, `label` with a row for
-    each box, and one with None for a picture that has none. Raises InvalidArgument and
+    Returns a DataFrame with `filename`, `col_x`, `row_y`, `width`, `height` (pixels) and `label`:
+    one row per box, and one row with None for an image without boxes. Raises InvalidArgument and
     FormatError.
     """
     from fastdup_gpu.analysis import coco
@@ -98,14 +99,21 @@ def export_to_tensorboard_projector(
 ) -> int:
     """Write features, labels and thumbnails for the projector of TensorBoard.
 
-    work_dir: where run() wrote its files. log_dir: what `tensorboard --logdir` gets.
-    sample_size, sample_method: how many pictures; 'random' draws the same ones every time.
-    with_images: draw a sprite image of the pictures.
-    d: length of a feature vector; 576 also stands for the length stored.
-    file_list: paths of the pictures, one for each row of atrain_features.dat.csv, where they are
-        elsewhere now; get_label_func is then asked for these.
+    work_dir: where run() wrote its files.
+    log_dir: folder to write to; open it with `tensorboard --logdir log_dir`.
+    sample_size: number of images. sample_method: 'random', which draws the same images every time.
+    with_images: also write a sprite with the thumbnails.
+    get_label_func: labels of the images: a callable that takes a file name, a dict or Series by
+        file name, a csv `filename,label` or `index,label`, or a list in the order of
+        atrain_features.dat.csv. A label is a string, a list of strings (shown separated by
+        commas), or None.
+    d: length of a feature vector; 576 stands for any length.
+    file_list: current paths of the images, one for each row of atrain_features.dat.csv, if they
+        have moved; get_label_func then gets these names.
 
-    Returns 0 on success, 1 on failure. Raises InvalidArgument.
+    Writes features.tsv (one row per image), metadata.tsv (columns `label` and `filename`),
+    projector_config.pbtxt and, with with_images, sprite.png to log_dir. Returns 0 on success and 1
+    on failure, which is logged. Raises InvalidArgument.
     """
     arguments = dict(locals())
     from fastdup_gpu.analysis import tensorboard
@@ -124,18 +132,21 @@ def generate_sprite_image(
     alternative_width: int | None = None,
     max_width: int | None = None,
 ) -> tuple[str, list[str]]:
-    """Draw many pictures into the cells of one image, row by row.
+    """Draw thumbnails of many images into the cells of one image (a sprite), row by row.
 
-    img_list: file names; the first `sample_size` are drawn, each whole and in proportion.
-    get_label_func: as elsewhere; a list or a csv index,label is in the order of all of img_list.
-    log_dir: folder for sprite.png. alternative_filename: another name for it,
-        or a path of its own.
-    h, w: size of a cell in pixels; 0 = as the other one, or 100.
-    alternative_width: pictures in a row; else the grid is square, as TensorBoard wants it.
-    max_width: of the whole image in pixels. Cells shrink to keep to it, and to 8192 pixels.
+    img_list: file names; the first `sample_size` are drawn, not cropped and in proportion.
+    log_dir: folder for sprite.png.
+    get_label_func: as in find_top_components(); a list or a csv `index,label` is in the order of
+        the whole img_list.
+    h, w: height and width of a cell in pixels; 0 = the same as the other one, or 100.
+    alternative_filename: another file name, or another path.
+    alternative_width: number of images per row; None = a square grid, as TensorBoard needs it.
+    max_width: maximum width of the sprite in pixels. Cells shrink to stay within this and 8192
+        pixels.
 
-    Returns (path, labels), a label for each picture, its file name without get_label_func.
-    A picture that cannot be read leaves its cell white. Raises InvalidArgument.
+    Returns (path, labels): the path of the sprite, and a label for each image (its file name
+    without get_label_func). The cell of an image that cannot be read stays white. Raises
+    InvalidArgument.
     """
     arguments = dict(locals())
     from fastdup_gpu.analysis import tensorboard
@@ -151,21 +162,22 @@ def webdataset_labels(
     classes: Sequence[str] | Mapping[Any, str] | None = None,
     work_dir: PathLike = ".",
 ) -> dict[str, str]:
-    """Read the labels stored in webdataset archives; not part of the V0.2xx API.
+    """Read the labels stored in webdataset archives. Not part of the V0.2xx API.
 
         labels = webdataset_labels("shards")
         create_duplicates_gallery("out", "page", get_label_func=labels)
 
     input_dir: as for run_on_webdataset().
-    kinds: which members hold labels; the first that has one for a sample counts. A sample is the
+    kinds: extensions of the members with labels, in order of priority. A sample consists of the
         members whose paths are equal up to the first dot of the file name.
-    field: the key that holds the label in `.json` members.
-    classes: the class names for the numbers in `.cls` members, as a list or a dict.
+    field: key of the label in `.json` members.
+    classes: names of the classes by the numbers in `.cls` members, as a list or a dict.
     work_dir: remote archives are copied to work_dir/tmp, unless a run has copied them there.
 
-    Returns a dict from the image's name in the result files, `{archive}/{member}`, to its label;
-    images without a label are left out. Raises InvalidArgument for unknown kinds or classes, and
-    InputError if input_dir has no archives.
+    Returns a dict from the name of an image in the result files, `{archive}/{member}`, to its
+    label (a string); images without a label are left out. Raises InvalidArgument for unknown kinds
+    and for classes that are neither a list nor a dict, and InputError if input_dir contains no
+    archives.
     """
     from fastdup_gpu.sources import webdataset
 

@@ -1,7 +1,7 @@
 """The galleries of the V0.2xx API: the documented signature of each, and one call.
 
-Each writes one page that needs nothing else, or with lazy_load a page and a folder of small
-pictures. Unknown keyword arguments raise InvalidArgument.
+Each writes one self-contained HTML page, or with lazy_load a page and a folder of thumbnails.
+Unknown keyword arguments raise InvalidArgument.
 """
 
 from __future__ import annotations
@@ -39,27 +39,31 @@ def create_duplicates_gallery(
     threshold: float | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write duplicates.html: pairs of similar pictures side by side, each pair once.
+    """Write duplicates.html: pairs of similar images side by side, each pair once.
 
-    similarity_file: work_dir, similarity csv, a DataFrame `from`, `to`, `distance`, or the
+    similarity_file: work_dir, similarity.csv, a DataFrame with `from`, `to` and `distance`, or the
         similarity_hierarchical_<ccthreshold>.csv of create_components_gallery().
-    save_path: folder for the page. num_images: pairs listed; 0 = all.
-    descending: the most similar first. threshold: smallest similarity of a pair.
-    lazy_load: small pictures go to files beside the page, not into it.
-    get_label_func: label, or list of labels, of a picture: a callable that gets its name, a dict
-        by name, a csv `index,label` in the order of the features csv, or a list in that order.
-    slice: 'diff' or 'same' for pairs whose labels differ or agree; a label, or a list of them,
-        for pairs with it on one end.
+    save_path: folder for the page. num_images: number of pairs listed; 0 = all.
+    descending: most similar pairs first. threshold: smallest similarity of a pair, 0 to 1.
+    lazy_load: write the thumbnails to files beside the page instead of into it.
+    get_label_func: labels of the images: a callable that takes a file name, a dict or Series by
+        file name, a csv `filename,label` or `index,label`, or a list in the order of
+        atrain_features.dat.csv. A label is a string, a list of strings, or None.
+    slice: 'diff' or 'same' for pairs with different or equal labels; a label, or a list of labels,
+        for pairs in which at least one image has it.
+    max_width: width of the gallery in CSS pixels.
     get_bounding_box_func: boxes to draw, each x1, y1, x2, y2 in pixels: a callable or dict that
-        gives a list of them, a csv `index,filename,col_x,row_y,width,height`, or a work_dir with
-        atrain_crops.csv.
-    get_reformat_filename_func, get_extra_col_func: text to show for the name, or below it.
-    max_width: of the gallery, in CSS pixels. input_dir: where tars or moved pictures are now.
-    work_dir: where a DataFrame or csv came from; names its ids and gives sizes of pictures.
-    kwargs: save_artifacts=True stores the csv and the pictures beside the page; nrows reads only
-        so many rows.
+        returns a list of boxes by file name, a csv `index,filename,col_x,row_y,width,height`, or a
+        work_dir with atrain_crops.csv.
+    get_reformat_filename_func, get_extra_col_func: callables that take a file name and return the
+        text to show instead of it, or below it.
+    input_dir: current folder of the images or archives, if they have moved.
+    work_dir: the run that a DataFrame or csv comes from, to resolve ids and to show image sizes.
+    kwargs: save_artifacts=True also writes the csv and the images beside the page; nrows=n reads
+        only the first n rows.
 
-    A notebook shows the page. Returns 0 on success, 1 on failure. Raises InvalidArgument.
+    The page is also displayed in a notebook. Returns 0 on success and 1 on failure, which is
+    logged. Raises InvalidArgument.
     """
     arguments = dict(locals())
     from fastdup_gpu.galleries import duplicates
@@ -86,9 +90,9 @@ def create_duplicate_videos_gallery(
 ) -> int:
     """Write duplicate_videos.html: pairs of videos that share similar frames.
 
-    Frames are named `<folder>/<video>/output_000001.jpg`; each pair of videos is shown by its most
-    similar frames. num_images: pairs of videos; 0 = all. The other arguments, the return value
-    and the errors are those of create_duplicates_gallery().
+    Frames must be named `<folder>/<video>/output_000001.jpg`; each pair of videos is shown by its
+    most similar frames. num_images: number of pairs of videos; 0 = all. The other arguments, the
+    return value and the errors are those of create_duplicates_gallery().
     """
     arguments = dict(locals())
     from fastdup_gpu.galleries import videos
@@ -112,13 +116,14 @@ def create_outliers_gallery(
     work_dir: PathLike | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write outliers.html: the pictures least similar to all others, each beside a neighbour.
+    """Write outliers.html: the images least similar to all others, each beside a neighbour.
 
-    outliers_file: work_dir, outliers csv, or a DataFrame `from`, `to`, `distance`.
-    num_images: pictures listed; 0 = all.
-    how: 'one' takes the least similar neighbour listed, 'all' the most similar one, of
-        pictures all of whose neighbours are listed.
-    slice: a label or a list of labels of the outlier; 'diff' or 'same' compares with the neighbour.
+    outliers_file: work_dir, outliers.csv, or a DataFrame with `from`, `to` and `distance`.
+    num_images: number of images listed; 0 = all.
+    how: 'one' shows each image of outliers.csv with its least similar neighbour; 'all' shows only
+        images all of whose neighbours are in outliers.csv, with the most similar one.
+    slice: a label, or a list of labels, of the outlier; 'diff' or 'same' for outliers whose label
+        differs from that of the neighbour, or equals it.
     The other arguments, the return value and the errors are those of create_duplicates_gallery().
     """
     arguments = dict(locals())
@@ -148,21 +153,23 @@ def create_components_gallery(
     input_dir: PathLike | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write components.html: groups of similar pictures, in each the one to keep marked.
+    """Write components.html: groups of similar images, with the one to keep marked in each.
 
-    work_dir: work_dir, connected_components.csv, a DataFrame of it or of find_top_components().
-    num_images: groups listed; 0 = all. max_items: pictures shown of each (default 24).
-    group_by: 'visual', or 'label' for one group for each label.
-    slice, keyword: groups with one of these labels, or with a label that contains the keyword.
-    threshold: smallest mean similarity of a group. min_items: smallest size.
-    metric, descending: order by the mean of a statistic in place of the size; largest first.
-    max_width: of a picture, in CSS pixels.
-    lazy_load: also writes similarity_hierarchical_<ccthreshold>.csv beside the page: each two
-        groups that an edge of similarity.csv connects, by their most similar pictures, with
-        columns `from`, `to`, `distance`, `component_from`, `component_to`. Give it to
-        create_duplicates_gallery() to look through similar groups.
-    kwargs: save_artifacts, nrows; split_sentence_to_label_list=True makes each word a label;
-        limit_labels_printed: labels named for each group (default max_items, else 5).
+    work_dir: work_dir, connected_components.csv, its DataFrame, or the result of
+        find_top_components().
+    num_images: number of groups listed; 0 = all. max_items: images shown of each (default 24).
+    lazy_load: write the thumbnails to files beside the page, and also
+        similarity_hierarchical_<ccthreshold>.csv: one row for every two groups that an edge of
+        similarity.csv connects, with their most similar images, in the columns `from`, `to`,
+        `distance`, `component_from` and `component_to`. Pass it to create_duplicates_gallery() to
+        browse similar groups.
+    group_by: 'visual' for components, or 'label' for one group per label.
+    slice, keyword: only groups with one of these labels, or with a label that contains the keyword.
+    threshold: smallest mean similarity of a group, 0 to 1. min_items: smallest size of a group.
+    metric, descending: sort by the mean of a statistic instead of by size; largest first.
+    max_width: width of an image in CSS pixels.
+    kwargs: save_artifacts and nrows as there; split_sentence_to_label_list=True makes each word a
+        label; limit_labels_printed=n labels named per group (default max_items, else 5).
     The other arguments, the return value and the errors are those of create_duplicates_gallery().
     """
     arguments = dict(locals())
@@ -194,7 +201,7 @@ def create_component_videos_gallery(
 ) -> int:
     """Write component_videos.html: groups of videos that share similar frames.
 
-    min_items: smallest number of videos, 2 at least. Frames are named as for
+    min_items: smallest number of videos in a group, at least 2. Frames must be named as for
     create_duplicate_videos_gallery(); each video is shown by its first frame in the group. The
     other arguments, the return value and the errors are those of create_components_gallery().
     """
@@ -224,10 +231,10 @@ def create_kmeans_clusters_gallery(
     input_dir: PathLike | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write kmeans_clusters.html: the clusters of run_kmeans(), nearest to the centre first.
+    """Write kmeans_clusters.html: the clusters of run_kmeans(), images nearest to the centre first.
 
     work_dir: where run_kmeans() wrote its files. threshold: smallest similarity of a cluster,
-    which is 1 / (1 + the mean squared distance to its centre). The other arguments, the return
+    computed as 1 / (1 + mean squared distance to its centre). The other arguments, the return
     value and the errors are those of create_components_gallery().
     """
     arguments = dict(locals())
@@ -253,13 +260,13 @@ def create_stats_gallery(
     work_dir: PathLike | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write <metric>.html: pictures by a statistic, with a histogram of all.
+    """Write <metric>.html: images sorted by a statistic, with a histogram of all images.
 
-    stats_file: work_dir, atrain_stats.csv, or a DataFrame `filename` and the metric.
-    num_images: pictures listed; 0 = all.
+    stats_file: work_dir, atrain_stats.csv, or a DataFrame with `filename` and the metric.
+    num_images: number of images listed; 0 = all.
     metric: a column of the statistics, or 'size' for width x height.
-    descending: the largest first. slice: a label or a list of labels.
-    max_width: of a picture, in CSS pixels.
+    descending: largest values first. slice: a label or a list of labels.
+    max_width: width of an image in CSS pixels.
     The other arguments, the return value and the errors are those of create_duplicates_gallery().
     """
     arguments = dict(locals())
@@ -286,20 +293,21 @@ def create_similarity_gallery(
     max_items: int | None = None,
     **kwargs: Any,
 ) -> pd.DataFrame:
-    """Write similarity.html: pictures beside their most similar ones, with a score of the labels.
+    """Write similarity.html: each image beside its most similar ones, with a score of its label.
 
-    similarity_file: work_dir, similarity csv, or a DataFrame `from`, `to`, `distance`.
-    num_images: rows listed, and neighbours in each unless max_items says; 0 = all.
-    min_items: neighbours that a row needs.
+    similarity_file: work_dir, similarity.csv, or a DataFrame with `from`, `to` and `distance`.
+    num_images: number of rows listed, and of neighbours in each row unless max_items is given;
+        0 = all. max_items: number of neighbours in each row.
+    slice: 'label_score' for rows with a known score, 'diff' or 'same' for score 0 or 100, or a
+        label or a list of labels. max_width: width of an image in CSS pixels.
     descending: largest score first (without labels: largest mean similarity).
-    slice: 'label_score' for rows whose score is known, 'diff' or 'same' for score 0 or 100, or a
-        label or a list of labels. max_width: of a picture, in CSS pixels.
+    min_items: smallest number of neighbours of a row.
     The other arguments are those of create_duplicates_gallery().
 
-    Returns a DataFrame of all rows, not only those listed: `from`, lists `to` and `distance`; with
-    labels also lists `label` and `label2`, `score` (0 to 100: the share of labelled neighbours
-    with the same label; nan where unknown) and `length`. Raises InvalidArgument, and WorkDirError
-    or FormatError where files are missing or damaged.
+    Returns a DataFrame of all rows, not only those listed: `from`, and the lists `to` and
+    `distance`; with labels also the lists `label` and `label2`, `score` (0 to 100: percentage of
+    labelled neighbours with the same label; nan if unknown) and `length`. Raises InvalidArgument,
+    and WorkDirError or FormatError if files are missing or damaged.
     """
     arguments = dict(locals())
     from fastdup_gpu.galleries import similarity
@@ -319,11 +327,12 @@ def create_aspect_ratio_gallery(
     input_dir: PathLike | None = None,
     **kwargs: Any,
 ) -> int:
-    """Write aspect_ratio.html: width against height, and the widest and tallest pictures.
+    """Write aspect_ratio.html: a plot of width against height, and the widest and tallest images.
 
-    stats_file: work_dir, atrain_stats.csv, or a DataFrame `filename`, `width`, `height`.
-    num_images: rows read; 0 = all. slice: a label or a list of labels.
-    get_filename_reformat_func: text to show for the name. max_width: of the page, in CSS pixels.
+    stats_file: work_dir, atrain_stats.csv, or a DataFrame with `filename`, `width` and `height`.
+    num_images: number of rows read; 0 = all. slice: a label or a list of labels.
+    get_filename_reformat_func: callable that takes a file name and returns the text to show.
+    max_width: width of the page in CSS pixels.
     The other arguments, the return value and the errors are those of create_duplicates_gallery().
     """
     arguments = dict(locals())

@@ -1,4 +1,4 @@
-"""What arguments must be: numbers and paths. Each check raises InvalidArgument, which names the
+"""Checks of arguments that are numbers or paths. Each raises InvalidArgument, which names the
 argument, what was given and what was expected."""
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import cast
 
 from fastdup_gpu._errors import InvalidArgument, shown
 
-MANY = 1_000_000_000_000  # more than there are of anything that is counted here
+MANY = 1_000_000_000_000  # more than anything that is counted here
 
 
 def whole_number(name: str, value: object, low: int = 0, high: int = MANY) -> int:
-    """An argument that must be a whole number from `low` to `high`."""
+    """Return an argument that must be a whole number from `low` to `high`."""
     try:
-        number = None if isinstance(value, bool) else operator.index(cast(int, value))
+        is_flag = type(value).__name__ in ("bool", "bool_")  # those of numpy as well
+        number = None if is_flag else operator.index(cast(int, value))
     except TypeError:
         number = None
     if number is None or not low <= number <= high:
@@ -27,14 +28,14 @@ def whole_number(name: str, value: object, low: int = 0, high: int = MANY) -> in
 
 
 def real_number(name: str, value: object, meaning: str = "a number") -> float:
-    """An argument that must be a number, and not nan; `meaning` says what it is for."""
+    """Return an argument that must be a number other than nan; `meaning` describes it."""
     if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
         raise InvalidArgument(f"{name}={shown(value)}: expected {meaning}")
     return float(value)
 
 
 def flag(name: str, value: object) -> bool:
-    """An argument that must be True or False, or 1 or 0."""
+    """Return an argument that must be True or False, or 1 or 0."""
     try:
         known = value in (0, 1)
     except ValueError:  # numpy: an array of several is neither
@@ -45,7 +46,7 @@ def flag(name: str, value: object) -> bool:
 
 
 def path_text(name: str, value: object) -> str:
-    """An argument that must be the path of a file or folder, as text."""
+    """Return an argument that must be the path of a file or folder, as text."""
     path = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(path, str) or "\0" in path:
         raise InvalidArgument(f"{name}={shown(value)}: expected a path, as a str or a Path")

@@ -15,7 +15,7 @@ from fastdup_gpu._errors import WorkDirError
 
 try:
     import fcntl
-except ImportError:  # Windows, where every writer uses a name of its own
+except ImportError:  # Windows, where every writer uses its own name
     fcntl = None  # type: ignore[assignment]
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
@@ -25,12 +25,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 @contextmanager
 def replaced(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary name beside `path`; what was written there takes its place at the end.
+    """Yield a temporary name beside `path`; what was written there replaces `path` at the end.
 
-    The name is the same in every process, so that what a killed one left is taken over by the
-    next one that writes the file. It is locked while it is written, and a second writer uses a
-    name of its own. Without `durable` the file is not brought to the disk: for what is made
-    anew after a power cut. Raises WorkDirError where the file cannot be written.
+    The name is the same in every process, so that the next process that writes the file takes
+    over what a killed one left. It is locked during writing, and a second writer uses a name of
+    its own. Without `durable` the file is not flushed to disk: for files that can be created again
+    after a power cut. Raises WorkDirError if the file cannot be written.
     """
     try:
         temporary, lock = _claim(path)
@@ -54,9 +54,9 @@ def replaced(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """Hold a lock file, which a killed process lets go of; raises WorkDirError where it is held.
+    """Hold a lock file, which a killed process releases; raises WorkDirError if it is held already.
 
-    Where there are no locks (Windows, some network disks) nothing is held.
+    Where locks do not exist (Windows, some network disks), nothing is held.
     """
     if fcntl is None:
         yield
@@ -67,8 +67,8 @@ def alone(lock: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise WorkDirError(
-                f"another run is at work in {str(lock.parent.parent)!r}; wait for its end, or give "
-                "another work_dir"
+                f"another run is using work_dir {str(lock.parent.parent)!r}; wait for it to finish "
+                "or give another work_dir"
             ) from error
         except OSError:
             pass
@@ -79,7 +79,7 @@ def alone(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn the OSError of a full disk into a WorkDirError that says what to do."""
+    """Replace the OSError of a full disk by a WorkDirError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -90,19 +90,19 @@ def explained(path: Path) -> Iterator[None]:
 
 def _refusal(path: Path, error: OSError) -> WorkDirError:
     return WorkDirError(
-        f"{str(path)!r} cannot be written ({error.strerror}); it needs room on a disk that you may "
-        "write to. What was finished stays: run again, with resume=1 where run() stopped"
+        f"{str(path)!r} cannot be written ({error.strerror}). Free some space or choose another "
+        "folder, then run again; use resume=1 to continue an interrupted run()."
     )
 
 
 def _claim(path: Path) -> tuple[Path, int | None]:
-    """A temporary name that nobody else writes to, as an empty file, and its locked descriptor;
-    None where the name is of this thread alone."""
+    """Create an empty temporary file that nobody else writes to; return it and its locked
+    descriptor, or None if the name belongs to this thread alone."""
     name = path.name
     if len(os.fsencode(name)) > _LONGEST:  # file systems take 255 bytes
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     usual = path.with_name(f".{name}.tmp")
-    with contextlib.suppress(OSError):  # the own name tells what is really wrong
+    with contextlib.suppress(OSError):  # trying the other name shows the real reason
         if (lock := _locked(usual)) is not None:
             return usual, lock
     own = path.with_name(f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
@@ -111,7 +111,7 @@ def _claim(path: Path) -> tuple[Path, int | None]:
 
 
 def _locked(temporary: Path) -> int | None:
-    """A descriptor of the emptied file; None where another writer has it, or there are no locks."""
+    """A descriptor of the emptied file; None if another writer has it or locks do not exist."""
     if fcntl is None:
         return None
     descriptor = os.open(temporary, _FLAGS, 0o666)

@@ -30,15 +30,19 @@ def add_parsers(commands: Any) -> None:
 def _add_search(commands: Any) -> None:
     parser = commands.add_parser(
         "search",
-        help="find the pictures of a run most similar to one picture",
-        description="Prints the similarity and the name of each, the most similar first, and "
-        "writes them to search.csv in work_dir.",
+        help="find the images of a run most similar to one image",
+        description="Print the similarity and the name of each image found, the most similar "
+        "first, and write them to search.csv in work_dir.",
     )
     parser.add_argument("work_dir", help="folder with the results of a run")
-    parser.add_argument("picture", help="any picture; it need not belong to the run")
-    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
-    parser.add_argument("--model-path", metavar="FILE", help="the ONNX model of the run, if yours")
-    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    parser.add_argument("picture", help="any image file; it need not belong to the run")
+    parser.add_argument(
+        "-k", type=int, default=10, metavar="N", help="number of images to find (default 10)"
+    )
+    parser.add_argument(
+        "--model-path", metavar="FILE", help="your ONNX model, if the run used model_path"
+    )
+    parser.add_argument("--json", action="store_true", help="print a list of objects as json")
     parser.set_defaults(command=_search)
 
 
@@ -58,31 +62,33 @@ def _add_dedupe(commands: Any) -> None:
     parser = commands.add_parser(
         "dedupe",
         help="move duplicates to a trash folder",
-        description="Show which duplicates would go; with --apply, move them to a trash folder "
-        "beside the pictures, from where `fastdup-gpu undo` brings them back.",
+        description="Show which duplicates would be moved; with --apply, move them to a trash "
+        "folder beside the images, from which `fastdup-gpu undo` restores them.",
     )
     parser.add_argument(
         "work_dir",
         nargs="?",
-        help="folder with the results of a run; with --decisions by default the one it names",
+        help="folder with the results of a run; with --decisions, default is the one named there",
     )
-    parser.add_argument("--decisions", metavar="FILE", help="only what was marked in a gallery")
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="move only the images marked in a gallery or report"
+    )
     parser.add_argument(
         "--min-distance",
         type=float,
         metavar="X",
-        help="only components whose mean similarity is larger (default 0.96)",
+        help="only components with a larger mean similarity (default 0.96)",
     )
     parser.add_argument(
         "--min-similarity",
         type=float,
         metavar="X",
-        help="split components in which not every two pictures are so similar",
+        help="split components into groups in which every two images have at least this similarity",
     )
     parser.add_argument(
         "--keep",
         choices=("best", "oldest", "newest", "first"),
-        help="which picture of a group stays: the best (most pixels, then most bytes, then the "
+        help="which image of a group is kept: the best (most pixels, then most bytes, then "
         "sharpest; the default), the oldest or newest file, or the first by name",
     )
     parser.add_argument(
@@ -90,7 +96,7 @@ def _add_dedupe(commands: Any) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="never move pictures from this folder; may be given several times",
+        help="never move images from this folder; may be given several times",
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--dry-run", action="store_true", help="only show (the default)")
@@ -121,8 +127,8 @@ def _plan_of_decisions(args: argparse.Namespace) -> Plan:
     for option in ("min_distance", "min_similarity", "keep"):
         if getattr(args, option) is not None:
             raise InvalidArgument(
-                f"--{option.replace('_', '-')} has no meaning with --decisions, which names each "
-                "picture that goes; leave one of them out"
+                f"--{option.replace('_', '-')} has no effect with --decisions, which names each "
+                "image to move; leave one of them out"
             )
     return decisions.plan_decisions(args.decisions, args.work_dir, args.protect)
 
@@ -131,7 +137,9 @@ def _plan_of_components(args: argparse.Namespace) -> Plan:
     from fastdup_gpu.analysis import components, deletion, keeping
 
     if not args.work_dir:
-        raise InvalidArgument("dedupe needs a work_dir, or --decisions with the file of a gallery")
+        raise InvalidArgument(
+            "dedupe needs a work_dir, or --decisions with the decisions.json of a gallery or report"
+        )
     found = components.find_top_components(args.work_dir, min_similarity=args.min_similarity)
     policy = keeping.make_policy("one", ("one",), args.keep or "best", args.protect)
     least = {} if args.min_distance is None else {"min_distance": args.min_distance}
@@ -139,8 +147,8 @@ def _plan_of_components(args: argparse.Namespace) -> Plan:
 
 
 def _add_undo(commands: Any) -> None:
-    parser = commands.add_parser("undo", help="bring back files that were moved")
-    parser.add_argument("log", help="the undo.jsonl file in the trash folder")
+    parser = commands.add_parser("undo", help="restore files that were moved")
+    parser.add_argument("log", help="path of the undo.jsonl in the trash folder")
     parser.set_defaults(command=_undo)
 
 
@@ -150,7 +158,7 @@ def _undo(args: argparse.Namespace) -> int:
     outcome = journal.undo(args.log)
     for name, why in outcome.refused:
         print(f"left alone: {name!r} ({why})", file=sys.stderr)
-    print(f"brought back {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
+    print(f"restored {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone")
     return 1 if outcome.refused else 0
 
 
@@ -158,7 +166,8 @@ def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="compare a run with known duplicates",
-        description="Precision and recall over all pairs of pictures, by the stored features.",
+        description="Print precision and recall over all pairs of images, from the stored "
+        "features.",
     )
     parser.add_argument("work_dir", help="folder with the results of a run")
     parser.add_argument(
@@ -170,7 +179,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--transitive",
         action="store_true",
-        help="pictures that pairs connect over others are duplicates as well",
+        help="treat known pairs as transitive: two copies of one image are a pair as well",
     )
     parser.add_argument("--json", action="store_true", help="print all numbers as json")
     parser.set_defaults(command=_evaluate)
@@ -183,7 +192,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_without_nan(result)))
         return 0
-    for key in ("pictures", "true_pairs", "true_pairs_not_in_run"):
+    print(f"images: {result['pictures']}")
+    for key in ("true_pairs", "true_pairs_not_in_run"):
         print(f"{key.replace('_', ' ')}: {result[key]}")
     print(f"average precision: {result['average_precision']:.4f}")
     print(f"{'threshold':>9} {'precision':>9} {'recall':>9} {'F1':>9} {'pairs':>9}")
@@ -199,7 +209,7 @@ def _line(row: dict[str, float]) -> str:
 
 
 def _without_nan(value: Any) -> Any:
-    """nan, which JSON lacks, as null."""
+    """Replace nan, which JSON lacks, by null."""
     if isinstance(value, dict):
         return {key: _without_nan(entry) for key, entry in value.items()}
     if isinstance(value, list):
@@ -211,19 +221,21 @@ def _add_report(commands: Any) -> None:
     parser = commands.add_parser("report", help="write one page with everything a run found")
     parser.add_argument("work_dir", help="folder with the results of a run")
     parser.add_argument(
-        "--save-path", metavar="PATH", help="folder or name.html (default: report.html in work_dir)"
+        "--save-path", metavar="PATH", help="folder or .html file (default work_dir/report.html)"
     )
     parser.add_argument(
         "--num-images",
         type=int,
         default=60,
         metavar="N",
-        help="entries of each tab (default 60; 0 = all)",
+        help="number of entries in each tab (default 60; 0 = all)",
     )
     parser.add_argument(
-        "--labels", metavar="CSV", help="columns filename,label: also shows which labels look wrong"
+        "--labels", metavar="CSV", help="csv filename,label: also show labels that look wrong"
     )
-    parser.add_argument("--input-dir", metavar="DIR", help="where the pictures lie now")
+    parser.add_argument(
+        "--input-dir", metavar="DIR", help="current folder of the images, if they have moved"
+    )
     parser.set_defaults(command=_report)
 
 

@@ -1,4 +1,4 @@
-"""RunConfig: the arguments of run(), checked and read, before anything is touched."""
+"""RunConfig: the arguments of run(), checked and parsed before anything is touched."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMPUTE: tuple[Compute, ...] = ("cpu", "gpu", "auto")
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Everything a run needs to know. `arguments` keeps what the caller gave, for config.json."""
+    """Everything a run needs. `arguments` keeps what the caller gave, for config.json."""
 
     input_dir: Input
     work_dir: Path
@@ -60,12 +60,12 @@ class RunConfig:
 
 
 def make_config(**given: Any) -> RunConfig:
-    """Check the arguments of run() and build the RunConfig; those left out have its defaults.
+    """Check the arguments of run() and build the RunConfig; missing ones get their defaults.
 
-    Raises InvalidArgument naming the argument, what was given and what is expected.
+    Raises InvalidArgument, which names the argument, what was given and what was expected.
     """
     given = {**DEFAULTS, **given}
-    for name in ("input_dir", "test_dir"):  # what can be gone through once only
+    for name in ("input_dir", "test_dir"):  # an iterator can be read only once
         if isinstance(given[name], Iterator):
             given[name] = list(given[name])
     a = _Arguments(given)
@@ -177,20 +177,20 @@ def _input(name: str, value: Any) -> Input:
 
 
 def folder_of_results(value: Any) -> Path:
-    """work_dir as a path; raises InvalidArgument where it is none, or empty."""
+    """work_dir as a path; raises InvalidArgument if it is empty or not a path."""
     value = path_text("work_dir", value)
     if value == "":
         raise InvalidArgument("work_dir is empty; give a folder for the result files")
     if Path(value).parts[:1] == ("~",) and not Path(value).exists():
         raise InvalidArgument(
-            f"work_dir={value!r} would make a folder named ~; the home folder is "
+            f"work_dir={value!r} would create a folder named ~; for the home folder, give "
             f"{str(Path(value).expanduser())!r}"
         )
     return Path(value)
 
 
 def _detector(run_mode: int, bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
-    """None where no picture is read, so that no model is asked for there."""
+    """None if no image is read: then no detector is needed."""
     return None if run_mode in (2, 4) else plan_detector(bounding_box, tuning)
 
 
@@ -201,18 +201,18 @@ def _check_together(c: RunConfig) -> None:
             "(0 = to the end of the list)"
         )
     if c.run_mode in (0, 1) and isinstance(c.input_dir, str) and c.input_dir == "":
-        raise InvalidArgument(f"input_dir is empty; run_mode={c.run_mode} needs pictures to read")
+        raise InvalidArgument(f"input_dir is empty; run_mode={c.run_mode} needs images to read")
     if c.run_mode == 3 and isinstance(c.test_dir, str) and c.test_dir == "":
         raise InvalidArgument("run_mode=3 compares test_dir with a stored index: give test_dir")
     if not isinstance(c.test_dir, str) and not c.test_dir:
-        raise InvalidArgument("test_dir is an empty list; give pictures, or leave it out")
+        raise InvalidArgument("test_dir is an empty list; give images, or leave it out")
     if c.run_mode in (0, 1, 3) and c.detector is None and (keys := given_for_detectors(c.tuning)):
         raise InvalidArgument(
-            f"turi_param gives {', '.join(keys)}, which is for bounding_box='face' or 'yolov5s'; "
+            f"turi_param sets {', '.join(keys)}, which needs bounding_box='face' or 'yolov5s'; "
             "give one of these, or leave it out"
         )
     if c.high_accuracy and c.d not in (DEFAULT_DIM, HIGH_ACCURACY_DIM):
-        raise InvalidArgument(f"high_accuracy=True gives d=960, but d={c.d} was asked for")
+        raise InvalidArgument(f"high_accuracy=True gives d=960, but d={c.d} was given; leave d out")
     if c.high_accuracy and c.model_path != DEFAULT_PATH:
         raise InvalidArgument(
             "high_accuracy=True chooses a built-in model, but model_path names another; "
@@ -221,11 +221,11 @@ def _check_together(c: RunConfig) -> None:
     if c.search.metric == "jensenshannon" and c.run_mode == 0 and c.model_path == DEFAULT_PATH:
         raise InvalidArgument(
             "distance='jensenshannon' compares distributions, but the features of the built-in "
-            "models have negative values; choose another distance or a model_path of your own"
+            "models have negative values; choose another distance or give your own model_path"
         )
     built_in = c.run_mode in (0, 1) and c.model_path == DEFAULT_PATH and not c.high_accuracy
     if built_in and c.d != DEFAULT_DIM:
         raise InvalidArgument(
-            f"d={c.d} was asked for, but the built-in model gives {DEFAULT_DIM} numbers an image; "
-            "leave d out, give high_accuracy=True (d=960), or a model_path of your own"
+            f"d={c.d} was given, but the built-in model outputs vectors of length {DEFAULT_DIM}; "
+            "leave d out, or give high_accuracy=True (d=960) or your own model_path"
         )

@@ -1,4 +1,4 @@
-"""What this CPU has: cores, and what it can do with 8-bit integers."""
+"""Properties of this CPU: its cores, and its instructions for 8-bit integers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 _PROC = Path("/proc/cpuinfo")
-# What numpy finds, by whichever name its version gives the group, in the words of /proc/cpuinfo.
+# numpy's names for groups of instructions (which differ by version) -> those of /proc/cpuinfo.
 _GROUPS = {
     "AVX2": "avx2",
     "X86_V3": "avx2",
@@ -21,19 +21,19 @@ _GROUPS = {
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def has_fast_int8() -> bool:
-    """Whether it multiplies them in vectors: AVX2, or Arm's dot product."""
+    """Whether the CPU multiplies 8-bit integers in vectors: AVX2, or Arm's dot product."""
     return has_int8_dot() or "avx2" in _flags()
 
 
 def has_int8_dot() -> bool:
-    """Whether it adds products of them in one step: VNNI, AMX, or Arm's dot product."""
+    """Whether it sums products of 8-bit integers in one step: VNNI, AMX, or Arm's dot product."""
     if platform.machine().lower() in ("arm64", "aarch64") and platform.system() == "Darwin":
         return True
     return not {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}.isdisjoint(_flags())

@@ -1,4 +1,4 @@
-"""A small collection of made pictures with duplicates, look-alikes, outliers and broken files."""
+"""A small collection of generated images: duplicates, look-alikes, outliers and broken files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Painter = Callable[[np.random.Generator], Image.Image]
 
 
 def make_pictures(work_dir: str | Path) -> Path:
-    """Write the sample into work_dir/pictures and return that folder; the same every time."""
+    """Write the sample to work_dir/pictures and return that folder; it is the same every time."""
     folder = Path(work_dir) / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
@@ -31,7 +31,7 @@ def make_pictures(work_dir: str | Path) -> Path:
 
 
 def _write_family(folder: Path, name: str, picture: Image.Image, number: int) -> None:
-    """One picture, and up to four edits of it."""
+    """Write one image, and up to four edited copies of it."""
     original = folder / f"{name}.jpg"
     picture.save(original, quality=92)
     if number % 3 == 0:

@@ -1,4 +1,4 @@
-"""`fastdup-gpu doctor`: what is installed, what is usable, what to do."""
+"""`fastdup-gpu doctor`: what is installed, what is usable, and what to do about the rest."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _CPU_MODULES = {
     "onnxruntime": "runs the model",
     "cv2": "decodes and resizes",
     "simplejpeg": "decodes JPEG",
-    "scipy": "components and pagerank",
-    "threadpoolctl": "keeps matrix products to num_threads",
+    "scipy": "computes components and PageRank",
+    "threadpoolctl": "limits matrix products to num_threads",
 }
 _OPTIONAL_MODULES = {
     "openvino": (
@@ -22,12 +22,12 @@ _OPTIONAL_MODULES = {
         "fastdup-gpu[openvino]",
     ),
     "hnswlib": ("HNSW index for large sets (else IVF or exact search)", "fastdup-gpu[hnsw]"),
-    "pillow_heif": ("HEIC and HEIF pictures", "fastdup-gpu[heif]"),
+    "pillow_heif": ("HEIC and HEIF images", "fastdup-gpu[heif]"),
 }
 
 
 def examine() -> dict[str, Any]:
-    """Everything doctor knows, for --json."""
+    """All findings, as printed by --json."""
     return {
         "packages": _provenance.versions(),
         "threads": cores(),
@@ -48,14 +48,14 @@ def examine() -> dict[str, Any]:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """For people; the last line of each backend says whether it can run."""
+    """The findings as text; the last line of each backend says whether it is usable."""
     out = ["CPU backend"]
     for name, role in _CPU_MODULES.items():
         out.append(_line(found["cpu"][name], name, role, "pip install 'fastdup-gpu[cpu]'"))
     for name, (role, extra) in _OPTIONAL_MODULES.items():
         hint = f"pip install '{extra}'"
         out.append(_line(found["optional"][name], name, role, hint, needed=False))
-    out.append(f"  model precision here: {'int8' if found['fast_int8'] else 'fp16'}")
+    out.append(f"  model precision on this CPU: {'int8' if found['fast_int8'] else 'fp16'}")
     out.append(f"  => {'usable' if all(found['cpu'].values()) else 'not usable'}")
     out.append("GPU backend")
     out += [

@@ -2,24 +2,24 @@
 
 FastdupError
  ├─ InvalidArgument      (ValueError)    an argument is wrong; nothing was touched
- ├─ MissingDependency    (ImportError)   a package that an argument asked for is not installed
- ├─ BackendUnavailable   (RuntimeError)  compute='gpu' without a usable GPU stack
+ ├─ MissingDependency    (ImportError)   a package that an argument needs is not installed
+ ├─ BackendUnavailable   (RuntimeError)  compute='gpu' without a usable GPU
  ├─ InputError           (OSError)       the input cannot be listed or read
- ├─ WorkDirError         (OSError)       work_dir cannot be used
- ├─ FormatError          (ValueError)    a stored file does not hold what it should
- ├─ ConnectionLost       (RuntimeError)  the server of a remote input answers no more
+ ├─ WorkDirError         (OSError)       work_dir cannot be used, or lacks a file
+ ├─ FormatError          (ValueError)    a stored file is damaged or has the wrong content
+ ├─ ConnectionLost       (RuntimeError)  the server of a remote input no longer responds
  └─ ModelError           (RuntimeError)  the ONNX model cannot be used
 
-Every message says what was given, what was expected and what to do.
+Messages say what was given, what was expected and what to do.
 """
 
 from __future__ import annotations
 
-_LONGEST = 200  # letters of a value
+_LONGEST = 200  # characters of a value
 
 
 class FastdupError(Exception):
-    """Base of all errors raised on purpose by fastdup-gpu."""
+    """Base class of all errors that fastdup-gpu raises on purpose."""
 
 
 class InvalidArgument(FastdupError, ValueError):
@@ -27,11 +27,11 @@ class InvalidArgument(FastdupError, ValueError):
 
 
 class MissingDependency(FastdupError, ImportError):
-    """A package is missing that an explicit argument needs."""
+    """A package that an argument needs is not installed."""
 
 
 class BackendUnavailable(FastdupError, RuntimeError):
-    """The backend that was asked for cannot run on this machine."""
+    """The requested backend cannot run on this machine."""
 
 
 class InputError(FastdupError, OSError):
@@ -39,17 +39,17 @@ class InputError(FastdupError, OSError):
 
 
 class WorkDirError(FastdupError, OSError):
-    """The work_dir cannot be created, written to, or lacks a needed file."""
+    """The work_dir cannot be created or written to, is in use, or lacks a needed file."""
 
 
 class FormatError(FastdupError, ValueError):
-    """A stored file (features, csv, index, config) is damaged or of another shape."""
+    """A stored file (features, csv, index, config) is damaged or has the wrong content."""
 
 
 class ConnectionLost(FastdupError, RuntimeError):
-    """The server of a remote input answers nothing any more; resume=1 goes on later.
+    """The server of a remote input no longer responds; continue later with resume=1.
 
-    No OSError, which would be taken for the reason of one picture.
+    Not an OSError, because that would count as the failure of a single image.
     """
 
 
@@ -58,13 +58,15 @@ class ModelError(FastdupError, RuntimeError):
 
 
 def choose(argument: str, given: object, known: object, *, hint: str = "") -> InvalidArgument:
-    """The error for a value outside a closed list: names the argument, the value and the list."""
+    """The error for a value that is not in a list of known ones: names the argument and both."""
     listed = ", ".join(repr(k) for k in known) if isinstance(known, (list, tuple)) else str(known)
     tail = f" {hint}" if hint else ""
-    return InvalidArgument(f"{argument}={shown(given)} is not known; known are: {listed}.{tail}")
+    return InvalidArgument(
+        f"{argument}={shown(given)} is not known; expected one of: {listed}.{tail}"
+    )
 
 
 def shown(given: object) -> str:
-    """A value as messages show it: its repr, of which a long one is cut."""
+    """A value as messages show it: its repr, cut if it is long."""
     text = repr(given)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({type(given).__name__})"

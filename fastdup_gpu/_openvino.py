@@ -1,7 +1,7 @@
-"""OpenVINO, without the telemetry that it sends when it is imported.
+"""OpenVINO, without the telemetry that it sends when imported.
 
-Where its package openvino_telemetry is missing it goes without; here it finds none. A program
-that has imported openvino before has to see to this itself.
+OpenVINO sends nothing if its package openvino_telemetry is missing, so that package is hidden
+during the import. A program that imports openvino before fastdup_gpu has to do the same itself.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a run may be told: names, types, defaults. Those of fastdup_gpu.run(), which says more."""
+"""The options of a run: names, types and defaults, as documented in fastdup_gpu.run()."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def check_options(given: Iterable[str]) -> None:
-    """Raise InvalidArgument for a name that is no option of a run."""
+    """Raise InvalidArgument for a name that is not an option of a run."""
     known = sorted(RunOptions.__annotations__)
     for name in given:
         if name not in known:

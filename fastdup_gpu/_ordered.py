@@ -1,4 +1,4 @@
-"""Work of other threads, taken up in order."""
+"""Results of other threads, in order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ R = TypeVar("R")
 def in_order(submit: Callable[[T], Future[R]], items: Iterable[T], ahead: int) -> Iterator[R]:
     """The results of `submit` for each item, in order of the items.
 
-    Items are taken as results are: at most `ahead` of them are under way or wait to be taken up.
-    Where the iteration ends early, those that have not begun are cancelled.
+    An item is taken for each result consumed: at most `ahead` of them are in progress or waiting.
+    If the iteration ends early, those that have not started are cancelled.
     """
     pending: deque[Future[R]] = deque()
     try:

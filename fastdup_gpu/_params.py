@@ -1,4 +1,4 @@
-"""Parsing of the three little languages inside arguments: turi_param, nnf_mode, nnf_param."""
+"""Parsers for the arguments turi_param, nnf_mode and nnf_param."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 Decoder = Literal["auto", "nvimgcodec", "dali"]
 VideoDecoder = Literal["cpu", "cuda"]
 Engine = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"]
-# The words of bounding_box that ask for a detector, each with the key that names its file.
+# The values of bounding_box that need a detector, each with the key that names its file.
 DETECTORS = {FACE: "face_model", YOLO: "yolo_model"}
-# Confidence and overlap (intersection over union) of either, where the caller names none.
+# Default confidence and overlap (intersection over union) of each.
 _THRESHOLDS = {FACE: (0.5, 0.4), YOLO: (0.25, 0.45)}
 
 
@@ -27,12 +27,12 @@ _THRESHOLDS = {FACE: (0.5, 0.4), YOLO: (0.25, 0.45)}
 class Tuning:
     """The keys of turi_param, with their defaults.
 
-    `nnmodel` and `global_log_error_level` are accepted for old scripts and change nothing.
-    Additions of this library: `keyframes_only` and `video_decoder` (of videos),
-    `model_precision`, `engine`, `seed`, for the GPU `decoder` and `device` (its number among the
-    visible ones), and for
-    bounding_box='face' or 'yolov5s' what DetectorPlan says. `augmentation_horiz`, `_vert`: the
-    margin on each side of a box that such a detector finds, in widths and heights of the box.
+    `nnmodel` and `global_log_error_level` are accepted for old scripts and have no effect.
+    Additions of this library: `keyframes_only` and `video_decoder` (for videos),
+    `model_precision`, `engine`, `seed`; for the GPU `decoder` and `device` (its number among the
+    visible ones); and for bounding_box='face' or 'yolov5s' those described in DetectorPlan.
+    `augmentation_horiz`, `_vert`: margin on each side of a box that such a detector finds, in
+    widths and heights of the box.
     """
 
     ccthreshold: float = 0.96
@@ -64,7 +64,7 @@ class Tuning:
 
     @property
     def cuda_video_device(self) -> int | None:
-        """The GPU that decodes videos, None = the CPU."""
+        """The GPU that decodes videos; None = the CPU."""
         return self.device if self.video_decoder == "cuda" else None
 
 
@@ -72,10 +72,10 @@ class Tuning:
 class DetectorPlan:
     """The detector behind bounding_box='face' or 'yolov5s' (`word`).
 
-    `model`: the ONNX file (face_model or yolo_model). `confidence`: the smallest score of a box,
-    0 to 1 (detector_confidence). `iou`: boxes of one class that overlap more than this share of
-    their union are taken for one (detector_iou). `size`: side of the input in pixels where the
-    file leaves it free, 0 = what the file says or 640 (detector_size).
+    `model`: the ONNX file (face_model or yolo_model). `confidence`: smallest score of a box, 0 to
+    1 (detector_confidence). `iou`: boxes of one class that overlap by more than this share of
+    their union count as one (detector_iou). `size`: side of the input in pixels if the file does
+    not fix it; 0 = as the file says, or 640 (detector_size).
     """
 
     word: str
@@ -100,7 +100,7 @@ _KNOWN_MODES = (
 
 @dataclass(frozen=True, slots=True)
 class NnfMode:
-    """nnf_mode, read: the way of searching and its size parameter."""
+    """nnf_mode, parsed: the kind of search and its size parameter."""
 
     mode: SearchMode
     links: int = 32
@@ -108,7 +108,7 @@ class NnfMode:
 
 
 def parse_turi(text: str) -> Tuning:
-    """`'ccthreshold=0.99,run_cc=1'` -> Tuning; an unknown key lists the known ones."""
+    """Parse `'ccthreshold=0.99,run_cc=1'`; the error for an unknown key lists the known ones."""
     known = {f.name: f.type for f in fields(Tuning)}
     values: dict[str, object] = {}
     for key, value in _pairs("turi_param", text).items():
@@ -121,15 +121,15 @@ def parse_turi(text: str) -> Tuning:
 
 
 def given_for_detectors(tuning: Tuning) -> list[str]:
-    """The keys that say how to detect, and differ from their defaults."""
+    """The keys for detectors that differ from their defaults."""
     keys = [*DETECTORS.values(), "detector_confidence", "detector_iou", "detector_size"]
     return [key for key in keys if getattr(tuning, key) != getattr(Tuning(), key)]
 
 
 def plan_detector(bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
-    """The detector that bounding_box asks for, None where it is no such word.
+    """The detector that bounding_box asks for; None for any other value of bounding_box.
 
-    Raises InvalidArgument where turi_param names no model for it.
+    Raises InvalidArgument if turi_param names no model for it.
     """
     word = bounding_box.strip()
     if word not in DETECTORS:
@@ -138,9 +138,9 @@ def plan_detector(bounding_box: str, tuning: Tuning) -> DetectorPlan | None:
     model = tuning.face_model if word == FACE else tuning.yolo_model
     if not model:
         raise InvalidArgument(
-            f"bounding_box={word!r} needs an ONNX detector of your own, for none comes with this "
-            f"package and none is downloaded: give turi_param='{key}=/path/to/model.onnx'; "
-            "docs/detection.md lists the layouts that are understood"
+            f"bounding_box={word!r} needs your own ONNX detector (this package contains none and "
+            f"downloads none): give turi_param='{key}=/path/to/model.onnx'; docs/detection.md "
+            "lists the supported layouts"
         )
     confidence, iou = _THRESHOLDS[word]
     return DetectorPlan(
@@ -157,11 +157,11 @@ def _or_default(given: float | None, default: float) -> float:
 
 
 def parse_nnf_mode(text: str) -> NnfMode:
-    """`'HNSW<links>'`, `'Flat'`, `'IVF'`, `'IVF<clusters>'`, each IVF also with `,Flat` or `Flat`;
-    on the GPU also `'CAGRA'`, `'IVF<clusters>,PQ'` and `'NNDescent'`.
+    """Parse `'HNSW<links>'`, `'Flat'`, `'IVF'` or `'IVF<clusters>'`, each IVF also followed by
+    `,Flat` or `Flat`; on the GPU also `'CAGRA'`, `'IVF<clusters>,PQ'` and `'NNDescent'`.
 
-    'HNSW32', the default, leaves the choice to the backend: exact where that is faster, else
-    the index that measures fastest at the same recall. Other numbers of links are HNSW.
+    With 'HNSW32', the default, the backend chooses: exact search if that is faster, else the index
+    that measures fastest at the same recall. Any other number of links means HNSW.
     """
     if not isinstance(text, str):
         raise InvalidArgument(f"nnf_mode is {type(text).__name__}, expected a str like 'HNSW32'")
@@ -182,7 +182,7 @@ def parse_nnf_mode(text: str) -> NnfMode:
 
 
 def parse_nnf_param(text: str) -> dict[str, int]:
-    """`'num_em_iter=20,num_clusters=100'` -> those of the two that are given."""
+    """Parse `'num_em_iter=20,num_clusters=100'`; returns the keys that are given."""
     out: dict[str, int] = {}
     for key, value in _pairs("nnf_param", text).items():
         if key not in ("num_em_iter", "num_clusters"):
@@ -197,15 +197,16 @@ def parse_nnf_param(text: str) -> dict[str, int]:
 def _pairs(argument: str, text: str) -> dict[str, str]:
     if not isinstance(text, str):
         raise InvalidArgument(
-            f"{argument} is {type(text).__name__}, expected a str of comma-separated key=value"
+            f"{argument} is {type(text).__name__}, expected a str of key=value pairs, separated "
+            "by commas"
         )
     pairs: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         key, sep, value = part.partition("=")
         if not sep or not value.strip():
             raise InvalidArgument(
-                f"{argument}={text!r}: {part!r} is not of the form key=value; "
-                "separate several by commas"
+                f"{argument}={text!r}: {part!r} does not have the form key=value; "
+                "separate several pairs by commas"
             )
         if key.strip() in pairs:
             raise InvalidArgument(f"{argument}={text!r} gives {key.strip()} twice; give it once")
@@ -261,7 +262,7 @@ def _check_tuning(tuning: Tuning) -> None:
     if not 0 <= tuning.nnmodel <= 2:
         raise InvalidArgument(f"nnmodel={tuning.nnmodel}: expected 0, 1 or 2")
     if tuning.run_advanced_stats and not tuning.run_stats:
-        raise InvalidArgument("run_stats=0 and run_advanced_stats=1 exclude each other; give one")
+        raise InvalidArgument("run_stats=0 and run_advanced_stats=1 are incompatible; give one")
     if not 0 <= tuning.ccthreshold <= 1:
         raise InvalidArgument(f"ccthreshold={tuning.ccthreshold}: expected 0 to 1")
     for key in ("min_file_size", "seed", "device"):
@@ -274,5 +275,5 @@ def _check_tuning(tuning: Tuning) -> None:
     if tuning.detector_size % 32 or not 0 <= tuning.detector_size <= 4096:
         raise InvalidArgument(
             f"detector_size={tuning.detector_size}: expected a multiple of 32 up to 4096, "
-            "or 0 for what the model file says"
+            "or 0 for the size that the model file gives"
         )

@@ -1,4 +1,4 @@
-"""Settings of the whole process that some work needs otherwise, in any number of threads."""
+"""Temporary changes of process-wide settings, for work in any number of threads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 
 
 class ProcessWide:
-    """A change of such settings, for a `with` around the work: the first that enters makes it, the
-    last that leaves puts back what was before, in whatever order threads do so."""
+    """A change of such settings, for a `with` around the work: the first thread that enters makes
+    it, the last one that leaves restores the previous settings, in whatever order they do so."""
 
     def __init__(self, change: Callable[[], AbstractContextManager[None]]) -> None:
         self._change = change
@@ -39,5 +39,5 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-# One for all, as two changes of one setting would put back each other's.
+# Shared, because two independent changes of one setting would restore each other's value.
 pillow_unwarned = ProcessWide(_without_warnings)

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 Advance = Callable[[int, int], None]
-# (title, total) -> a block of work on so many items, which is told (done, bad).
+# (title, total) -> a context for work on `total` items, which yields a function (done, bad).
 Counting = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 @contextmanager
 def uncounted(title: str, total: int) -> Iterator[Advance]:
-    """For callers that show nothing."""
+    """A Counting that shows nothing."""
     yield _advance_nothing
 
 
 class Progress:
-    """Times the stages of a run and shows how they go on: on a terminal by bars, in a notebook by
+    """Times the stages of a run and shows their progress: on a terminal by bars, in a notebook by
     one line."""
 
     def __init__(self, *, show: bool | None = None) -> None:
@@ -50,8 +50,8 @@ class Progress:
 
     @contextmanager
     def counting(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar over `total` items, inside a stage; yields the function (done, bad) that moves
-        it, for one thread."""
+        """A bar over `total` items, inside a stage; yields the function (done, bad) that advances
+        it, to be called by one thread."""
         if self._bar is not None:
             yield _on_bar(self._bar, title, total)
         elif self._line is not None:
@@ -95,7 +95,7 @@ class Progress:
 
 
 def _advance_nothing(done: int, bad: int) -> None:
-    """Nobody looks."""
+    """Show nothing."""
 
 
 def _counts(done: float, total: int, speed: float | None, bad: int) -> str:
@@ -104,7 +104,7 @@ def _counts(done: float, total: int, speed: float | None, bad: int) -> str:
 
 
 def _on_bar(bar: Bar, title: str, total: int) -> Advance:
-    """A line in place of the one of the stage, and what moves it."""
+    """Replace the line of the stage by a bar; returns the function that advances it."""
     for other in bar.tasks:
         bar.update(other.id, visible=other.total is not None)
     line = bar.add_task(title, total=total, told="")
@@ -114,7 +114,7 @@ def _on_bar(bar: Bar, title: str, total: int) -> Advance:
     def advance(done: int, bad: int) -> None:
         nonlocal bad_so_far
         bad_so_far += bad
-        # The speed is that of late: what a resumed run found done is not in it.
+        # The recent speed, which does not count what an earlier run had done.
         told = _counts(task.completed + done, total, task.speed, bad_so_far)
         bar.update(line, advance=done, told=told)
 

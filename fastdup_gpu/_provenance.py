@@ -1,4 +1,4 @@
-"""config.json: what was asked for, by what it was done."""
+"""config.json: the arguments of a run, and the software that ran it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def describe(
 
 
 def keep_base(content: dict[str, Any], earlier: dict[str, Any]) -> None:
-    """Keep what an earlier config.json tells of the pictures that were read then, and by what; the
+    """Keep what an earlier config.json says about the images and the model they were read with; the
     call that `content` describes only compared them."""
     content |= {key: earlier[key] for key in ("input_dir", "model") if key in earlier}
     environment = earlier.get("environment")
@@ -68,15 +68,15 @@ def keep_base(content: dict[str, Any], earlier: dict[str, Any]) -> None:
 
 
 def _current_folder() -> str:
-    """The folder that relative names begin at."""
+    """The folder to which relative names refer."""
     try:
         return str(Path.cwd())
-    except OSError:  # it was taken away
+    except OSError:  # it was removed
         return ""
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that shape results."""
+    """Installed versions of the packages that affect results."""
     found = {}
     for package in _PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""The table of backends: the only place that opens one, and only the one that was asked for."""
+"""The table of backends: the only place that opens one, and only the requested one."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ _BACKENDS = {
 
 
 def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Backend:
-    """Open the backend of `compute`: 'cpu', 'gpu' or 'auto' (the GPU where usable).
+    """Open the backend of `compute`: 'cpu', 'gpu' or 'auto' (the GPU if it is usable).
 
-    `device` and `decoder` are choices of the GPU backend. An explicit choice never falls back:
-    raises BackendUnavailable or MissingDependency saying what is missing.
+    `device` and `decoder` are options of the GPU backend. 'cpu' and 'gpu' never fall back: raises
+    BackendUnavailable or MissingDependency, which say what is missing.
     """
     if compute == "auto":
         return _open_auto(device, decoder)
     options: dict[str, Any] = {"device": device} if device else {}
     options |= {} if decoder == "auto" else {"decoder": decoder}
     if compute == "cpu" and options:
-        raise InvalidArgument(f"device={device}, decoder={decoder!r} are choices of compute='gpu'")
+        raise InvalidArgument(
+            f"device={device}, decoder={decoder!r} need compute='gpu', but compute='cpu' was given"
+        )
     if compute not in _BACKENDS:
         raise choose("compute", compute, [*_BACKENDS, "auto"])
     module, name, extra = _BACKENDS[compute]
@@ -51,8 +53,8 @@ def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Bac
 
 
 def compute_of_run(config: Mapping[str, Any] | None) -> str:
-    """The `compute` of what is asked of a run later, by its config.json: 'cpu' after a run on the
-    CPU, else 'auto', as the GPU of the run may be elsewhere."""
+    """The `compute` for later calls on a run, from its config.json: 'cpu' after a run on the CPU,
+    else 'auto', because the GPU of the run may be on another machine."""
     return "cpu" if (config or {}).get("compute", "cpu") == "cpu" else "auto"
 
 

@@ -1,4 +1,4 @@
-"""Session: a work_dir and what stays the same between calls on it. What goes wrong is raised."""
+"""Session: a work_dir and the options of all calls on it. Failures raise exceptions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,25 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Runs on one work_dir, and what they found.
+    """Runs in one work_dir, and their results as tables.
 
         session = fastdup_gpu.Session("results", compute="cpu")
         summary = session.run("pictures", threshold=0.8)
         session.similarity  # a DataFrame: from, to, distance
         session.search("query.jpg", k=5)
 
-    work_dir: folder of the result files; run() makes it where it is missing, and the results of
-        an earlier run can be read at once.
-    options: arguments of fastdup_gpu.run() that hold for every call, but license and version.
+    work_dir: folder of the result files; run() creates it if it does not exist. The results of an
+        earlier run can be read at once.
+    options: arguments of fastdup_gpu.run() that apply to every call, except license and version.
 
-    Nothing returns a status: a wrong argument raises InvalidArgument before anything is touched,
-    and a failure raises the FastdupError (or the OSError of the disk) that says why. The tables
-    are read from the files each time they are asked for, so they are those of the last run.
+    No method returns a status: a wrong argument raises InvalidArgument before anything is touched,
+    and a failure raises a FastdupError (or an OSError of the disk) that says why.
+
+    The tables are DataFrames, read from the files on each access, so they are those of the last
+    run. Names and other texts have dtype object, whole numbers int64, other numbers float64.
+    `similarity`, `outliers`, `components`, `stats`, `bad`, `clusters`, `filenames` and `features`
+    raise WorkDirError if their file does not exist (no run yet, or it was not asked to write it)
+    and FormatError if it is damaged.
     """
 
     def __init__(self, work_dir: PathLike, **options: Unpack[RunOptions]) -> None:
@@ -49,15 +54,16 @@ class Session:
         return f"Session({', '.join(given)})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the open index, which a copy opens anew."""
+        """Leave out the open index, which a copy opens again."""
         return self.__dict__ | {"_searcher": None}
 
     def run(self, input_dir: Input = "", **options: Unpack[RunOptions]) -> Summary:
-        """Do what fastdup_gpu.run() does; `options` go before those of the session.
+        """Run as fastdup_gpu.run() does; `options` override those of the session.
 
-        Returns a Summary: counts of images (`valid`, `bad` by reason, `exact_duplicates`,
-        `near_duplicates`, `outliers`, `in_components`), `components`, `seconds` by stage, and
-        more; as_dict() gives all of them, lines() says it in words.
+        Returns a Summary: counts of images (`valid`, `bad` by error code, `exact_duplicates`,
+        `near_duplicates`, `outliers`, `in_components`), the number of `components`, `seconds` by
+        stage, and more. as_dict() returns all fields, lines() describes them in words. Raises
+        FastdupError or OSError on failure.
         """
         from fastdup_gpu import pipeline
         from fastdup_gpu._config import make_config
@@ -70,11 +76,12 @@ class Session:
         return summary
 
     def search(self, img: PathLike, k: int = 10) -> pd.DataFrame:
-        """The `k` pictures of the run most similar to one picture, which need not belong to it.
+        """Find the `k` images of the run most similar to one image, which need not belong to it.
 
-        Returns `from`, `to`, `distance` (of the metric of the run), nearest first, and writes it
-        to search.csv. The index is opened by the first call. `compute` is that of the run unless
-        the session says.
+        Returns a DataFrame with `from` (img), `to` (names) and `distance` (float64, in the metric
+        of the run), most similar first, and writes it to search.csv. The first call opens the
+        index. `compute` is that of the run unless the session sets it. Raises InputError if the
+        image cannot be read, and WorkDirError or FormatError if the run has no usable index.
         """
         if self._searcher is None:
             self._searcher = self._open_searcher()
@@ -99,8 +106,9 @@ class Session:
     ) -> pd.DataFrame:
         """Cluster the stored features as run_kmeans_on_extracted() does, and write its files.
 
-        Returns `index`, `filename`, `cluster`, `distance` (squared L2 to the centroid): for each
-        picture a row for each of its `nearest_neighbors_k` nearest centroids, nearest first.
+        Returns a DataFrame with `index`, `filename`, `cluster` and `distance` (squared L2 to the
+        centroid): for each image, one row for each of its `nearest_neighbors_k` nearest centroids,
+        nearest first.
         """
         from fastdup_gpu import clustering
         from fastdup_gpu.formats import results
@@ -110,11 +118,11 @@ class Session:
         return results.read_kmeans(self.work_dir)
 
     def report(self, save_path: PathLike | None = None, **options: Any) -> Path:
-        """Write one HTML page about the run; returns its path.
+        """Write one HTML page with all results of the run and return its path.
 
-        save_path: a folder, or a name that ends in .html; None is report.html in the work_dir.
-        options: num_images (entries of each tab, 60; 0 = all), and get_label_func,
-        get_bounding_box_func, input_dir, lazy_load as in the galleries.
+        save_path: a folder, or a name that ends in .html; None = report.html in the work_dir.
+        options: num_images (entries in each tab, default 60; 0 = all), and get_label_func,
+        get_bounding_box_func, input_dir and lazy_load as in the galleries.
         """
         from fastdup_gpu.galleries import report
 
@@ -122,52 +130,65 @@ class Session:
 
     @property
     def similarity(self) -> pd.DataFrame:
-        """Near duplicates: `from`, `to`, `distance`, most similar first."""
+        """similarity.csv: `from`, `to` (names) and `distance`, most similar first.
+
+        `distance` is the cosine similarity, or with other metrics the distance.
+        """
         from fastdup_gpu.formats import results
 
         return results.read_edges(self.work_dir)
 
     @property
     def outliers(self) -> pd.DataFrame:
-        """The pictures least like any other, and their nearest: `from`, `to`, `distance`."""
+        """outliers.csv, the least similar pairs of neighbours: columns as in `similarity`.
+
+        An image is an outlier if all of its pairs are listed.
+        """
         from fastdup_gpu.formats import results
 
         return results.read_edges(self.work_dir, which="outliers")
 
     @property
     def components(self) -> pd.DataFrame:
-        """One row for each picture: `__id`, `component_id`, `count` (0 = alone), `mean_distance`,
-        `min_distance`, `max_distance`, `pagerank` (where it was asked for), `filename`."""
+        """connected_components.csv with names: one row per image, in the order of `filenames`.
+
+        `__id` (row of the image in `features`), `component_id`, `count` (images in the component,
+        0 for an image alone), `mean_distance`, `min_distance`, `max_distance` (of its pairs),
+        `pagerank` (unless run_pagerank=0) and `filename`.
+        """
         from fastdup_gpu.formats import results
 
         return results.read_components(self.work_dir)
 
     @property
     def stats(self) -> pd.DataFrame:
-        """One row for each picture: the columns of atrain_stats.csv, and `size` in pixels."""
+        """The columns of atrain_stats.csv, and `size` = width x height (pixels): one row per image,
+        in the order of `filenames`."""
         from fastdup_gpu.formats import results
 
         return results.read_stats(self.work_dir)
 
     @property
     def bad(self) -> pd.DataFrame:
-        """What could not be read: `index` in the input, `filename`, `error_code`, `filesize`."""
+        """Images that could not be read: `index` (position in the input list), `filename`,
+        `error_code` and `filesize` (bytes, -1 if missing)."""
         from fastdup_gpu.formats import results
 
         return results.read_bad(self.work_dir)
 
     @property
     def issues(self) -> pd.DataFrame:
-        """What is wrong with the pictures: `filename`, `issue`, `value`, `detail`, one row for each
-        picture and issue, the worst of each kind first.
+        """Problems found: `filename`, `issue`, `value` and `detail`, one row per image and issue,
+        the worst of each kind first.
 
-        'bad file': detail is the error code. 'duplicate' (similarity 0.9 or more, or the threshold
-        of the run where that is larger) and 'outlier' (all neighbours of the picture are in
-        outliers.csv): value is the similarity to the nearest picture, which is the detail. 'dark'
-        (mean under 25), 'bright' (mean over 235), 'one colour' (standard deviation under 8, all of
-        255), 'blurred' (variance of the Laplacian under 50): value is that statistic, detail its
-        column. Pictures of test_dir count as well. Files that were moved since are listed until
-        the next run. Raises WorkDirError where no run has been.
+        'bad file': value is nan, detail the error code. 'duplicate' (similarity of at least 0.9, or
+        of the threshold of the run if that is larger) and 'outlier' (all neighbours of the image
+        are in outliers.csv): value is the similarity to the nearest image, detail its name. 'dark'
+        (mean below 25), 'bright' (mean above 235), 'one colour' (standard deviation below 8; these
+        three on a scale of 0 to 255) and 'blurred' (variance of the Laplacian below 50): value is
+        that statistic, detail its column. Images of test_dir are included. Files that were moved
+        after the run are listed until the next run. Raises WorkDirError if there was no run, and
+        FormatError if a file is damaged.
         """
         from fastdup_gpu.analysis import issues
 
@@ -175,26 +196,27 @@ class Session:
 
     @property
     def clusters(self) -> pd.DataFrame:
-        """What kmeans() returned, as it is stored."""
+        """kmeans_assignments.csv: the result of the last kmeans() or run_kmeans()."""
         from fastdup_gpu.formats import results
 
         return results.read_kmeans(self.work_dir)
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """The embeddings, f32[n, d]: a read-only memory map; row i belongs to filenames[i]."""
+        """The embeddings: a read-only memory map, float32 of shape (n, d); row i belongs to
+        filenames[i]."""
         from fastdup_gpu.formats import features
 
         return features.open_features(features.feature_paths(self.work_dir)[0]).matrix
 
     @property
     def filenames(self) -> list[str]:
-        """The names of the pictures, in the order of their ids in every file."""
+        """The names of the images that were read, in the order of their ids in every file."""
         from fastdup_gpu.formats import results
 
         return results.read_filenames(self.work_dir)
 
     def _arguments(self, **given: Any) -> dict[str, Any]:
-        """The arguments of one call: those of the session where `given` does not say."""
+        """The arguments of one call: `given`, and for the rest the options of the session."""
         check_options(given.keys() - {"input_dir"})
         return {**self._options, **given, "work_dir": self.work_dir}

@@ -14,21 +14,34 @@ from fastdup_gpu.stages.detect import Detected
 from fastdup_gpu.stages.graph import Components
 from fastdup_gpu.stages.neighbors import Edges
 
-# similarity.csv has six decimals: pictures of equal content come out as 1.000000, and so may
-# pictures that differ in less than the model resolves.
+# similarity.csv has six decimals: images with equal content have 1.000000, and so may images that
+# differ in less than the model resolves.
 _SAME = 1 - 1e-6
 
-# What the search for boxes finds, which the comparison of a resumed run knows nothing of.
+# Counts of the detector, which are not stored with the comparison for a resumed run.
 DETECTION_COUNTS = ("searched", "detections", "without_detection")
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts are images; `threshold` is the similarity of near duplicates; `seconds` are wall time
-    by stage; `exact_duplicates` have a neighbour of similarity 1, to six decimals.
+    """The result of a run. Counts are numbers of images unless stated otherwise.
 
-    With a detector, `searched` counts pictures, of which `without_detection` had no box;
-    `detections` are boxes, each of which is an image from there on.
+    work_dir: folder of the result files. backend: 'cpu' or 'gpu'.
+    valid: images that were read. bad: number of images that could not be read, by error code.
+    resumed_at: images (valid and bad) that the interrupted run had already done; 0 without resume.
+    searched: images searched by a detector (bounding_box='face' or 'yolov5s'). detections: boxes
+        it found; each is one image in all other counts. without_detection: images without a box.
+    exact_duplicates: images with a neighbour of similarity 1 to six decimals.
+    near_duplicates: other images with a neighbour of at least `threshold`.
+    threshold: the argument of the run; a similarity, 0 to 1.
+    outliers: images all of whose pairs of neighbours are in outliers.csv.
+    components: number of components of at least two images. in_components: images in them.
+    largest_component: images in the largest one.
+    loosest_link: smallest value of `distance` among the pairs that join components (for the cosine
+        metric the lowest similarity); 1 if there is no component, 0 if none were computed.
+    index: kind of index used for the neighbours, such as 'flat', 'hnsw' or 'ivf'; '' if none.
+    recall: share of the true neighbours that it found on a sample; 1 = exact search.
+    seconds: wall time by stage.
     """
 
     work_dir: str
@@ -52,14 +65,14 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add_search(self, found: Detected) -> None:
-        """Count the pictures that a detector has searched, and what it found."""
+        """Add the images that a detector has searched, and what it found."""
         self.searched += found.pictures
         self.detections += found.boxes
         self.without_detection += found.without
 
     def add_edges(self, similar: Edges, outliers: Edges, every: Edges) -> None:
         """Count the images that have a duplicate, and those all of whose edges (`every`) are among
-        the `outliers`."""
+        `outliers`."""
         exact = _ends(similar.take(similar.similarity >= _SAME))
         self.exact_duplicates = len(exact)
         self.near_duplicates = len(np.setdiff1d(_ends(similar), exact))
@@ -67,7 +80,7 @@ class Summary:
         self.outliers = int(np.sum((far > 0) & (far == np.bincount(every.sources)[: len(far)])))
 
     def add_components(self, found: Components) -> None:
-        """Count components of two images and more."""
+        """Count components of at least two images."""
         groups = found.counts[found.counts > 0]
         self.components = len(groups)
         self.in_components = int(groups.sum())
@@ -75,28 +88,28 @@ class Summary:
         self.loosest_link = float(found.low[found.counts > 0].min(initial=1.0))
 
     def as_dict(self) -> dict[str, Any]:
-        """For json."""
+        """All fields, for json."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For people."""
+        """All findings as lines of text."""
         bad = sum(self.bad.values())
         total = self.valid + bad
         out = [f"{count(total, 'image')} read: {self.valid:,} valid, {bad:,} bad"]
         if self.searched:
             out.insert(
                 0,
-                f"{count(self.searched, 'picture')} searched: "
+                f"{count(self.searched, 'image')} searched: "
                 f"{count(self.detections, 'box', 'boxes')} found, "
-                f"{count(self.without_detection, 'picture')} without any",
+                f"{count(self.without_detection, 'image')} without any",
             )
         out += [f"  {n:,} {reason}" for reason, n in self.bad.items()]
         if self.resumed_at:
-            out.append(f"{self.resumed_at:,} of them were done before, by the run that is resumed")
+            out.append(f"{self.resumed_at:,} of them were already done by the interrupted run")
         if self.index:
             out += self._findings()
         spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())
-        out.append(f"seconds: {spent}" if spent else "nothing was left to do")
+        out.append(f"seconds: {spent}" if spent else "nothing left to do")
         out.append(f"results: {self.work_dir}")
         return out
 

@@ -1,10 +1,10 @@
-"""Counts in words, and lines of text."""
+"""Printed lines, and counts in words."""
 
 from __future__ import annotations
 
 
 def say(text: str) -> None:
-    """Print a line, at once; letters that the output cannot hold are escaped."""
+    """Print a line and flush; characters that the output cannot encode are escaped."""
     try:
         print(text, flush=True)
     except UnicodeEncodeError:

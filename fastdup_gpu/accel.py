@@ -1,12 +1,12 @@
 """Let existing scripts use this package: their `import fastdup` becomes `import fastdup_gpu`.
 
-    python -m fastdup_gpu.accel script.py [arguments]      run a script so
+    python -m fastdup_gpu.accel script.py [arguments]      run a script like this
     python -m fastdup_gpu.accel -m module [arguments]      or a module
     %load_ext fastdup_gpu.accel                            in a notebook, before its imports
-    FASTDUP_ACCEL=1                                        wherever fastdup_gpu is imported
+    FASTDUP_ACCEL=1                                        for processes that import fastdup_gpu
 
-Off unless asked for in one of these ways; one line on stderr says that it is on. Nothing on
-disk is changed, and an installed fastdup stays as it is for every other process.
+This is off unless requested in one of these ways; one line on stderr says that it is on. Nothing
+on disk is changed, and an installed fastdup works as before in every other process.
 """
 
 from __future__ import annotations

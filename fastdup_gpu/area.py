@@ -1,4 +1,4 @@
-"""Antialiased area resize: each pixel is the mean of the rectangle that it covers."""
+"""Antialiased area resize: each output pixel is the mean of the rectangle it covers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from fastdup_gpu.protocol import F32, U8
 
-# Pixels from which summing rows first is faster than OpenCV's way over uneven rectangles:
-# measured in half its time at 2 million, in a fifth at 12 million.
+# From this many pixels on, summing rows first is faster than OpenCV over uneven rectangles: it took
+# half the time at 2 million pixels and a fifth at 12 million.
 _LARGE = 1_500_000
-# Pixels up to which uneven rectangles take OpenCV less time in float32 than in bytes, the copy
-# included: four fifths of it at 70,000, nine tenths at 300,000, more beyond a million. The sums
-# are the same.
+# Up to this many pixels, OpenCV resizes uneven rectangles faster in float32 than in bytes, copy
+# included: it took four fifths of the time at 70,000 pixels, nine tenths at 300,000, and more time
+# above a million. The sums are the same.
 _SMALL = 500_000
 
 
@@ -39,7 +39,7 @@ def _resized(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 
 def _with_growing_axes(pixels: F32, height: int, width: int) -> F32:
-    """Axis by axis: where one grows, OpenCV's INTER_AREA no longer averages over the other."""
+    """Resize axis by axis: if one axis grows, OpenCV's INTER_AREA does not average the other."""
     h, w = pixels.shape[:2]
     smaller = (min(h, height), min(w, width))
     if smaller != (h, w):
@@ -61,10 +61,10 @@ def _grown(pixels: F32, height: int) -> F32:
 
 
 def _row_sums(rows: U8, height: int) -> F32:
-    """f32[height, m]: what each of `height` even shares of the rows u8[h, m] adds up to.
+    """f32[height, m]: the sums of `height` equal shares of the rows u8[h, m].
 
-    A share is whole rows, plus the part it has of the row at its end, less the part that it has
-    not of the row at its start.
+    A share is the sum of whole rows, plus its part of the row at its end, minus the part of the row
+    at its start that belongs to the share before.
     """
     edges = np.arange(height + 1) * len(rows)
     first, part = edges // height, (edges % height / height).astype(np.float32)

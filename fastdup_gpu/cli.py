@@ -1,6 +1,6 @@
 """The command line: `fastdup-gpu run|demo|doctor|...`.
 
-Exit codes: 0 done, 1 failed at run time, 2 wrong arguments. Results go to stdout (with --json
+Exit codes: 0 success, 1 failure at run time, 2 wrong arguments. Results go to stdout (with --json
 as one json object), progress and errors to stderr.
 """
 
@@ -20,35 +20,35 @@ from fastdup_gpu._errors import FastdupError, InvalidArgument
 from fastdup_gpu._options import DEFAULTS, model_path_full
 from fastdup_gpu._run_help import GROUPS
 
-# What is heavy is imported by the commands, so that an interruption meets `main` even then.
+# Heavy modules are imported by the commands, so that `main` handles an interruption even then.
 
 if TYPE_CHECKING:
     from fastdup_gpu._summary import Summary
 
 _EPILOG = """\
 first steps:
-  fastdup-gpu demo                    see what comes out, on a few sample pictures
-  fastdup-gpu run PICTURES RESULTS    analyse your own
-  fastdup-gpu report RESULTS          write report.html, to look at in a browser
-  fastdup-gpu dedupe RESULTS          show which duplicates would go
+  fastdup-gpu demo                    try it on a few sample images
+  fastdup-gpu run PICTURES RESULTS    analyse your own images
+  fastdup-gpu report RESULTS          write report.html, to open in a browser
+  fastdup-gpu dedupe RESULTS          show which duplicates would be moved
 
-exit codes: 0 done, 1 failed, 2 wrong arguments"""
+exit codes: 0 success, 1 failure, 2 wrong arguments"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command and return the exit code."""
     args = _parser().parse_args(argv)
     level = logging.INFO if getattr(args, "verbose", False) else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s: %(message)s")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names that it cannot hold are escaped
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names that it cannot encode are escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = int(args.command(args) or 0)
         print(end="", flush=True)
         return code
-    except BrokenPipeError:  # nobody reads any more; Python would say so again at its end
+    except BrokenPipeError:  # nobody reads any more; Python would report it again when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # as a process that the closed pipe ended
+        return 141  # like a process that a closed pipe ended
     except InvalidArgument as error:
         print(f"fastdup-gpu: {error}", file=sys.stderr)
         return 2
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fastdup-gpu: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        hint = "; --resume 1 goes on from here" if hasattr(args, "resume") else ""
+        hint = "; --resume 1 continues from here" if hasattr(args, "resume") else ""
         print(f"fastdup-gpu: interrupted{hint}", file=sys.stderr)
         return 130
 
@@ -78,8 +78,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: Any) -> None:
-    parser = commands.add_parser("run", help="analyse a folder, list or archive of pictures")
-    parser.add_argument("input_dir", help="folder, list file, archive, yolo yaml or box csv")
+    parser = commands.add_parser("run", help="analyse a folder, list or archive of images")
+    parser.add_argument(
+        "input_dir",
+        help="folder, list file, archive, video, YOLO yaml, csv with boxes, s3:// or minio:// URL",
+    )
     parser.add_argument("work_dir", help="folder for the result files")
     for title, options in GROUPS.items():
         group = parser.add_argument_group(title)
@@ -127,12 +130,12 @@ def _show(args: argparse.Namespace, summary: Summary) -> int:
 
 
 def _add_demo(commands: Any) -> None:
-    parser = commands.add_parser("demo", help="make a few sample pictures, analyse and report them")
+    parser = commands.add_parser("demo", help="create, analyse and report a few sample images")
     parser.add_argument(
         "work_dir",
         nargs="?",
         default="fastdup-demo",
-        help="folder for pictures and results (default fastdup-demo)",
+        help="folder for images and results (default fastdup-demo)",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as json")
     parser.set_defaults(command=_demo)
@@ -144,7 +147,7 @@ def _demo(args: argparse.Namespace) -> int:
 
     pictures = demo.make_pictures(args.work_dir)
     arguments = {"input_dir": str(pictures), "work_dir": args.work_dir}
-    _show(args, _summary(**arguments, lower_threshold=0.2))  # 0.05 of so few are none
+    _show(args, _summary(**arguments, lower_threshold=0.2))  # 0.05 of so few pairs is none
     page = write_report(args.work_dir)
     if not args.json:
         print(f"report: {page}")
@@ -152,7 +155,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: Any) -> None:
-    parser = commands.add_parser("doctor", help="say what is installed and usable")
+    parser = commands.add_parser("doctor", help="show what is installed and usable")
     parser.add_argument("--json", action="store_true", help="print the findings as json")
     parser.set_defaults(command=_diagnose)
 

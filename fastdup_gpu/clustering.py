@@ -1,4 +1,4 @@
-"""run_kmeans and run_kmeans_on_extracted: k-means over pictures or stored features."""
+"""run_kmeans and run_kmeans_on_extracted: k-means over images or stored features."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _STATISTICS = {
 
 
 def run_kmeans(num_clusters: int, num_em_iter: int, **arguments: Any) -> None:
-    """Extract features, then cluster. Those of a finished or interrupted run over the same
-    pictures count, and what it wrote stays."""
+    """Extract features, then cluster them. Features of a finished or interrupted run over the same
+    images are used, and its files are kept."""
     _check(num_clusters, num_em_iter)
     as_before = {"turi_param": _statistics(make_config(**arguments).work_dir)}
     config = make_config(**{**as_before, "run_mode": 1, "resume": 1, **arguments})
@@ -40,14 +40,14 @@ def run_kmeans(num_clusters: int, num_em_iter: int, **arguments: Any) -> None:
 
 
 def run_kmeans_on_extracted(num_clusters: int, num_em_iter: int, **arguments: Any) -> None:
-    """Cluster the features stored in input_dir, or in work_dir where input_dir has none."""
+    """Cluster the features stored in input_dir, or in work_dir if input_dir has none."""
     _check(num_clusters, num_em_iter)
     config = make_config(**{**arguments, "run_mode": 2})
     _cluster(config, _features_folder(config), num_clusters, num_em_iter)
 
 
 def _statistics(work_dir: Path) -> str:
-    """The turi_param with which a run left what stands there; features go with statistics."""
+    """The turi_param with which a run wrote the statistics in work_dir, so that they are kept."""
     stored = (work_dir / names.FEATURES_CSV.format(kind=names.TRAIN)).is_file()
     path = work_dir / names.STATS_CSV.format(kind=names.TRAIN)
     if not path.is_file():
@@ -74,7 +74,7 @@ def _stored(place: Path, d: int) -> tuple[list[str], F32]:
     """Names and rows of the features in a folder, those of several nodes one after the other."""
     found = listed_features(place)
     if not found:
-        raise WorkDirError(f"{place} holds no features file; run with run_mode=1 first")
+        raise WorkDirError(f"{place} contains no features file; run with run_mode=1 first")
     sets = [open_features(dat, d) for dat in found]
     check_same_dim(found, sets)
     if len(sets) == 1:
@@ -88,8 +88,8 @@ def _cluster(config: RunConfig, features_in: Path, clusters: int, iterations: in
     filenames = filenames[: config.num_images or None]
     if clusters > len(filenames):
         raise InvalidArgument(
-            f"num_clusters={clusters} is more than the {len(filenames)} images of "
-            f"{features_in}; ask for fewer"
+            f"num_clusters={clusters} is more than the {len(filenames)} images in "
+            f"{features_in}; give a smaller number"
         )
     prepare_folder(config.work_dir)
     with held(config.work_dir):

@@ -33,7 +33,7 @@ _log = logging.getLogger("fastdup_gpu")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared, by whom, and who is told of it; `dim` is the length of a feature."""
+    """The second half of one run; `dim` is the length of a feature vector."""
 
     config: RunConfig
     backend: Backend
@@ -43,14 +43,14 @@ class Comparison:
     summary: Summary
 
     def go(self) -> None:
-        """Neighbours, then components, unless a resumed run has them already."""
+        """Find neighbours, then components, unless a resumed run has them already."""
         base = open_features(feature_paths(self.folder)[0], self.dim)
         queries = stored.query_features(self.config, self.folder, base)
         if self.config.run_mode in (2, 4):
             self.summary.valid = len((queries or base).filenames)
         if not base.filenames:
             raise InputError(
-                f"no picture could be read; for the reasons see "
+                f"no image could be read; for the reasons see "
                 f"{self.folder / names.BAD_CSV.format(kind=names.TRAIN)}"
             )
         fingerprint = self._fingerprint(base, queries)
@@ -63,7 +63,7 @@ class Comparison:
             self._find_components(len(base.filenames), similar, edges)
         elif queries is None or self.config.run_mode not in (3, 4):  # these leave the base as it is
             if queries is not None and self.config.tuning.run_cc:
-                _log.info("no components are made of pairs of test and train pictures")
+                _log.info("components are not computed when test_dir is given")
             for old in (names.COMPONENTS, names.COMPONENT_INFO):
                 (self.folder / old).unlink(missing_ok=True)
         record.parent.mkdir(exist_ok=True)
@@ -141,8 +141,8 @@ class Comparison:
         return True
 
     def _sizes(self, queries: FeatureSet | None) -> dict[str, int]:
-        """Bytes of the files that the comparison leaves behind, -1 of a missing one; those of the
-        index beside it where they are there."""
+        """Sizes in bytes of the files that the comparison writes, -1 for a missing one, and of the
+        files of the index, if any."""
         wanted = [names.SIMILARITY, names.OUTLIERS, names.INDEX]
         if queries is None and self.config.tuning.run_cc:
             wanted += [names.COMPONENTS, names.COMPONENT_INFO]

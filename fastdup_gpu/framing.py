@@ -1,4 +1,4 @@
-"""extract_video_frames: videos to frames, without the rest of a run."""
+"""extract_video_frames: from videos to frames, without the rest of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastdup_gpu.sources.video import extract_frames
 def extract_video_frames(
     *, resize_video: int | bool, keyframes_only: int | bool, **arguments: Any
 ) -> None:
-    """Write the frames; raises FastdupError where there is none."""
+    """Write the frames; raises FastdupError if there are none."""
     resize = flag("resize_video", resize_video)
     keyframes = flag("keyframes_only", keyframes_only)
     config = make_config(**arguments, run_mode=1)
@@ -44,7 +44,7 @@ def extract_video_frames(
     if not source.frames:
         reason = next(iter(source.failed.values()))
         raise InputError(
-            f"no frame could be read from {count(last - first, 'video')}, the first "
+            f"no frame could be read from {count(last - first, 'video')}; the first is "
             f"{reason.filename!r}: {reason.strerror}"
         )
     if config.verbose:
@@ -59,7 +59,8 @@ def _range(config: RunConfig, available: int) -> tuple[int, int]:
         last = min(last, first + config.num_images)
     if first >= last:
         raise InputError(
-            f"min_offset={first} leaves nothing of {available} videos; offsets start from 0"
+            f"min_offset={first} is past the end of the input ({count(available, 'video')}); "
+            "offsets start from 0"
         )
     return first, last
 

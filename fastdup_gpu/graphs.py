@@ -1,10 +1,10 @@
-"""What both backends mean by components and PageRank.
+"""Components and PageRank as both backends define them.
 
-Components are weakly connected, numbered 0, 1, ... in order of their smallest members. PageRank
+Components are weakly connected and numbered 0, 1, ... in order of their smallest members. PageRank
 is that of the undirected graph of the edges, damping 0.85, sum 1: an edge given twice, in either
 direction, counts once with its largest weight; edges from a vertex to itself and edges whose
-weight is not positive and finite are dropped; what a vertex without edges holds is spread evenly
-over all.
+weight is not positive and finite are ignored; the rank of a vertex without edges is spread evenly
+over all vertices.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.protocol import F64, I64
 
 DAMPING = 0.85
-TOLERANCE = 1e-10  # change of all ranks together at which the iteration stops
+TOLERANCE = 1e-10  # total change of the ranks at which the iteration stops
 ROUNDS = 200
 
 
 def check_edges(n: int, sources: I64, targets: I64) -> None:
-    """Refuse vertex ids outside 0 .. n - 1."""
+    """Raise InvalidArgument for vertex ids outside 0 .. n - 1."""
     for name, ends in (("sources", sources), ("targets", targets)):
         if len(ends) and (ends.min() < 0 or ends.max() >= n):
             raise InvalidArgument(
-                f"{name} holds vertices from {ends.min()} to {ends.max()}, but the graph has "
-                f"{n}; they have to lie in 0 .. {n - 1}."
+                f"{name} contains vertices from {ends.min()} to {ends.max()}, but the graph has "
+                f"{n}; expected 0 .. {n - 1}."
             )
 
 
 def by_smallest_member(labels: Any, xp: ModuleType) -> Any:
-    """Labels of any kind numbered 0, 1, ... in order of each one's first vertex.
+    """Number labels of any kind 0, 1, ... in order of the first vertex of each.
 
-    `labels` [n] and the answer i64[n] are arrays of `xp` (numpy or CuPy).
+    `labels` [n] and the result i64[n] are arrays of `xp` (numpy or CuPy).
     """
     _, first, which = xp.unique(labels, return_index=True, return_inverse=True)
     number = xp.empty(len(first), dtype=np.int64)
@@ -46,10 +46,10 @@ def by_smallest_member(labels: Any, xp: ModuleType) -> Any:
 def undirected(
     n: int, sources: I64, targets: I64, weights: F64, xp: ModuleType
 ) -> tuple[Any, Any, Any]:
-    """(low, high, weight) of each pair of vertices with an edge, in order, its largest weight.
+    """(low, high, largest weight) of each pair of vertices with an edge, in order.
 
-    i64[e], i64[e], f64[e], arrays of `xp` (numpy or CuPy). Sorted twice instead of by cupyx's
-    scatter_max, which rounds float64 to float32.
+    i64[e], i64[e], f64[e], arrays of `xp` (numpy or CuPy). Two sorts replace cupyx's scatter_max,
+    which rounds float64 to float32.
     """
     kept = (sources != targets) & (weights > 0) & np.isfinite(weights)
     low = xp.asarray(np.minimum(sources, targets)[kept])

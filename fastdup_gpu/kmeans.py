@@ -1,6 +1,6 @@
-"""k-means for both backends: k-means++ seeds and Lloyd iterations; a backend brings the products.
+"""k-means for both backends: k-means++ seeds and Lloyd iterations; a backend provides the products.
 
-The loop is one and its sums are made in a fixed order, so that the same input, seed and backend
+Both share one loop, and sums are computed in a fixed order, so the same input, seed and backend
 give the same clusters.
 """
 
@@ -16,7 +16,7 @@ from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.indexing.rows import clean
 from fastdup_gpu.protocol import F32, F64, I64
 
-# Rows that seeds are drawn from: this many, or this many for each cluster.
+# Number of rows from which seeds are drawn: in total, or for each cluster if that is more.
 _SEED_ROWS = 20_000
 _SEED_ROWS_EACH = 20
 
@@ -28,13 +28,13 @@ Gaps = Callable[[Any], Any]
 
 
 def check(features: F32, clusters: int, iterations: int, nearest: int) -> None:
-    """Refuse arguments that do not fit."""
+    """Raise InvalidArgument for arguments that do not fit the features."""
     for name, value in (("clusters", clusters), ("iterations", iterations), ("nearest", nearest)):
         if value < 1:
-            raise InvalidArgument(f"{name}={value} was given; it has to be 1 or more.")
+            raise InvalidArgument(f"{name}={value} was given; expected 1 or more.")
     if clusters > len(features):
         raise InvalidArgument(
-            f"clusters={clusters} was given for {len(features)} rows; ask for at most as many "
+            f"clusters={clusters} was given for {len(features)} rows; give at most as many "
             "clusters as there are rows."
         )
 
@@ -44,7 +44,7 @@ def seeds(
 ) -> F32:
     """Greedy k-means++ on a sample: each seed is the best of a few draws by squared distance.
 
-    `gaps_of` makes a clean sample ready; what it gives are arrays of `xp` (numpy or CuPy).
+    `gaps_of` prepares a clean sample; its results are arrays of `xp` (numpy or CuPy).
     """
     rng = np.random.default_rng(seed)
     n = len(features)
@@ -66,9 +66,9 @@ def seeds(
 
 
 def lloyd(features: F32, centroids: F32, iterations: int, assign: Assign) -> F32:
-    """Centroids f32[c, d] after at most `iterations` rounds, fewer where nothing moves.
+    """Centroids f32[c, d] after at most `iterations` rounds, fewer if nothing moves.
 
-    A centroid that no row is nearest to moves to the row farthest from its own centroid.
+    A centroid without rows moves to the row that is farthest from its own centroid.
     """
     before = np.full(len(features), -1, dtype=np.int64)
     for _ in range(iterations):
@@ -88,7 +88,7 @@ def lloyd(features: F32, centroids: F32, iterations: int, assign: Assign) -> F32
 
 
 def gaps_between(rows: Any, lengths: Any, picks: Any, xp: ModuleType) -> Any:
-    """Squared distances f32[p, n] from picked rows to all; `lengths` f32[n] squared."""
+    """Squared distances f32[p, n] from picked rows to all; `lengths` f32[n] are squared norms."""
     gaps = xp.matmul(rows[picks], rows.T)
     gaps *= -2
     gaps += lengths

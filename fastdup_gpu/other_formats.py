@@ -1,8 +1,8 @@
-"""Formats that Pillow does not read: those that OpenCV does, with the size that their headers
+"""Formats that Pillow does not read: those that OpenCV reads, with the size that their headers
 state, and the names of those that nothing here reads.
 
-OpenCV is given nothing else. Its decoders ask for memory as damaged headers say, 4 GB for a PNG of
-100 bytes, and give black or wrong pictures where they do not know how a TIFF or BMP is packed.
+OpenCV gets no other formats. Its decoders allocate whatever a damaged header says (4 GB for a PNG
+of 100 bytes) and return black or wrong images for unknown compressions of TIFF and BMP.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BARE_RADIANCE = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"
 _FLOAT_MAP = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s")
 _ANY_MAP_WIDTH = re.compile(rb"^WIDTH\s+(\d{1,9})\s*$", re.MULTILINE)
 _ANY_MAP_HEIGHT = re.compile(rb"^HEIGHT\s+(\d{1,9})\s*$", re.MULTILINE)
-HEADER = 4096  # bytes in which a text header has to end
+HEADER = 4096  # bytes within which a text header has to end
 
 _NAMES = {
     b"%PDF": "a PDF",
@@ -26,11 +26,11 @@ _NAMES = {
     b"\0\0\0\x0cJXL ": "JPEG XL",
     b"v/1\1": "OpenEXR",
     b"\xd7\xcd\xc6\x9a": "a Windows metafile",
-    b"gimp xcf": "a GIMP picture (XCF)",
+    b"gimp xcf": "a GIMP image (XCF)",
     b"\x8aMNG": "MNG",
     b"\x8bJNG": "JNG",
     b"id=ImageMagick": "MIFF",
-    b"FUJIFILMCCD-RAW": "a camera's raw picture",
+    b"FUJIFILMCCD-RAW": "a camera raw image",
 }
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -38,15 +38,15 @@ Size = tuple[int, int]
 
 
 def stated_size(data: bytes) -> Size | None:
-    """Width and height of a picture that OpenCV may read, as its header says; None for any other
-    format and for a damaged header."""
+    """Width and height of an image that OpenCV may read, from its header; None for any other format
+    and for a damaged header."""
     reader = next((r for magic, r in _READERS.items() if data.startswith(magic)), None)
     return reader(data) if reader else None
 
 
 def plain(data: bytes) -> bytes:
-    """The bytes for OpenCV: a Radiance header without comments, so that the size that OpenCV finds
-    there is the one that `stated_size` gave."""
+    """The bytes for OpenCV: a Radiance header without comments, so that OpenCV finds the same size
+    as `stated_size`."""
     if not data.startswith((b"#?RADIANCE", b"#?RGBE")):
         return data
     found = _RADIANCE.search(data, 0, HEADER)
@@ -54,7 +54,7 @@ def plain(data: bytes) -> bytes:
 
 
 def unread(data: bytes) -> str:
-    """The name of a format that nothing here reads, '' where the content is not known."""
+    """The name of a format that nothing here reads, '' if the content is not recognised."""
     name = next((name for magic, name in _NAMES.items() if data.startswith(magic)), "")
     if not name and data[:256].lstrip()[:1] == b"<":
         return "HTML, XML or SVG"
@@ -62,7 +62,7 @@ def unread(data: bytes) -> str:
 
 
 def _unread_jpeg(data: bytes) -> str:
-    """Walks the markers to the header of the frame."""
+    """Follow the markers to the header of the frame."""
     at = 2 if data.startswith(b"\xff\xd8\xff") else len(data)
     while at + 5 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]

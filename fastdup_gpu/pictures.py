@@ -1,8 +1,8 @@
-"""Encoded bytes -> pixels, whatever the format; what a file is, is read from its content.
+"""Encoded bytes -> pixels, for any format; the format is detected from the content.
 
-JPEG goes through libjpeg-turbo (simplejpeg), everything else through Pillow, and what Pillow
-does not know through OpenCV. A picture that libjpeg-turbo finds incomplete is given to Pillow,
-which tells a missing end marker from missing rows.
+libjpeg-turbo (simplejpeg) decodes JPEG, Pillow everything else, and OpenCV what Pillow does not
+know. An image that libjpeg-turbo finds incomplete is passed to Pillow, which distinguishes a
+missing end marker from missing rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fastdup_gpu.other_formats import plain, stated_size, unread
 from fastdup_gpu.png_chunks import MAGIC, pixels_only
 from fastdup_gpu.protocol import MIN_SIDE, U8, PixelPlan, Refused, Status
 
-# Raster formats only: EPS and WMF run other programs, video and fonts are no pictures.
+# Raster formats only: EPS and WMF run other programs; videos and fonts are not images.
 _RASTER = (
     "JPEG PNG GIF BMP DIB TIFF WEBP HEIF AVIF JPEG2000 PPM ICO CUR ICNS TGA PCX SGI SUN "
     "PSD DDS QOI XBM XPM FITS PCD"
@@ -31,14 +31,15 @@ _RASTER = (
 _ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
 _END = b"\xff\xd9"
-_HEADERS = 1 << 20  # bytes; a large colour profile may stand before the EXIF block
+_HEADERS = 1 << 20  # bytes; a large colour profile may precede the EXIF block
 _STRIP = 1 << 22  # pixels
 _PILLOW = logging.getLogger("PIL")
+_SILENT = 0  # of OpenCV's log levels
 
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    logs = cv2.utils.logging
+    logs = getattr(cv2.utils, "logging", cv2)  # before OpenCV 4.13 in cv2 itself
     with contextlib.ExitStack() as before:
         before.callback(cv2.setNumThreads, cv2.getNumThreads())
         before.callback(logs.setLogLevel, logs.getLogLevel())
@@ -46,13 +47,13 @@ def _silenced() -> Iterator[None]:
         before.enter_context(pillow_unwarned)
         _PILLOW.setLevel(logging.CRITICAL)
         cv2.setNumThreads(1)
-        logs.setLogLevel(logs.LOG_LEVEL_SILENT)
+        logs.setLogLevel(_SILENT)
         yield
 
 
-# While it is entered OpenCV keeps to the calling thread, as the pool of a backend is the only
-# source of parallelism, and neither it nor Pillow writes to stderr: what is wrong with a picture
-# goes to the bad-files list.
+# Inside this context OpenCV stays on the calling thread, because the pool of a backend is the only
+# source of parallelism, and neither OpenCV nor Pillow writes to stderr: problems with an image go
+# to the list of bad files.
 quiet = ProcessWide(_silenced)
 
 
@@ -66,12 +67,12 @@ def _register_heif() -> bool:
 
 
 HAS_HEIF = _register_heif()
-Image.init()  # loads the plug-ins, so that a list of formats may name any of them
+Image.init()  # loads the plug-ins, so that any of them may be in a list of formats
 PILLOW_FORMATS = [name for name in _RASTER if name in Image.OPEN]
 
 
 def read_picture(data: bytes, plan: PixelPlan) -> U8:
-    """Pixels u8[h, w, 3] in BGR, turned as EXIF says; raises Refused."""
+    """Pixels u8[h, w, 3] in BGR, with EXIF orientation applied; raises Refused."""
     if not data:
         raise Refused(Status.ZERO_SIZE, "the file is empty")
     if len(data) < plan.min_file_size:
@@ -86,7 +87,7 @@ def read_picture(data: bytes, plan: PixelPlan) -> U8:
 
 
 def _read_jpeg(data: bytes, plan: PixelPlan) -> U8 | None:
-    """None where Pillow should have a look instead."""
+    """None if Pillow should try instead."""
     try:
         height, width, colors, _ = simplejpeg.decode_jpeg_header(data, strict=False)
     except Exception:  # simplejpeg raises errors of several kinds on bad headers
@@ -96,13 +97,13 @@ def _read_jpeg(data: bytes, plan: PixelPlan) -> U8 | None:
         return None
     pixels = _decode_complete(data)
     if pixels is None and not data.endswith(_END):
-        # A file that lacks nothing but its end marker is whole once it has one.
+        # A file that lacks only its end marker is complete with one.
         pixels = _decode_complete(data + _END)
     return None if pixels is None else _turn(pixels, _jpeg_orientation(data))
 
 
 def _decode_complete(data: bytes) -> U8 | None:
-    """None where libjpeg-turbo misses data."""
+    """None if libjpeg-turbo finds data missing."""
     try:
         pixels: U8 = simplejpeg.decode_jpeg(data, "BGR", strict=True)
     except MemoryError:
@@ -118,7 +119,7 @@ def _jpeg_orientation(data: bytes) -> int:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block says nothing about the picture
+    except Exception:  # a damaged EXIF block says nothing about the image
         return 1
 
 
@@ -164,7 +165,7 @@ def _upright(image: Image.Image) -> Image.Image:
     image.load()
     try:
         orientation = int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # as above: pixels count, a damaged EXIF block does not
+    except Exception:  # as above: a damaged EXIF block does not matter
         return image
     return ImageOps.exif_transpose(image) if 2 <= orientation <= 8 else image
 
@@ -177,14 +178,14 @@ def _to_bgr(image: Image.Image) -> U8:
     for rows in _strips(image.width, image.height):
         whole = len(bgr[rows]) == len(bgr)
         strip = image if whole else image.crop((0, rows.start, image.width, rows.stop))
-        strip = strip.convert("LA") if strip.mode == "La" else strip  # knows no other way
+        strip = strip.convert("LA") if strip.mode == "La" else strip  # Pillow has no direct way
         rgb = strip if strip.mode == "RGB" else strip.convert("RGB")
         bgr[rows] = np.asarray(rgb)[:, :, ::-1]
     return bgr
 
 
 def _strips(width: int, height: int) -> Iterator[slice]:
-    """Rows to convert at a time: the copies of a whole large picture take several times its
+    """Ranges of rows to convert at a time: copies of a whole large image take several times its
     memory."""
     step = max(1, _STRIP // width)
     for top in range(0, height, step):
@@ -192,7 +193,7 @@ def _strips(width: int, height: int) -> Iterator[slice]:
 
 
 def _to_8_bit(grey: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> U8:
-    """16-bit keeps its high byte; wider integers and floats are read by the range they use."""
+    """16-bit values keep their high byte; wider integers and floats are scaled by their range."""
     if grey.dtype.itemsize == 2:
         return (grey >> 8).astype(np.uint8)
     scale = _scale(grey.dtype.kind, float(grey.max(where=np.isfinite(grey), initial=0)))
@@ -212,21 +213,21 @@ def _scale(kind: str, peak: float) -> float:
 
 
 def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
-    """What Pillow does not know and OpenCV may (Radiance HDR, PFM, Sun raster, ...)."""
+    """Read formats that only OpenCV knows (Radiance HDR, PFM, Sun raster, ...)."""
     if _looks_like_heif(data) and not HAS_HEIF:
         raise Refused(Status.UNSUPPORTED, "HEIC/HEIF needs: pip install 'fastdup-gpu[heif]'")
     if name := unread(data):
-        raise Refused(Status.UNSUPPORTED, f"the content is {name}, which is not read")
+        raise Refused(Status.UNSUPPORTED, f"the content is {name}, which is not supported")
     size = stated_size(data)
     if size is None:
-        raise Refused(Status.CORRUPT, f"not a known picture format; starts with {data[:8]!r}")
+        raise Refused(Status.CORRUPT, f"not a known image format; starts with {data[:8]!r}")
     check_size(*size, plan)
     try:
         pixels = cv2.imdecode(np.frombuffer(plain(data), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise Refused(Status.CORRUPT, f"OpenCV: {error.err}") from error
     if pixels is None:
-        raise Refused(Status.CORRUPT, f"damaged, or of no known kind; starts with {data[:8]!r}")
+        raise Refused(Status.CORRUPT, f"damaged or of unknown format; starts with {data[:8]!r}")
     check_size(pixels.shape[1], pixels.shape[0], plan)
     read: U8 = pixels.astype(np.uint8, copy=False)
     return read
@@ -237,9 +238,9 @@ def _looks_like_heif(data: bytes) -> bool:
 
 
 def check_size(width: int, height: int, plan: PixelPlan) -> None:
-    """Refuse what is under 10 pixels on a side or claims more than plan.max_pixels."""
+    """Raise Refused if a side is under 10 pixels or the header states over plan.max_pixels."""
     if width < MIN_SIDE or height < MIN_SIDE:
-        raise Refused(Status.TOO_SMALL, f"{width}x{height}, at least 10x10 is needed")
+        raise Refused(Status.TOO_SMALL, f"{width}x{height} pixels, at least 10x10 are needed")
     if width * height > plan.max_pixels:
-        most = f"{width}x{height}, at most {plan.max_pixels} pixels"
+        most = f"{width}x{height} pixels, more than the limit of {plan.max_pixels}"
         raise Refused(Status.TOO_LARGE, most, width * height)

@@ -1,4 +1,4 @@
-"""A run: which stages run_mode asks for, over which files."""
+"""A run: the stages that run_mode selects, and their files."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _log = logging.getLogger("fastdup_gpu")
 
 
 def run(config: RunConfig, progress: Progress | None = None, *, warn: bool = True) -> Summary:
-    """Run the stages of config.run_mode; raises FastdupError where one cannot be done.
+    """Run the stages of config.run_mode; raises FastdupError if one fails.
 
-    `warn`: log how many pictures were left out, for callers that do not show the summary.
+    `warn`: log how many images were left out, for callers that do not show the summary.
     """
     return _Run(config, progress or Progress(), warn=warn).go()
 
 
 class _Run:
-    """One run: the config, the backend, and what is found on the way."""
+    """One run: the config, the backend, and the results so far."""
 
     def __init__(self, config: RunConfig, progress: Progress, *, warn: bool) -> None:
         self.config = config
@@ -55,7 +55,7 @@ class _Run:
         self.model = _model(config, self.backend.name)
         self.runs_on = ""
         self.detector: Detector | None = None
-        self.extracted = False  # whether any picture was, rather than found done before
+        self.extracted = False  # whether any image was, rather than found already done
         self.summary = Summary(
             str(self.folder),
             self.backend.name,
@@ -93,7 +93,7 @@ class _Run:
         return self.summary
 
     def _list_test(self) -> Found | None:
-        """The test pictures, so that a wrong test_dir costs no extraction."""
+        """List the test images first, so that a wrong test_dir is found before extraction."""
         config = self.config
         if config.run_mode not in (0, 1, 3) or not config.test_dir:
             return None
@@ -164,7 +164,7 @@ class _Run:
         )
 
     def _detect(self, pictures: Source, detector: Detector, part: range, kind: str) -> Source:
-        """The crops of what is found in `part` of the pictures."""
+        """The crops of what is found in `part` of the images."""
         tuning = self.config.tuning
         plan = DetectPlan(
             part=part,
@@ -193,7 +193,7 @@ class _Run:
             wanted=self._wanted_stats(),
             threads=config.threads,
             resume=config.resume,
-            # Of crops the pictures that they were cut from have to be as large.
+            # For crops, the limit applies to the images from which they were cut.
             min_file_size=0 if cut else config.tuning.min_file_size,
         )
 
@@ -204,7 +204,7 @@ class _Run:
 
     def _write_config(self) -> None:
         if self._left_as_it_was():
-            return  # what stands in the folder is what config.json tells of
+            return  # the existing config.json describes the results in the folder
         content = _provenance.describe(self.config, self.backend.name, self.model, self.runs_on)
         if self.detector is not None:
             content["detector"] = self.detector.describe()
@@ -222,7 +222,7 @@ class _Run:
 
 
 def _model(config: RunConfig, backend: str) -> ModelSpec | None:
-    """The model that pictures go through, None where none are read."""
+    """The model of the run; None if no images are read."""
     if config.run_mode not in (0, 1, 3):
         return None
     return choose_model(
@@ -240,7 +240,7 @@ def _title(stage: str, kind: str) -> str:
 
 
 def _part(config: RunConfig, kind: str) -> Part:
-    """The items that min_offset, max_offset and num_images leave; test pictures know no offsets."""
+    """The items that min_offset, max_offset and num_images select; test images have no offsets."""
     first = config.min_offset if kind == names.TRAIN else 0
     last = config.max_offset if kind == names.TRAIN else 0
     if config.num_images:
@@ -249,10 +249,11 @@ def _part(config: RunConfig, kind: str) -> Part:
 
 
 def _positions(part: Part, available: int) -> range:
-    """The positions of a part of the input; raises InputError where there are none."""
+    """The positions of a part of the input; raises InputError if there are none."""
     positions = part.of(available)
     if not positions:
         raise InputError(
-            f"min_offset={part.first} leaves nothing of {available} images; offsets start from 0"
+            f"min_offset={part.first} is past the end of the input ({available} images); "
+            "offsets start from 0"
         )
     return positions

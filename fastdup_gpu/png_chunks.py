@@ -1,4 +1,4 @@
-"""The chunks of a PNG without which there are no pixels."""
+"""The chunks of a PNG that its pixels need."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf")
 
 
 def pixels_only(data: bytes) -> bytes:
-    """A PNG without its texts, profiles and further frames: damage in them, and texts that unpack
-    without end, say nothing about the picture. What follows a broken chunk is left as it is."""
+    """A PNG without its texts, profiles and further frames: damage in them, or texts that unpack
+    without end, do not affect the image. Everything after a broken chunk is left unchanged."""
     kept, at = [data[: len(MAGIC)]], len(MAGIC)
     while at + 12 <= len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4])

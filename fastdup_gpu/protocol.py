@@ -1,8 +1,8 @@
-"""What a backend is: the value types that cross the border, and the functions behind it.
+"""The interface of backends: their functions, and the value types that are passed to and fro.
 
-Stages know nothing below this file; backends (`fallback_cpu`, `fastdup_gpu.gpu`) know nothing
+Stages know nothing below this interface; backends (`fallback_cpu`, `fastdup_gpu.gpu`) know nothing
 above it. A backend is opened by `fastdup_gpu._registry.open_backend` and used by one thread at
-a time, except that it may call `Encoded.load` from threads of its own.
+a time, except that it may call `Encoded.load` from its own threads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MIN_SIDE = 10
 
 
 class Status(StrEnum):
-    """Why a picture was refused; the value is the `error_code` of the bad-files csv."""
+    """Why an image was refused; the value is the `error_code` in the csv of bad files."""
 
     OK = ""
     TOO_SMALL = "ERROR_IMAGE_TOO_SMALL"
@@ -52,9 +52,9 @@ class Status(StrEnum):
 
 @dataclass(eq=False)
 class Refused(Exception):
-    """A picture that is not taken, with the status and the reason for the bad-files list.
+    """Raised for an image that cannot be used, with the status and the reason for the bad files.
 
-    `pixels`: how many it claims to have, where that is the reason.
+    `pixels`: the number of pixels stated in its header, if that is the reason.
     """
 
     status: Status
@@ -64,11 +64,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One picture before decoding.
+    """One image before decoding.
 
-    `index` is its position in the input list. `load` returns the encoded bytes, raises OSError
-    where they cannot be had, is called at most once, and may be called from any thread. `path`:
-    the plain file that it reads, "" where there is none; whoever reads that need not call it.
+    `index` is its position in the input list. `load` returns the encoded bytes or raises OSError,
+    is called at most once, and may be called from any thread. `path`: the plain file that `load`
+    reads, or ""; a backend may read that file instead.
     """
 
     index: int
@@ -78,7 +78,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one `Encoded`: its size in pixels after EXIF orientation, or why not."""
+    """The outcome of one `Encoded`: its size in pixels after EXIF orientation, or why it failed."""
 
     index: int
     status: Status
@@ -90,12 +90,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PixelPlan:
-    """What decoding makes of each picture (design decision 3).
+    """How each image is decoded (design decision 3).
 
     `model_height` x `model_width`: the model's input, by antialiased area resize.
-    `max_pixels`: a picture that claims more is refused as TOO_LARGE before it is unpacked
-    (the default is where Pillow speaks of a decompression bomb).
-    `min_file_size`: bytes; a smaller file is refused as FILE_TOO_SMALL (0 = any).
+    `max_pixels`: an image whose header states more is refused as TOO_LARGE before it is decoded
+    (the default is Pillow's limit for decompression bombs).
+    `min_file_size`: bytes; a smaller file is refused as FILE_TOO_SMALL (0 = any size).
     """
 
     model_height: int
@@ -105,10 +105,10 @@ class PixelPlan:
 
 
 class Batch(Protocol):
-    """Decoded pictures in the backend's own memory, opaque to stages.
+    """Decoded images in the backend's own memory, opaque to stages.
 
-    `outcomes` has one entry per `Encoded` asked for, in order; the pictures that are OK, in the
-    same order, are the rows of whatever is computed from the batch.
+    `outcomes` has one entry per `Encoded`, in order; the images that are OK, in the same order, are
+    the rows of whatever is computed from the batch.
     """
 
     outcomes: Sequence[Outcome]
@@ -116,10 +116,10 @@ class Batch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model file and what is known of it; `height`/`width` 0 = read from the file.
+    """A model file and its known properties; `height`/`width` 0 = read from the file.
 
-    `precision` is 'file' for a model of the user's own. `engine`: what is to run it, 'auto' =
-    the fastest that the backend finds installed.
+    `precision` is 'file' for a user's own model. `engine`: what runs it; 'auto' = the fastest
+    engine that the backend finds installed.
     """
 
     path: Path
@@ -160,10 +160,10 @@ class Extracted:
 class Neighbors:
     """`ids` i64[n, k] rows of the base set, best first; `scores` f32[n, k].
 
-    Scores are cosine similarities for metric 'cosine' and distances otherwise. Where fewer than
-    k neighbours exist the row is padded with id -1 and score nan. Equal scores stand in order
-    of id. `exact` tells whether the search was exhaustive; `recall` is then 1, and otherwise
-    measured against exact search on a sample (nan where that was not asked for).
+    Scores are cosine similarities for metric 'cosine' and distances otherwise. If fewer than k
+    neighbours exist, the row is padded with id -1 and score nan. Equal scores are ordered by id.
+    `exact`: whether the search was exhaustive; `recall` is then 1, and otherwise measured against
+    exact search on a sample (nan if not measured).
     """
 
     ids: I64
@@ -174,11 +174,12 @@ class Neighbors:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """How to look for neighbours.
+    """How to search for neighbours.
 
     `mode`: 'auto' (the backend decides by size), 'flat', 'hnsw', 'ivf', and on the GPU 'ivfpq',
-    'cagra', 'nndescent'; a backend refuses one that it does not have. `links`: HNSW's M.
-    `clusters`, `iterations`: IVF's k-means. `threads`: 0 = all cores. `seed` fixes every draw.
+    'cagra', 'nndescent'; a backend refuses those that it does not support. `links`: M of HNSW.
+    `clusters`, `iterations`: of the k-means of IVF. `threads`: 0 = all cores. `seed`: of all random
+    draws.
     """
 
     metric: Metric = "cosine"
@@ -199,12 +200,13 @@ class Index(Protocol):
     def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
         """The k best base rows of every query, f32[m, d].
 
-        With `exclude_self` query i is base row i, and id i is left out of its own answer.
+        With `exclude_self`, query i is base row i, and id i is excluded from its own result.
         """
         ...
 
     def save(self, path: Path) -> dict[str, Any]:
-        """Write what `Backend.load_index` needs beside the features; returns header fields."""
+        """Write what `Backend.load_index` needs in addition to the features; returns header
+        fields."""
         ...
 
 
@@ -223,18 +225,18 @@ class Backend(Protocol):
 
     name: str
     batch_size: int
-    """Pictures a batch that measure fastest, used where the caller does not choose."""
+    """Images per batch that measure fastest, used unless the caller chooses."""
 
     def open_model(self, spec: ModelSpec) -> Embedder:
-        """Open an ONNX model; raises ModelError naming what does not fit."""
+        """Open an ONNX model; raises ModelError, which names what does not fit."""
         ...
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> Batch:
-        """Decode one batch; a bad picture costs only itself."""
+        """Decode one batch; a bad image does not affect the others."""
         ...
 
     def embed(self, model: Embedder, batch: Batch) -> F32:
-        """Features of the good pictures of a batch, f32[n, dim]."""
+        """Features of the good images of a batch, f32[n, dim]."""
         ...
 
     def pixel_stats(self, batch: Batch, *, advanced: bool) -> F64:
@@ -251,23 +253,23 @@ class Backend(Protocol):
         wanted: Literal["none", "basic", "advanced"],
         threads: int,
     ) -> Iterator[Extracted]:
-        """decode, embed and pixel_stats over many batches, overlapped, results in order.
+        """decode, embed and pixel_stats over many batches, overlapped, with results in order.
 
-        `wanted` statistics; `threads` of the host. Takes batches as it goes and holds only a
-        bounded number of them.
+        `wanted`: the statistics to compute. `threads`: threads of the host. Takes batches as
+        needed and holds only a bounded number of them.
         """
         ...
 
     def build_index(self, features: F32, plan: SearchPlan) -> Index:
-        """An index over f32[n, d] (may be a memory map); the rows are not copied where that
-        can be avoided. Every metric of METRICS with mode 'flat' or 'auto', cosine and
-        euclidean with all modes."""
+        """An index over f32[n, d] (may be a memory map); the rows are not copied if that can be
+        avoided. Modes 'flat' and 'auto' support every metric of METRICS, the others cosine and
+        euclidean."""
         ...
 
     def load_index(
         self, path: Path, header: dict[str, Any], features: F32, plan: SearchPlan
     ) -> Index:
-        """The index that `Index.save` wrote; raises FormatError where it does not fit."""
+        """The index that `Index.save` wrote; raises FormatError if it does not fit the features."""
         ...
 
     def components(self, n: int, sources: I64, targets: I64) -> I64:
@@ -290,5 +292,5 @@ class Backend(Protocol):
         threads: int = 0,
     ) -> Clusters:
         """k-means++ and Lloyd iterations on f32[n, d], squared L2; `threads` of the host, 0 = one
-        for each core."""
+        per core."""
         ...

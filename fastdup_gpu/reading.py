@@ -1,4 +1,4 @@
-"""The bytes of plain files: nothing but regular files is opened, and none past a limit."""
+"""The bytes of plain files: only regular files are read, up to a size limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import stat
 
 MAX_FILE = 2 << 30
-# A FIFO without a writer would otherwise block the open for ever.
+# Otherwise, opening a FIFO without a writer would block for ever.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -22,7 +22,7 @@ def read_file(path: str) -> bytes:
 
 
 def read_into(path: str, room: memoryview) -> bytes | int:
-    """The same, into `room` where the file fits there: then how many bytes it had."""
+    """The same, but written into `room` if the file fits; then returns its number of bytes."""
     fd, size = _open(path)
     try:
         if size > len(room):
@@ -36,7 +36,7 @@ def read_into(path: str, room: memoryview) -> bytes | int:
 
 
 def is_written(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is there with anything in it: after a power cut it may be empty."""
+    """Whether a file exists and is not empty, as it may be after a power cut."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -45,9 +45,9 @@ def is_written(path: str | os.PathLike[str]) -> bool:
 
 
 def file_stamp(path: str) -> bytes:
-    """Size and time of a file, which tell later that it is the same; b"" where there is none."""
+    """Size and time of a file, to recognise later that it is unchanged; b"" if there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116  called for every picture
+        found = os.stat(path)  # noqa: PTH116  called for every image
     except (OSError, ValueError):
         return b""
     return b"%d %d" % (found.st_size, found.st_mtime_ns)
@@ -58,7 +58,7 @@ def _open(path: str) -> tuple[int, int]:
     try:
         fd = os.open(path, _FLAGS)
     except ValueError as error:
-        raise OSError(errno.EINVAL, f"not a possible file name ({error})", path) from error
+        raise OSError(errno.EINVAL, f"not a valid file name ({error})", path) from error
     try:
         status = os.fstat(fd)
         _check_readable(path, status)
@@ -72,7 +72,7 @@ def _check_readable(path: str, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file but a pipe, socket or device", path)
+        raise OSError(errno.EINVAL, "a pipe, socket or device, not a regular file", path)
     if status.st_size > MAX_FILE:
         raise OSError(
             errno.EFBIG, f"{status.st_size} bytes, more than the limit of {MAX_FILE}", path
@@ -80,7 +80,7 @@ def _check_readable(path: str, status: os.stat_result) -> None:
 
 
 def _read_rest(fd: int, data: bytes, size: int) -> bytes:
-    """Go on after a short read: one call gives just under 2 GiB, network disks may give less."""
+    """Continue after a short read: a call returns at most 2 GiB, on network disks maybe less."""
     parts = [data]
     have = len(data)
     while have < size and (data := os.read(fd, size - have)):

@@ -1,4 +1,4 @@
-"""Room for large pictures: how many pixels of them all threads together hold unpacked."""
+"""A budget for large images: how many of their pixels all threads together hold decoded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import replace
 from fastdup_gpu.pictures import read_picture
 from fastdup_gpu.protocol import U8, PixelPlan, Refused
 
-# Larger pictures share `_room`, so that memory is not bounded by one of them a thread.
+# Larger images share `_room`; otherwise every thread could hold one.
 _LARGE = 16_000_000
 
 
 class _Room:
-    """How many pixels of large pictures all threads together may hold unpacked."""
+    """The number of pixels of large images that all threads together may hold decoded."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -23,7 +23,7 @@ class _Room:
 
     @contextmanager
     def take(self, pixels: int) -> Iterator[None]:
-        """Wait for room; a picture that is larger than all of it has it alone."""
+        """Wait for room; an image larger than the whole budget gets all of it."""
         pixels = min(pixels, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
@@ -41,8 +41,8 @@ _room = _Room(180_000_000)
 
 @contextmanager
 def room_for(pixels: int) -> Iterator[None]:
-    """Wait for room for a picture of so many pixels if it is a large one, and hold it until the
-    block ends."""
+    """Wait for room for an image of `pixels` pixels if it is large, and hold it until the block
+    ends."""
     if pixels <= _LARGE:
         yield
         return
@@ -52,7 +52,7 @@ def room_for(pixels: int) -> Iterator[None]:
 
 @contextmanager
 def unpacked(data: bytes, plan: PixelPlan) -> Iterator[U8]:
-    """Pixels u8[h, w, 3] in BGR, see `pictures.read_picture`; raises Refused. A large picture waits
+    """Pixels u8[h, w, 3] in BGR, see `pictures.read_picture`; raises Refused. A large image waits
     for room before it is decoded, and holds it until the block ends."""
     try:
         pixels = read_picture(data, replace(plan, max_pixels=min(plan.max_pixels, _LARGE)))

@@ -1,4 +1,4 @@
-"""Search by picture over a finished run: init_search() and search()."""
+"""Search for an image in a finished run: init_search() and search()."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger("fastdup_gpu")
 
 
 class Searcher:
-    """The index of a finished run, opened once, searched many times."""
+    """The index of a finished run, opened once and searched many times."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Searcher:
         tuning: Tuning | None = None,
         threads: int = 0,
     ) -> None:
-        work_dir = work_dir.absolute()  # the same folder wherever the process goes
+        work_dir = work_dir.absolute()  # stays the same if the process changes its folder
         header = read_header(work_dir)
         tuning = tuning or Tuning()
         config = read_json(work_dir / names.CONFIG) or {}
@@ -52,8 +52,9 @@ class Searcher:
         self._model = self._backend.open_model(self._choose(config, model_path, tuning.engine))
         if self._model.dim != self.base.matrix.shape[1]:
             raise ModelError(
-                f"the features in {work_dir} have {self.base.matrix.shape[1]} numbers an image, "
-                f"the built-in model gives {self._model.dim}; give the model_path they came from"
+                f"the features in {work_dir} have length {self.base.matrix.shape[1]}, but the "
+                f"built-in model outputs vectors of length {self._model.dim}; give the model_path "
+                "of that run"
             )
 
     def _choose(self, config: dict[str, Any], model_path: str, engine: str) -> ModelSpec:
@@ -64,8 +65,8 @@ class Searcher:
         precision = precision if precision in (*PRECISIONS, "file") else "auto"
         if precision == "file" and model_path == DEFAULT_PATH:
             raise ModelError(
-                f"the run in {self.work_dir} used the model {model.get('file')!r}; give it to "
-                "init_search() as model_path"
+                f"the run in {self.work_dir} used the model {model.get('file')!r}; give its path "
+                "as model_path"
             )
         return choose_model(
             model_path,
@@ -77,8 +78,8 @@ class Searcher:
         )
 
     def search(self, img: str | os.PathLike[str], k: int) -> pd.DataFrame:
-        """The `k` most similar pictures, `from`, `to`, `distance`, most similar first, also written
-        to search.csv where that can be written; attrs["work_dir"] is the run searched."""
+        """The `k` most similar images: `from`, `to`, `distance`, most similar first; also written
+        to search.csv if that is possible. attrs["work_dir"] names the run."""
         name = path_text("img", img)
         whole_number("k", k, 1, 10_000)
         plan = PixelPlan(self._model.height, self._model.width)
@@ -101,8 +102,8 @@ class Searcher:
         path = self.work_dir / names.SEARCH
         try:
             write_csv(path, names.EDGE_COLUMNS, rows)
-        except OSError as error:  # the answer does not depend on it
-            log.warning("%s was not written: %s", path, error)
+        except OSError as error:  # the result does not depend on it
+            log.warning("%s could not be written: %s", path, error)
 
 
 _current: tuple[Searcher, int] | None = None
@@ -115,7 +116,7 @@ def init_search(
     model_path: str | os.PathLike[str],
     verbose: bool,
 ) -> None:
-    """Open the run in work_dir for search(); where that fails, none is open."""
+    """Open the run in work_dir for search(); if that fails, none is open."""
     global _current  # noqa: PLW0603  the V0.2xx API keeps one search open between two calls
     _current = None
     whole_number("k", k, 1, 10_000)
@@ -123,14 +124,14 @@ def init_search(
     opened = Searcher(Path(folder), d, model)
     _current = opened, k
     if verbose:
-        say(f"{count(len(opened.base.filenames), 'image')} of {work_dir} can be searched")
+        say(f"{count(len(opened.base.filenames), 'image')} in {work_dir} can be searched")
 
 
 def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd.DataFrame:
-    """Search the run that init_search() opened; `size` is not needed."""
+    """Search the run that init_search() opened; `size` is ignored."""
     if _current is None:
         raise InvalidArgument(
-            "no run is open for search(): call init_search(k, work_dir) first, and see that it "
+            "no run is open for search(): call init_search(k, work_dir) first, and check that it "
             "returns 0"
         )
     opened, k = _current

@@ -9,16 +9,16 @@ from .ragged import Ragged
 
 
 def area_resize(pictures: Ragged, height: int, width: int, out: Any = None) -> Any:
-    """Every picture as u8[n, height, width, 3] by area averaging.
+    """Every image as u8[n, height, width, 3] by area averaging.
 
     Formula: out[y, x] = round_half_up(sum(wy * wx * in) / (h * w)), where wy and wx are the exact
     overlaps of the output cell with the source cells, in integers, whether a side shrinks or grows.
-    Shapes: n pictures of any size up to 16 M columns -> u8[n, height, width, 3] (`out`, or a new
+    Shapes: n images of any size up to 16 M columns -> u8[n, height, width, 3] (`out`, or a new
     array).
     Launch: one thread per output pixel, blocks of 256; a warp reads neighbouring source columns.
     Stream: CuPy's current one; returns at once, the caller synchronises.
-    Tolerance: within 1 of 255 of cv2.resize(INTER_AREA) where both sides shrink, which rounds its
-    weights.
+    Tolerance: within 1 of 255 of cv2.resize(INTER_AREA), which rounds its weights, if both sides
+    shrink.
     """
     import cupy
 

@@ -5,14 +5,14 @@ constexpr int QUERIES = 32, BASE = 64;  // a tile of distances
 constexpr int DEPTH = 16;               // columns held in shared memory at a time
 constexpr int SIDE = 16;                // the block as 16 x 16 threads, each with 2 x 4 distances
 constexpr int PER_QUERY = QUERIES / SIDE, PER_BASE = BASE / SIDE;
-constexpr i64 NO_ID = 0x7fffffffffffffffLL;  // sorts behind every id
+constexpr i64 NO_ID = 0x7fffffffffffffffLL;  // sorts after every id
 
 struct Tiles {
-  float a[DEPTH][QUERIES + 1], b[DEPTH][BASE + 1];  // transposed; one more against bank conflicts
+  float a[DEPTH][QUERIES + 1], b[DEPTH][BASE + 1];  // transposed; one column more, against bank conflicts
   float distance[QUERIES][BASE];
 };
 
-// One place of a sorted top-32 list spread over a warp, one place a lane.
+// One place of a sorted top-32 list that is spread over a warp, one place per lane.
 struct Best {
   float distance;
   i64 id;
@@ -42,7 +42,7 @@ __device__ inline void offer(Best& mine, const Best& candidate, bool valid, int 
   }
 }
 
-// rows x DEPTH values from column `left` on, transposed; zeros outside, which change no sum.
+// ROWS x DEPTH values from column `left` on, transposed; zeros outside, which do not change sums.
 template <int ROWS>
 __device__ inline void load_tile(float (&tile)[DEPTH][ROWS + 1], const float* array, i64 first,
                                  i64 end, i64 left, i64 d) {
@@ -57,7 +57,7 @@ __device__ inline float quotient(float difference, float sum) {
   return difference == 0.0f && sum == 0.0f ? 0.0f : difference / sum;
 }
 
-// Distances of QUERIES queries to the BASE rows from `first` on, into shared memory.
+// Writes the distances of QUERIES queries to BASE rows from `first` on to shared memory.
 __device__ inline void distance_tile(Tiles& tiles, const float* queries, const float* base,
                                      i64 query, i64 m, i64 first, i64 end, i64 d) {
   const int column = threadIdx.x % SIDE, row = threadIdx.x / SIDE;
@@ -82,11 +82,10 @@ __device__ inline void distance_tile(Tiles& tiles, const float* queries, const f
 }
 
 // Grid: (ceil(m / 32), splits) blocks of 256; block (q, s) compares 32 queries with the base rows
-// s * rows_per_split on and writes its own top k to [splits, m, k]. self_first >= 0: query i is
-// base row self_first + i and is left out of its own list.
+// from s * rows_per_split on and writes its own top k to [splits, m, k].
 extern "C" __global__ void __launch_bounds__(THREADS)
     braycurtis_topk(const float* queries, const float* base, i64 m, i64 n, i64 d, i64 k,
-                    i64 rows_per_split, i64 self_first, float* distances, i64* ids) {
+                    i64 rows_per_split, float* distances, i64* ids) {
   __shared__ Tiles tiles;
   const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
   const i64 query = (i64)blockIdx.x * QUERIES, begin = blockIdx.y * rows_per_split;
@@ -100,8 +99,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
       for (int column = lane; column < BASE; column += WARP) {
         const int row = warp * (QUERIES / WARPS) + q;
         const i64 id = first + column;
-        const bool self = self_first >= 0 && id == self_first + query + row;
-        offer(best[q], {tiles.distance[row][column], id}, id < end && !self, (int)k);
+        offer(best[q], {tiles.distance[row][column], id}, id < end, (int)k);
       }
   }
   for (int q = 0; q < QUERIES / WARPS; ++q) {

@@ -1,4 +1,4 @@
-// Canny edges of one small RGB picture inside one block; include common.cuh first.
+// Canny edges of one small RGB image within one block; include common.cuh first.
 #ifndef FASTDUP_GPU_CANNY_CUH
 #define FASTDUP_GPU_CANNY_CUH
 
@@ -8,9 +8,9 @@ constexpr int CANNY_STRIP = 8;  // rows classified at a time
 constexpr int GREY_PITCH = CANNY_SIDE + 4, SLOPE_PITCH = CANNY_SIDE + 2;
 
 struct CannyScratch {
-  u8 grey[(CANNY_STRIP + 4) * GREY_PITCH];       // two pixels more on every side, replicated
-  int slope[(CANNY_STRIP + 2) * SLOPE_PITCH];    // |dx| + |dy|, one more on every side, 0 outside
-  u32 strong[CANNY_SIDE][CANNY_WORDS];           // one bit a pixel
+  u8 grey[(CANNY_STRIP + 4) * GREY_PITCH];       // two more pixels on every side, replicated
+  int slope[(CANNY_STRIP + 2) * SLOPE_PITCH];    // |dx| + |dy|, one more pixel on every side, 0 outside
+  u32 strong[CANNY_SIDE][CANNY_WORDS];           // one bit per pixel
   u32 weak[CANNY_SIDE][CANNY_WORDS];             // strong or above the low threshold
 };
 
@@ -59,7 +59,7 @@ __device__ inline void fill_strip(CannyScratch& s, const u8* image, int top, int
   __syncthreads();
 }
 
-// One warp makes one word of the bit maps: lane = bit = column.
+// One warp computes one word of the bit maps: lane = bit = column.
 __device__ inline void classify_strip(CannyScratch& s, int top, int height, int width) {
   const int lane = threadIdx.x % WARP;
   for (int i = threadIdx.x / WARP; i < CANNY_STRIP * CANNY_WORDS; i += CANNY_THREADS / WARP) {
@@ -87,7 +87,7 @@ __device__ inline u32 widened(const u32* row, int word) {
 }
 
 // Strong pixels spread over touching weak ones until nothing changes. Each word has one writer and
-// only gains bits, so a neighbour that reads the old value merely sees the new one a round later.
+// only gains bits, so a neighbour that reads the old value sees the new one a round later.
 __device__ inline void spread(CannyScratch& s, int height) {
   bool changed = true;
   while (__syncthreads_or(changed)) {

@@ -9,7 +9,7 @@ typedef long long i64;
 constexpr u32 ALL_LANES = 0xffffffffu;
 constexpr int WARP = 32;
 
-// Index of this thread in a one-dimensional grid; passes 2^31 from 8.4 M blocks of 256 on.
+// Index of this thread in a one-dimensional grid; exceeds 2^31 from 8.4 M blocks of 256 on.
 __device__ inline i64 global_thread() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 
 // Offset of element (row, 0) of a row-major [rows, length] array.
@@ -20,7 +20,7 @@ __device__ inline i64 pixel_offset(i64 picture, i64 y, i64 x, i64 height, i64 wi
   return ((picture * height + y) * width + x) * 3;
 }
 
-// Offset in bytes of pixel (y, x, channel 0) of one RGB picture whose rows are pitch bytes apart.
+// Offset in bytes of pixel (y, x, channel 0) of one RGB image whose rows are pitch bytes apart.
 __device__ inline i64 pitched_offset(i64 y, i64 x, i64 pitch) { return y * pitch + x * 3; }
 
 __device__ inline i64 clamp(i64 value, i64 low, i64 high) {

@@ -2,7 +2,7 @@
 #ifndef FASTDUP_GPU_HSV_CUH
 #define FASTDUP_GPU_HSV_CUH
 
-constexpr int HSV_BITS = 12;  // of the fixed-point reciprocals: the only width that OpenCV's output fits
+constexpr int HSV_BITS = 12;  // of the fixed-point reciprocals: the only width that matches OpenCV's output
 
 struct HsvTables {
   int saturation[256];  // round(255 / i * 2^12)

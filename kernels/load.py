@@ -1,9 +1,9 @@
-"""Compiling the CUDA sources of this folder and launching them.
+"""Compiles and launches the CUDA sources of this folder.
 
 One module is compiled per source and device, by NVRTC through `cupy.RawModule`, at its first use.
-Shapes are run-time arguments, so no picture size and no feature length compiles anything anew.
-Every integer argument and array is int64. Launches go to CuPy's current stream and return at
-once; who reads a result on the host synchronises.
+Shapes are run-time arguments, so a new image size or feature length compiles nothing again. Every
+integer argument and array is int64. Launches go to CuPy's current stream and return at once; code
+that reads a result on the host has to synchronise.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 
 
 def source(name: str) -> str:
-    """The text of `<name>.cu` with our own headers put in.
+    """The text of `<name>.cu` with our own headers inserted.
 
-    CuPy's compile cache keys on this text alone and would miss a change in an included file.
+    The key of CuPy's compile cache is this text alone, so a change in an included file would be
+    missed.
     """
     text = (_FOLDER / f"{name}.cu").read_text(encoding="utf-8")
     return _INCLUDE.sub(lambda m: (_FOLDER / m[1]).read_text(encoding="utf-8"), text)
@@ -57,7 +58,7 @@ def kernel(name: str, entry: str = "") -> Any:
 
 
 def launch(function: Any, threads: int, args: Sequence[Any]) -> None:
-    """Launch one thread per element, in blocks of 256; nothing where there are no elements."""
+    """Launch one thread per element, in blocks of 256; nothing if there are no elements."""
     if threads > 0:
         function((-(-threads // THREADS),), (THREADS,), typed(args))
 
@@ -69,9 +70,9 @@ def typed(args: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def require(argument: str, array: Any, dtype: str, shape: Sequence[int | None]) -> None:
-    """Refuse an array that the kernel would misread; None in `shape` stands for any length.
+    """Refuse an array that the kernel would misread; None in `shape` means any length.
 
-    Raises InvalidArgument where dtype, shape or C order is not as told.
+    Raises InvalidArgument if dtype, shape or order is not as expected.
     """
     fits = len(array.shape) == len(shape) and all(
         want is None or have == want for have, want in zip(array.shape, shape, strict=True)

@@ -11,17 +11,17 @@ from .ragged import Ragged
 def nearest_exact(
     pictures: Ragged, side: int = 224, out: tuple[Any, Any, Any] | None = None
 ) -> tuple[Any, Any, Any]:
-    """(pixels, heights, widths): every picture at side x side, smaller ones as they are.
+    """(pixels, heights, widths): every image at side x side, smaller ones unchanged.
 
     Formula: out[y, x] = in[floor((2y + 1) * h / (2 * side)), floor((2x + 1) * w / (2 * side))];
-    a picture with both sides under `side` is copied, and the rest of its square is 0.
-    Shapes: n pictures of any size -> u8[n, side, side, 3] and the valid sizes i64[n], i64[n]
+    an image with both sides under `side` is copied, and the rest of its square is 0.
+    Shapes: n images of any size -> u8[n, side, side, 3] and the valid sizes i64[n], i64[n]
     (those of `out`, or new arrays).
     Launch: one thread per output pixel, blocks of 256.
     Stream: CuPy's current one; returns at once, the caller synchronises.
-    Tolerance: exact. cv2.INTER_NEAREST_EXACT is the same unless 2 * side divides (2x + 1) * w,
-    where the centre lies on the border of two source pixels: there OpenCV takes the one before
-    for some x, which ones depending on its version (side 224: widths that are multiples of 64).
+    Tolerance: exact. cv2.INTER_NEAREST_EXACT is the same unless 2 * side divides (2x + 1) * w, when
+    the centre lies on the border of two source pixels: there OpenCV takes the first one for some
+    x, depending on its version (side 224: widths that are multiples of 64).
     """
     import cupy
 

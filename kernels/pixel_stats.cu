@@ -1,6 +1,6 @@
 #include "common.cuh"
 
-constexpr int THREADS = 256;  // also the number of grey levels: in the end thread v owns level v
+constexpr int THREADS = 256;  // also the number of grey levels: at the end thread v handles level v
 constexpr int WARPS = THREADS / WARP;
 constexpr int BLUE = 2;
 
@@ -19,9 +19,9 @@ __device__ inline i64 scaled_variance(i64 count, i64 sum, i64 squares) {
   return count * squares - sum * sum;
 }
 
-// Grid: one block of 256 threads per picture. The pixels are read once (the Laplacian's neighbours
-// come from the cache); each warp has histograms of its own, which keeps flat pictures from
-// queueing at one counter.
+// Grid: one block of 256 threads per image. The pixels are read once (the Laplacian's neighbours
+// come from the cache); each warp has its own histograms, so that threads do not queue at one
+// counter for images of one colour.
 extern "C" __global__ void __launch_bounds__(THREADS)
     pixel_stats(const u8* batch, const i64* heights, const i64* widths, double* out, i64 batch_height,
                 i64 batch_width, i64 out_columns) {

@@ -4,7 +4,7 @@
 
 constexpr int COLUMN = 7;  // the first seven columns are pixel_stats'
 
-// Grid: one block of 256 threads per picture, pictures up to 224 x 224.
+// Grid: one block of 256 threads per image, images up to 224 x 224.
 extern "C" __global__ void __launch_bounds__(CANNY_THREADS)
     pixel_stats_advanced(const u8* batch, const i64* heights, const i64* widths, double* out,
                          i64 batch_height, i64 batch_width, i64 out_columns) {

@@ -1,4 +1,4 @@
-"""Pictures of different sizes as the kernels read them."""
+"""Batches of images of different sizes, in the form that the kernels read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fastdup_gpu._errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """A batch of n RGB pictures in device memory, uint8 HWC.
+    """A batch of n RGB images in device memory, uint8 HWC.
 
     `pointers`, `heights`, `widths`, `pitches`: i64[n] device arrays; address of the first pixel,
     size in pixels, bytes from one row to the next. `sizes`: (height, width) of each, on the host.
-    `owners` keeps the pictures' memory alive.
+    `owners` keeps the images' memory alive.
     """
 
     pointers: Any
@@ -35,9 +35,9 @@ def ragged(pictures: Sequence[Any]) -> Ragged:
     """Describe device arrays u8[h, w, 3] of any library (rows may be padded); one small copy to
     the device, ordered before whatever follows on CuPy's current stream.
 
-    They are read by their `__cuda_array_interface__`, whose stream is not waited for: they have
-    to be complete, or made on the current stream. Raises InvalidArgument for an array of another
-    dtype or shape, an empty one, or one whose pixels within a row do not touch.
+    They are read through `__cuda_array_interface__`, without waiting for its stream: they have to
+    be complete, or made on the current stream. Raises InvalidArgument for an array of another
+    dtype or shape, an empty one, or one whose pixels within a row are not contiguous.
     """
     import cupy
 
@@ -56,8 +56,8 @@ def _described(i: int, picture: Any) -> tuple[int, int, int, int]:
     fits = kind == "|u1" and len(shape) == 3 and shape[2] == 3 and 0 not in shape
     if not fits or strides[0] < 3 * shape[1] or tuple(strides[1:]) != (3, 1):
         raise InvalidArgument(
-            f"picture {i} is {kind}{list(shape)} with strides {list(strides)}; expected "
-            "uint8 [h, w, 3] with 3 bytes a pixel. Convert it with cupy.ascontiguousarray."
+            f"image {i} is {kind}{list(shape)} with strides {list(strides)}; expected "
+            "uint8 [h, w, 3] with 3 bytes per pixel. Convert it with cupy.ascontiguousarray."
         )
     return about["data"][0], shape[0], shape[1], strides[0]
 

@@ -12,12 +12,12 @@ struct alignas(16) Eight {
   u16 bits[EIGHT];
 };
 
-// fp16 as a number that orders as the scores do; above 0 for all but a negative nan.
+// fp16 as a number with the same order as the scores; above 0 except for a negative nan.
 __device__ inline u32 ordered(u16 bits) {
   return bits & 0x8000u ? 0xffffu ^ bits : 0x8000u | bits;
 }
 
-// Larger is better: first by score, then the smaller place. 0 stands for nothing.
+// Larger is better: first by score, then by smaller place. 0 means nothing.
 __device__ inline u64 key_of(u32 order, i64 place) {
   return (u64)order << 32 | (0xffffffffu - (u32)place);
 }
@@ -55,8 +55,8 @@ __device__ inline Eight load_eight(const u16* row, i64 column, i64 pitch) {
 }
 
 // Grid: one block of 256 per row of scores. best[m, k]: the keys of earlier columns, largest first,
-// 0 where there is none; they are taken in and written again. The next 16 bytes are under way
-// while a thread compares those it has.
+// 0 where there is none; they are read and written back. A thread loads the next 16 bytes while it
+// compares the current ones.
 extern "C" __global__ void __launch_bounds__(THREADS)
     row_topk(const u16* scores, i64 pitch, i64 columns, i64 first, i64 k, u64* best) {
   __shared__ u64 keys[ROOM];
@@ -67,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   if (threadIdx.x == 0) used = (u32)k;
   __syncthreads();
 
-  u32 bar = (u32)(keys[k - 1] >> 32);  // later places lose against equal scores
+  u32 bar = (u32)(keys[k - 1] >> 32);  // of equal scores the earlier place wins
   i64 column = threadIdx.x * EIGHT;
   Eight ahead = load_eight(row, column, pitch);
   for (i64 left = 0; left < columns; left += ROUND, column += ROUND) {

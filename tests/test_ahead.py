@@ -65,7 +65,7 @@ def test_mode_3_with_another_model(whole, out, tmp_path):
         run("", own, test_dir=str(whole / "new"), run_mode=3)
     other = pooled(tmp_path / "other.onnx", 8)
     (own / "config.json").write_text("{}")  # nothing tells of the model
-    with pytest.raises(InvalidArgument, match=r"have 6 numbers.*'other\.onnx'.*3"):
+    with pytest.raises(InvalidArgument, match=r"have length 6.*'other\.onnx'.*length 3"):
         run("", own, test_dir=str(whole / "new"), run_mode=3, model_path=str(other), d=3)
     assert contents(own) == before
 
@@ -118,7 +118,9 @@ def test_an_empty_model_path(whole, out, tmp_path):
         run(whole / "new", out, model_path="")
 
 
-@pytest.mark.parametrize(("work_dir", "words"), [("", "work_dir is empty"), (None, "NoneType")])
+@pytest.mark.parametrize(
+    ("work_dir", "words"), [("", "work_dir is empty"), (None, "work_dir=None")]
+)
 def test_a_work_dir_that_is_none(whole, tmp_path, monkeypatch, work_dir, words):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidArgument, match=words):

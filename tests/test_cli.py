@@ -161,7 +161,7 @@ def test_what_dedupe_prints_takes_it_back_in_a_shell(duplicates, tmp_path):
     out, folder = duplicates
     done = call("dedupe", out, "--apply", cwd=tmp_path)
     assert len(list(folder.glob("*.jpg"))) == 1
-    line = done.stdout.splitlines()[-1].removeprefix("to take it back: ")
+    line = done.stdout.splitlines()[-1].removeprefix("to undo: ")
     word, command, log = shlex.split(line)
     assert (word, command, Path(log).is_file()) == ("fastdup-gpu", "undo", True)
     assert call("undo", log, cwd=tmp_path).returncode == 0

@@ -183,8 +183,8 @@ def test_arguments_that_do_not_fit_together():
 def test_choices_that_would_do_nothing():
     for given, told in (
         ({"test_dir": []}, "test_dir is an empty list"),
-        ({"turi_param": "face_model=a.onnx"}, "face_model, which is for bounding_box"),
-        ({"turi_param": "detector_iou=0.5"}, "detector_iou, which is for bounding_box"),
+        ({"turi_param": "face_model=a.onnx"}, "face_model, which needs bounding_box"),
+        ({"turi_param": "detector_iou=0.5"}, "detector_iou, which needs bounding_box"),
     ):
         with pytest.raises(InvalidArgument, match=told):
             config(**given)

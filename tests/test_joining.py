@@ -210,5 +210,5 @@ def test_mode_4_refuses_features_of_another_length(here, caplog):
     base()
     save("t", 3, d=9)
     assert run("", Path("out"), test_dir="t", run_mode=4) == 1
-    assert "t/atrain_features.dat holds rows of 9 numbers" in caplog.text
+    assert "the features in t/atrain_features.dat have length 9" in caplog.text
     assert "out/atrain_features.dat" in caplog.text

@@ -123,9 +123,9 @@ def test_features_to_be_joined_are_never_overwritten(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("second", "told"),
     [
-        ({"turi_param": "run_stats=0"}, "there is no atrain_stats.csv of b/atrain_features.dat"),
+        ({"turi_param": "run_stats=0"}, "b/atrain_features.dat has no atrain_stats.csv beside it"),
         ({"turi_param": "run_advanced_stats=1"}, "b/atrain_stats.csv has other columns than"),
-        ({}, "b/atrain_stats.csv is not of the pictures of b/atrain_features.dat"),
+        ({}, "b/atrain_stats.csv does not list the images of b/atrain_features.dat"),
     ],
 )
 def test_statistics_that_do_not_fit_are_not_joined(tmp_path, monkeypatch, caplog, second, told):
@@ -137,7 +137,7 @@ def test_statistics_that_do_not_fit_are_not_joined(tmp_path, monkeypatch, caplog
         stats = Path("b/atrain_stats.csv")
         stats.write_text("".join(stats.read_text().splitlines(keepends=True)[:-1]))
     assert run(["a", "b"], Path("joined"), run_mode=2) == 0
-    assert f"the features are joined without atrain_stats.csv: {told}" in caplog.text
+    assert f"the features were joined without atrain_stats.csv: {told}" in caplog.text
     assert len(features(Path("joined"))) == 5
     assert not Path("joined/atrain_stats.csv").exists()
 

@@ -16,21 +16,23 @@ from fastdup_gpu._process_wide import ProcessWide
 from fastdup_gpu.pictures import quiet
 from fastdup_gpu.sources.pixels import MAX_PIXELS, relaxed_limits
 
+LOGS = getattr(cv2.utils, "logging", cv2)  # before OpenCV 4.13 in cv2 itself
+
 
 @pytest.fixture(autouse=True)
 def own_settings():
-    before = cv2.getNumThreads(), cv2.utils.logging.getLogLevel()
+    before = cv2.getNumThreads(), LOGS.getLogLevel()
     cv2.setNumThreads(2)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    LOGS.setLogLevel(2)
     yield
     cv2.setNumThreads(before[0])
-    cv2.utils.logging.setLogLevel(before[1])
+    LOGS.setLogLevel(before[1])
 
 
 def settings():
     return (
         cv2.getNumThreads(),
-        cv2.utils.logging.getLogLevel(),
+        LOGS.getLogLevel(),
         list(warnings.filters),
         Image.MAX_IMAGE_PIXELS,
     )

@@ -210,7 +210,7 @@ def test_a_second_run_in_the_same_work_dir_is_refused(whole, tmp_path, caplog):
                 time.sleep(0.01)
             caplog.clear()
             assert run(whole / "in", out, resume=1) == 1
-            assert "another run is at work" in caplog.text
+            assert "another run is using work_dir" in caplog.text
             if end == "killed":
                 first.kill()
     assert first.returncode == 0

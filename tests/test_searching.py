@@ -42,7 +42,7 @@ def test_features_of_another_length_than_the_built_in_model_gives(tmp_path, capl
     assert fastdup_gpu.save_binary_feature(tmp_path, list("abcde"), features) == 0
     assert fastdup_gpu.run("", tmp_path, run_mode=2, d=8) == 0
     assert fastdup_gpu.init_search(2, tmp_path, d=8) == 1
-    assert "8 numbers an image" in caplog.text
+    assert "have length 8, but the built-in model" in caplog.text
 
 
 def opened(own_model_run, **arguments):
@@ -77,7 +77,7 @@ def test_the_answer_comes_where_search_csv_cannot_be_written(own_model_run, monk
     assert opened(own_model_run) == 0
     monkeypatch.setattr(searching, "write_csv", refuse)
     assert len(fastdup_gpu.search(own_model_run[0][3])) == 2
-    assert "search.csv was not written: read-only" in caplog.text
+    assert "search.csv could not be written: read-only" in caplog.text
 
 
 @pytest.mark.parametrize("arguments", [{"work_dir": None}, {"model_path": 5}, {"k": "x"}])

@@ -69,7 +69,7 @@ def test_doubles_stay_with_one_warning(here, caplog):
     assert names(["a.jpg", "b.jpg", "a.jpg", "a.jpg"]) == ["a.jpg", "b.jpg", "a.jpg", "a.jpg"]
     assert len(caplog.records) == 1
     assert caplog.records[0].levelno == logging.WARNING
-    assert "2 picture(s) more than once" in caplog.text
+    assert "2 image(s) more than once" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_crops(tmp_path, detected):
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"index,name\n0,a\n", "a column 'filename' was expected"),
+        (b"index,name\n0,a\n", "expected a column 'filename'"),
         (b"index,filename\n0,a\n\n1\n", "shorter than its header"),
         (b'index,filename\n0,"a\n', None),
         (b"index,filename\n0,a\n\n1,b\n", None),

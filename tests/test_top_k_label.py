@@ -100,7 +100,7 @@ def test_columns_of_a_table_and_labels_that_are_numbers():
         (["a"], None, {}, "distance_col is a NoneType; expected a list"),
         (None, [0.9], {}, "labels_col is a NoneType"),
         ("ab", [0.9, 0.8], {}, "labels_col is a str"),
-        ([["a", "b"]], [0.9], {}, r"labels_col holds \['a', 'b'\], a list"),
+        ([["a", "b"]], [0.9], {}, r"labels_col contains \['a', 'b'\], a list"),
         (["a"], [0.9], {"k": None}, "k=None: expected a whole number of 1 or more"),
         (["a"], [0.9], {"k": "5"}, "k='5'"),
         (["a"], [0.9], {"k": 2.5}, "k=2.5"),

@@ -42,7 +42,7 @@ def test_a_cut_video_gives_what_it_has(tmp_path, name, options):
     numbers = [number_in(tmp_path / n) for n in source.names if n.endswith(".jpg")]
     assert numbers == [*range(count), *range(30)]
     assert source.names[count] == str(path)
-    assert "cut off" in reason(source)
+    assert "truncated" in reason(source)
     assert [f.index for f in source.frames] == [i for i in range(len(source.names)) if i != count]
 
 
@@ -72,7 +72,9 @@ def test_what_is_no_video_is_one_failing_item(tmp_path, caplog):
     assert source.names == [*paths, "s3://bucket/a.mp4", "a\0.mp4"]
     why = [source.failed[i].strerror for i in range(8)]
     for text, expected in zip(
-        why, ["known kind", "", "audio", "cut off", "regular", "No such", "local", ""], strict=True
+        why,
+        ["known format", "", "audio", "truncated", "regular", "No such", "local", ""],
+        strict=True,
     ):
         assert text
         assert expected in text
@@ -86,7 +88,7 @@ def test_what_is_no_video_is_one_failing_item(tmp_path, caplog):
 def test_a_cover_is_no_video(tmp_path):
     source = extract(tmp_path / "out", made.sound(tmp_path / "a.mp4", cover=True))
     assert not source.frames
-    assert "no video in it" in reason(source)
+    assert "contains no video" in reason(source)
 
 
 def test_huge_frames_are_refused(tmp_path):
@@ -129,7 +131,7 @@ def test_a_playlist_leads_nowhere(tmp_path, text):
     (tmp_path / "list.mp4").write_text(text.format(secret))
     source = extract(tmp_path / "out", tmp_path / "list.mp4")
     assert not source.frames
-    assert "known kind" in reason(source)
+    assert "known format" in reason(source)
 
 
 def test_a_full_disk_is_told_and_ends_all_threads(tmp_path, monkeypatch):

@@ -142,7 +142,7 @@ def test_videos_among_pictures(tmp_path, caplog):
     assert not (tmp_path / "out").exists()
     compressed = open_source(str(tmp_path / "in"), work_dir=tmp_path / "out", tar_only=True)
     assert [Path(n).parent.name for n in compressed.names] == ["a.mp4"]
-    assert "left out 3 pictures" in caplog.text
+    assert "left out 3 images" in caplog.text
 
 
 def test_boxes_are_cut_out_of_frames(clips, tmp_path):
@@ -165,7 +165,7 @@ def test_videos_of_test_dir(clips, tmp_path):
 def test_nothing_but_broken_videos_is_a_failure(tmp_path, caplog):
     (tmp_path / "a.mp4").write_text("broken")
     assert run(tmp_path / "a.mp4", tmp_path / "out") == 1
-    assert "no picture could be read" in caplog.text
+    assert "no image could be read" in caplog.text
     assert len(rows(tmp_path / "out" / "atrain_features.bad.csv")) == 1
     assert fastdup.extract_video_frames(str(tmp_path / "a.mp4"), tmp_path / "out2") == 1
     assert "no frame could be read" in caplog.text
@@ -268,11 +268,11 @@ def test_wrong_arguments_touch_nothing(clips, tmp_path, given):
 def test_inputs_without_videos_fail(tmp_path, caplog):
     photos(tmp_path / "in", 1)
     assert fastdup.extract_video_frames(tmp_path / "in", tmp_path / "out") == 1
-    assert "holds no videos" in caplog.text
+    assert "contains no videos" in caplog.text
     assert fastdup.extract_video_frames(tmp_path / "none", tmp_path / "out") == 1
     video(tmp_path / "a.mp4", pictures=2)
     assert fastdup.extract_video_frames(tmp_path / "a.mp4", tmp_path / "out", min_offset=1) == 1
-    assert "nothing of 1 videos" in caplog.text
+    assert "past the end of the input (1 video)" in caplog.text
 
 
 @pytest.mark.shared

@@ -1,1 +1,1 @@
-"""What can be concluded from the files of a run: labels, components, exports."""
+"""Conclusions from the files of a run: labels, components, exports."""

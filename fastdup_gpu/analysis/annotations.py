@@ -1,4 +1,4 @@
-"""What a user knows about pictures: labels and boxes, in any of the forms they may come in."""
+"""Labels and boxes of images, in any of the accepted forms."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def read_labels(
     work_dir: str | os.PathLike[str] | None = None,
     own: Order | None = None,
 ) -> list[list[str]] | None:
-    """The labels of each of `filenames`; [] for one without. None where nothing was given.
+    """The labels of each of `filenames`, [] for one without; None if no labels were given.
 
-    get_label_func: a callable that gets a name as the result files have it (an absolute path
-    where the input was one), a dict by name (as in the files, or absolute), a csv `index,label`
+    get_label_func: a callable that takes a name as the result files have it (an absolute path
+    if the input was one), a dict by name (as in the files, or absolute), a csv `index,label`
     with one row for each row of the features csv of `work_dir` (or `filename,label`), or a list
     in that order. A label is a text, a number, a list of them, or None for unlabelled.
-    own: the order that a list is in where no features csv is known.
+    own: the order of a list, used if no features csv is known.
 
-    Raises InvalidArgument where a callable fails, naming the file, where a dict knows none of the
-    names, nor any of the run, and where a csv or list has another length, or no order is known.
+    Raises InvalidArgument if a callable fails (naming the file), if a dict has none of the names
+    and no other name of the run, if a csv or list has another length, or if its order is unknown.
     """
     source = open_labels(get_label_func, work_dir, own)
     if source is None:
@@ -44,7 +44,7 @@ def read_labels(
 
 
 def as_labels(label: object) -> list[str]:
-    """One label or several as a list of texts, without None, nan and what is empty."""
+    """One label or several as a list of texts, without None, nan and empty ones."""
     if isinstance(label, str):
         return [label] if label else []
     if isinstance(label, Iterable):
@@ -56,9 +56,9 @@ def as_labels(label: object) -> list[str]:
 def read_boxes(
     get_bounding_box_func: Boxes, work_dir: str | os.PathLike[str] | None = None
 ) -> Callable[[str], list[Corners]] | None:
-    """A function from a name to its boxes x1, y1, x2, y2 in pixels; None where nothing was given.
+    """A function from a name to its boxes x1, y1, x2, y2 in pixels; None if no boxes were given.
 
-    get_bounding_box_func: a callable or a dict that gives a list of boxes (or one box) for a
+    get_bounding_box_func: a callable or a dict that returns a list of boxes (or one box) for a
     name, a csv `index,filename,col_x,row_y,width,height`, or a work_dir with atrain_crops.csv.
     Raises InvalidArgument for anything else, and for boxes that are not four numbers.
     """
@@ -99,7 +99,7 @@ def as_boxes(given: Any, name: str) -> list[Corners]:
 def _boxes_from_csv(given: Path) -> dict[str, list[Corners]]:
     path = given / names.CROPS_CSV.format(kind=names.TRAIN) if given.is_dir() else given
     if not path.is_file():
-        raise InvalidArgument(f"get_bounding_box_func={str(given)!r}: there is no {path}")
+        raise InvalidArgument(f"get_bounding_box_func={str(given)!r}: there is no file {path}")
     header, rows = read_csv(path)
     missing = [column for column in names.BOX_COLUMNS if column not in header]
     if missing:
@@ -110,6 +110,6 @@ def _boxes_from_csv(given: Path) -> dict[str, list[Corners]]:
         try:
             x, y, width, height = (int(float(row[i])) for i in at[1:])
         except (ValueError, IndexError, OverflowError) as error:
-            raise InvalidArgument(f"{path}: {row} is no box: {error}") from error
+            raise InvalidArgument(f"{path}: {row} is not a box: {error}") from error
         boxes[row[at[0]]].append((x, y, x + width, y + height))
     return dict(boxes)

@@ -1,4 +1,4 @@
-"""What counts as an outlier of a statistic: values below or above bounds."""
+"""Bounds of a statistic: values outside them are outliers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastdup_gpu._errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What counts as an outlier of a metric: below `low` or above `high`."""
+    """Values of a metric below `low` or above `high` are outliers."""
 
     low: float | None
     high: float | None
@@ -25,7 +25,7 @@ class Bounds:
 
 
 def numbers_of(cells: pd.Series[Any], metric: str) -> pd.Series[float]:
-    """The values of a metric, nan where there is none; raises InvalidArgument for a column of
+    """The values of a metric, nan where one is missing; raises InvalidArgument if the column holds
     anything but numbers."""
     return pd.Series([_number(cell, metric) for cell in cells], cells.index, dtype=float)
 
@@ -35,7 +35,7 @@ def _number(cell: Any, metric: str) -> float:
         return float("nan") if cell is None or cell is pd.NA else float(cell)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgument(
-            f"metric={metric!r}: the column holds {cell!r}; expected a column of numbers"
+            f"metric={metric!r}: the column contains {cell!r}; expected a column of numbers"
         ) from error
 
 
@@ -53,14 +53,14 @@ def bounds_of(
     )
     if bounds == Bounds(None, None):
         raise InvalidArgument(
-            "nothing to look for; give lower_percentile, upper_percentile, lower_threshold or "
+            "no bound was given; give lower_percentile, upper_percentile, lower_threshold or "
             "upper_threshold"
         )
     if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
         raise InvalidArgument(
             f"the lower bound, {bounds.low:g}, is above the upper bound, {bounds.high:g}, so every "
-            "picture would be an outlier; lower_threshold or lower_percentile is what values may "
-            "not be below, upper_threshold or upper_percentile what they may not be above"
+            "image would be an outlier; outliers are the values below lower_threshold or "
+            "lower_percentile, and those above upper_threshold or upper_percentile"
         )
     return bounds
 

@@ -1,4 +1,4 @@
-"""Splitting components that hang together only by chains of neighbours."""
+"""Splits components that are connected only by chains of neighbours."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def split_chain(features: F32, min_similarity: float) -> list[I64]:
     """Groups of rows of f32[n, d] in which every two are at least `min_similarity` similar
     (cosine): positions, ascending in each group, groups in order of their first member.
 
-    A group grows from the row that is so similar to most others (equal ones: the first), by
-    taking in the row most similar to it that fits with all members, while there is one; then
-    the next group grows from what is left. Needs no memory beyond a copy of the features.
+    A group starts from the row that is similar enough to the most others (ties: the first). It
+    takes in the row most similar to that one which fits all members, until there is none; then
+    the next group starts from the remaining rows. Needs no memory beyond a copy of the features.
     """
     popular = _count_similar(features, min_similarity)
     rows = unit(features)
@@ -30,13 +30,13 @@ def split_chain(features: F32, min_similarity: float) -> list[I64]:
         group = _grow(rows, at, left, min_similarity)
         left[group] = False
         groups.append(np.sort(ids[group]))
-        if 2 * np.count_nonzero(left) < len(ids):  # what is placed need not be gone through again
+        if 2 * np.count_nonzero(left) < len(ids):  # placed rows need not be visited again
             rows, ids, left = rows[left], ids[left], left[left]
     return sorted(groups, key=lambda group: int(group[0]))
 
 
 def _count_similar(features: F32, min_similarity: float) -> I64:
-    """i64[n]: to how many others each row is so similar."""
+    """i64[n]: how many other rows each row is similar enough to."""
     counts = np.zeros(len(features), np.int64)
     for row, column, tile in tiles(features):
         near = tile >= min_similarity

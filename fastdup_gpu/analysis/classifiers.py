@@ -30,7 +30,7 @@ SCORE_COLUMNS = ("filename", "label", "score", "prediction", "neighbors", "dista
 def create_knn_classifier(
     work_dir: Source, k: int, get_label_func: Labels, threshold: float | None = None
 ) -> pd.DataFrame:
-    """For each picture the label most frequent among its k most similar neighbours.
+    """For each image the label most frequent among its k most similar neighbours.
 
     See fastdup_gpu.create_knn_classifier.
     """
@@ -57,7 +57,7 @@ def create_kmeans_classifier(
     get_label_func: Labels,
     threshold: float | None = None,
 ) -> pd.DataFrame:
-    """For each picture the label most frequent in its k-means cluster.
+    """For each image the label most frequent in its k-means cluster.
 
     See fastdup_gpu.create_kmeans_classifier.
     """
@@ -72,7 +72,7 @@ def create_kmeans_classifier(
 
 
 def _read_clusters(source: Source) -> pd.DataFrame:
-    """The assignments in a source, or in the work_dir of one that holds similarities."""
+    """The assignments in a source, or in the work_dir of a source with similarities."""
     if isinstance(source, pd.DataFrame):
         own = "cluster" in source
     else:
@@ -84,7 +84,7 @@ def _read_clusters(source: Source) -> pd.DataFrame:
 def label_scores(
     work_dir: str | os.PathLike[str], get_label_func: Labels, k: int = 10
 ) -> pd.DataFrame:
-    """How well the label of each picture fits those of its k nearest by stored features.
+    """How well the label of each image fits those of its k nearest by stored features.
 
     See fastdup_gpu.label_scores.
     """
@@ -107,7 +107,7 @@ def label_scores(
 
 
 def _vote(around: Sequence[tuple[float, list[str]]], k: int, threshold: float | None) -> str | None:
-    """The prediction of the k most similar neighbours, each with a vote for each of its labels."""
+    """The prediction of the k most similar neighbours, each voting once for each of its labels."""
     nearest_first = sorted(around, key=lambda neighbor: -neighbor[0])[:k]
     pairs = [(x, s) for s, own in nearest_first for x in dict.fromkeys(own)]
     return top_k_label([x for x, _ in pairs], [s for _, s in pairs], max(len(pairs), 1), threshold)
@@ -125,7 +125,7 @@ def _score(
 
 
 def _names(folder: Path | None, edges: pd.DataFrame) -> list[str]:
-    """All pictures of the run, or, where it is not known, all that have neighbours."""
+    """All images of the run, or, if the run is not known, all that have neighbours."""
     if folder is not None and feature_paths(folder)[1].is_file():
         known = results.read_filenames(folder)
         if set(known) >= set(edges["from"]):
@@ -136,7 +136,7 @@ def _names(folder: Path | None, edges: pd.DataFrame) -> list[str]:
 def _labels(given: Labels, names: Sequence[str], folder: Path | None) -> dict[str, list[str]]:
     labels = read_labels(given, names, folder)
     if labels is None:
-        raise InvalidArgument("get_label_func is None; a classifier learns from labels")
+        raise InvalidArgument("get_label_func is None; this function needs labels")
     return dict(zip(names, labels, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Pictures, labels and boxes as COCO json, and back."""
+"""Images, labels and boxes as COCO json, and back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def export_to_coco(
     save_path: str | os.PathLike[str],
     boxes: Iterable[object] | None = None,
 ) -> list[int]:
-    """Write COCO json; the positions in `files` of the pictures in it.
+    """Write a COCO json; returns the positions in `files` of the images in it.
 
     See fastdup_gpu.export_to_coco.
     """
@@ -50,7 +50,7 @@ def export_to_coco(
 
 
 def import_from_coco(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """A COCO json as a table with one row a box, pictures without boxes included.
+    """A COCO json as a table with one row per box, images without boxes included.
 
     See fastdup_gpu.import_from_coco.
     """
@@ -65,8 +65,8 @@ def import_from_coco(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise InvalidArgument(f"{str(place)!r} does not exist; give a COCO json") from error
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(
-            f"{str(place)!r} is no COCO json of boxes ({type(error).__name__}: {error}); expected "
-            "images, categories and annotations with bbox"
+            f"{str(place)!r} is not a COCO json with boxes ({type(error).__name__}: {error}); "
+            "expected images, categories and annotations with bbox"
         ) from error
     bare = set(images) - {row[0] for row in found}
     rows = [row[1:] for row in found] + [(images[i], *[None] * 5) for i in images if i in bare]
@@ -85,8 +85,8 @@ def _boxes(boxes: Iterable[object] | None, names: Sequence[str]) -> list[list[Co
 def _objects(
     labels: Sequence[str], boxes: Sequence[Corners], picture: Picture
 ) -> list[tuple[str, Corners]]:
-    """Labels belong to the boxes one to one, one label to all boxes, or all to the whole
-    picture where there is no box."""
+    """Labels belong to the boxes one to one, one label to all boxes, or all labels to the whole
+    image if there is no box."""
     if not boxes:
         return [(label, (0, 0, picture.width, picture.height)) for label in labels]
     if len(labels) == 1:

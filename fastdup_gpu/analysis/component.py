@@ -1,4 +1,4 @@
-"""Groups of pictures as they are read: components of a run, k-means clusters, rows of a table."""
+"""Groups of images as they are read: components of a run, k-means clusters, rows of a table."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from fastdup_gpu.protocol import F32
 
 @dataclass(slots=True)
 class Component:
-    """One group: its number, its similarity, and its pictures (names, ids, labels); `offsets`
-    are the squared distances of the pictures of a cluster to its centre."""
+    """One group: its number, its similarity, and its images (names, ids, labels); `offsets`
+    are the squared distances of the images of a cluster to its centre."""
 
     number: int
     distance: float
@@ -37,8 +37,8 @@ class Component:
     offsets: list[float] = field(default_factory=list)
 
     def take(self, positions: Sequence[int], number: int) -> Component:
-        """A part of the group under a number of its own. Its similarity is still to be told,
-        unless it is all of the group or a part of a cluster."""
+        """A part of the group with its own number. Its similarity is not known yet, unless it is
+        the whole group or a part of a cluster."""
         whole = len(positions) == len(self.files)
         part = Component(
             number,
@@ -58,16 +58,16 @@ class Component:
 
     @property
     def kinds(self) -> int:
-        """How many different labels its pictures have; 0 where none of them is labelled."""
+        """How many different labels its images have; 0 if none of them is labelled."""
         return len({label for own in self.labels for label in own})
 
     def has(self, wanted: Callable[[str], bool]) -> bool:
-        """Whether a label of any picture is wanted."""
+        """Whether a label of any image is wanted."""
         return any(wanted(label) for own in self.labels for label in own)
 
 
 def needed(folder: Path | None, argument: str) -> Path:
-    """The work_dir, which an argument cannot do without."""
+    """The work_dir, which an argument requires."""
     if folder is None:
         raise InvalidArgument(f"{argument} needs the files of the run: give its work_dir")
     return folder
@@ -76,7 +76,7 @@ def needed(folder: Path | None, argument: str) -> Path:
 def read_components(
     source: results.Source, folder: Path | None, nrows: int | None, *, alone: bool = False
 ) -> list[Component]:
-    """Components of two pictures and more; with `alone` also those of one, of similarity 0."""
+    """Components of at least two images; with `alone` also those of one, with similarity 0."""
     table = results.read_components(source, nrows=nrows, work_dir=folder)
     several = table.duplicated("component_id", keep=False)
     similarity = component_similarity(table[several], folder)
@@ -94,7 +94,7 @@ def read_components(
 
 
 def read_clusters(folder: Path | None, nrows: int | None) -> list[Component]:
-    """k-means clusters, each picture in the nearest one."""
+    """k-means clusters, each image in the nearest one."""
     table = results.read_kmeans(needed(folder, "comp_type='cluster'"))
     table = table.drop_duplicates("index").head(len(table) if nrows is None else nrows)
     groups: dict[int, Component] = {}
@@ -129,7 +129,7 @@ def read_top_components(
 
 
 def _add_ids(found: Sequence[Group], folder: Path | None) -> None:
-    """Which row of the features csv each picture is, where the table does not tell."""
+    """Look up the row of each image in the features csv where the table does not give it."""
     unknown = [(g, name) for g in found for name in g.members if name not in g.ids]
     if not unknown:
         return
@@ -137,16 +137,16 @@ def _add_ids(found: Sequence[Group], folder: Path | None) -> None:
     row_of = {name: row for row, name in enumerate(listed)}
     for group, name in unknown:
         if name not in row_of:
-            raise InvalidArgument(f"the table names {name!r}, which is no picture of {folder}")
+            raise InvalidArgument(f"the table lists {name!r}, which is not an image of {folder}")
         group.ids[name] = row_of[name]
 
 
 def split(
     found: Sequence[Component], folder: Path, min_similarity: float, *, alone: bool = False
 ) -> list[Component]:
-    """Components cut into groups that hold together without chains; the first group keeps the
-    number, further ones get new numbers after the largest. With `alone` pictures that are cut off,
-    or were alone before, stay as groups of one, of similarity 0."""
+    """Components split into groups that are connected without chains; the first group keeps the
+    number, further ones get new numbers after the largest. With `alone`, images that are split
+    off, or were alone before, stay as groups of one, with similarity 0."""
     matrix = open_features(feature_paths(folder)[0]).matrix
     following = max((c.number for c in found), default=0) + 1
     parts = []
@@ -164,8 +164,8 @@ def split(
 
 
 def _measure(parts: Sequence[Component], matrix: F32, folder: Path) -> None:
-    """The mean similarity of the pairs of each part, as of a whole component; of all its pairs by
-    their features where similarity.csv has none and the metric is that of the features."""
+    """The mean similarity of the pairs of each part, as for a whole component; if similarity.csv
+    has no such pair and the metric is cosine, that of all its pairs, by their features."""
     if not parts:
         return
     stored = stored_similarity({name: part.number for part in parts for name in part.files}, folder)

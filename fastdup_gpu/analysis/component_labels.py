@@ -1,4 +1,4 @@
-"""Labels of the pictures of components, and which components a slice and a keyword leave."""
+"""Labels of the images of components, and the components that slice and keyword select."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ALIKE = ("same", "diff")
 
 @dataclass(frozen=True, slots=True)
 class GivenLabels:
-    """The labels `given` for the run in `folder`; `words`: each word of a label is one."""
+    """The labels `given` for the run in `folder`; `words`: each word of a label is a label."""
 
     given: Labels
     folder: Path | None
     words: bool
 
     def add_to(self, found: list[Component]) -> None:
-        """Tell components the labels of their pictures, where any were given."""
+        """Add the labels of their images to components, if any labels were given."""
         if self.given is None:
             return
         following = iter(self._of([name for component in found for name in component.files]))
@@ -32,7 +32,7 @@ class GivenLabels:
             component.labels = list(islice(following, len(component.files)))
 
     def everywhere(self) -> list[list[str]]:
-        """The labels of all pictures of the run, where it is known."""
+        """The labels of all images of the run, if it is known."""
         return self._of(names_of_run(self.folder))
 
     def _of(self, names: Sequence[str]) -> list[list[str]]:
@@ -48,8 +48,8 @@ def wanted_of(
     keyword: str | None,
     everywhere: Everywhere,
 ) -> set[str] | None:
-    """The labels that slice and keyword ask for, None for all; raises InvalidArgument where no
-    picture of the run has such a label."""
+    """The labels that slice and keyword ask for, None for all; raises InvalidArgument if no
+    image of the run has such a label."""
     present = [own for component in found for own in component.labels]
     picked = None if slice is None else wanted_labels(slice, present, everywhere)
     if keyword is None:
@@ -59,7 +59,7 @@ def wanted_of(
 
 
 def sliced(found: list[Component], alike: str | None, wanted: set[str] | None) -> list[Component]:
-    """Components of one label ('same') or of several ('diff'), and with a label wanted."""
+    """Components of one label ('same') or of several ('diff'), and with a wanted label."""
     if alike is not None:
         found = [c for c in found if (c.kinds == 1 if alike == "same" else c.kinds > 1)]
     return found if wanted is None else [c for c in found if c.has(wanted.__contains__)]

@@ -1,4 +1,4 @@
-"""The largest groups of similar pictures, or of pictures with the same label, as a table."""
+"""The largest groups of similar images, or of images with the same label, as a table."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def find_top_components(
     comp_type: str = "component",
     **kwargs: Any,
 ) -> pd.DataFrame:
-    """Components of similar pictures, the largest first.
+    """Components of similar images, the largest first.
 
     See fastdup_gpu.find_top_components.
     """
@@ -104,7 +104,7 @@ def _check(
     wishes = {"group_by='label'": group_by == "label", "slice": slice, "keyword": keyword}
     for wish, given in wishes.items():
         if given is not None and given is not False and not labelled:
-            raise InvalidArgument(f"{wish} needs get_label_func, which tells the labels")
+            raise InvalidArgument(f"{wish} needs labels; give get_label_func")
 
 
 def _check_values(
@@ -145,14 +145,14 @@ def _visual_table(found: list[Component], labelled: bool) -> pd.DataFrame:
 
 
 def _shown(component: Component) -> list[str | list[str]]:
-    """For each picture its label, or a list of none or several."""
+    """For each image its label, or a list if it has none or several."""
     labels = component.labels or [[] for _ in component.files]
     return [own[0] if len(own) == 1 else own for own in labels]
 
 
 def _label_table(found: list[Component]) -> pd.DataFrame:
-    """One row a label: its pictures, and which component each is in. Its similarity is that of
-    those that have a similar one."""
+    """One row per label: its images, and the component of each. Its similarity is the mean over
+    the images that are similar to another."""
     rows: dict[str, tuple[list[str], list[int], list[int], list[float]]] = {}
     for component in found:
         for name, row, own in zip(component.files, component.ids, component.labels, strict=True):
@@ -171,13 +171,13 @@ def _label_table(found: list[Component]) -> pd.DataFrame:
 
 
 def _mean_of_similar(distances: list[float]) -> float:
-    """The mean, without the zeros of pictures that are similar to no other."""
+    """The mean, without the zeros of images that are similar to no other."""
     known = [distance for distance in distances if distance != 0]
     return float(np.mean(known)) if known else 0.0
 
 
 def with_pictures(table: pd.DataFrame, places: Sequence[Sequence[int]]) -> pd.DataFrame:
-    """Of each group the pictures at `places`, in every column that lists something for each."""
+    """Only the images at `places` of each group, in every column with one entry per image."""
     picked: dict[str, Any] = {"len": [len(own) for own in places]}
     for name, cells in table.items():
         if all(isinstance(cell, list) for cell in cells):
@@ -193,7 +193,7 @@ def _sized(table: pd.DataFrame, min_items: int | None, max_items: int | None) ->
 
 
 def _means(table: pd.DataFrame, metric: str, folder: Path) -> list[float]:
-    """The mean of a statistics column over the pictures of each row."""
+    """The mean of a statistics column over the images of each row."""
     stats = results.read_stats(folder)
     known = [str(name) for name in stats.select_dtypes("number") if name != "index"]
     if metric not in known:

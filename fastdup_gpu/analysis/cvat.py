@@ -1,10 +1,10 @@
-"""Pictures and labels as a task backup of CVAT, which its 'Create from backup' opens.
+"""Images and labels as a task backup of CVAT, which its 'Create from backup' opens.
 
-The layout is the published one: task.json, annotations.json, and in data/ the pictures with
-manifest.jsonl (a line each, in the order of the frames) and index.json (where in the manifest
-each frame's line starts). A label becomes a tag of the frame. CVAT sorts the pictures by name,
-so their names start with the number of the frame; fastdup_label.csv beside the zip tells which
-file that was.
+The layout is the published one: task.json, annotations.json, and in data/ the images with
+manifest.jsonl (one line each, in the order of the frames) and index.json (where in the manifest
+each frame's line starts). A label becomes a tag of the frame. CVAT sorts the images by name,
+so their names start with the number of the frame; fastdup_label.csv beside the zip gives the
+original file of each frame.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHUNK_SIZE = 36
 def export_to_cvat(
     files: Iterable[object] | str, labels: object, save_path: str | os.PathLike[str]
 ) -> list[int]:
-    """Write save_path/fastdup_label.zip; the positions in `files` of the pictures in it.
+    """Write save_path/fastdup_label.zip; returns the positions in `files` of the images in it.
 
     See fastdup_gpu.export_to_cvat.
     """
@@ -63,14 +63,14 @@ def export_to_cvat(
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    """A file of the zip without the time of day: the same pictures give the same bytes."""
+    """A file of the zip without a time stamp, so that the same images give the same bytes."""
     member = zipfile.ZipInfo(name)
     member.external_attr = 0o644 << 16
     return member
 
 
 class _Frame:
-    """What is remembered of a picture after its bytes went into the zip."""
+    """What is kept of an image after its bytes were written to the zip."""
 
     def __init__(self, number: int, picture: Picture) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""What a person ticked in a gallery: a json file of pictures to take away."""
+"""The images that a person marked for removal in a gallery, as a json file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT = "fastdup-gpu decisions 1"
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """The `names` to delete, each once, and the `work_dir` that the gallery was made from, ''
-    where it did not know."""
+    if unknown."""
 
     names: list[str]
     work_dir: str
@@ -31,24 +31,23 @@ def plan_decisions(
     work_dir: str | os.PathLike[str] | None = None,
     protect: object = (),
 ) -> Plan:
-    """What becomes of the pictures that a decision file names; deletion.finish() does it.
+    """Plan what happens to the images that a decisions file lists; deletion.finish() does it.
 
-    Only pictures of the run in `work_dir` (by default the one that the file names), those of its
-    test_dir included, are touched, whatever the file says; a file that the run knows under another
-    name as well stays, unless both are named, and so does what a link that stays points to, and all
-    in the folders `protect`. Raises FormatError for another
-    file.
+    Only images of the run in `work_dir` (by default the one that the file names), including those
+    of its test_dir, are touched, whatever the file says. A file that the run also knows under
+    another name stays, unless both names are listed; so do files that a kept link points to, and
+    all files in the folders `protect`. Raises FormatError if it is not a decisions file.
     """
     policy = keeping.Policy(protect=keeping.folders(protect))
     read = read_decisions(Path(decisions))
     folder = Path(work_dir or read.work_dir)
     if not work_dir and not read.work_dir:
         raise InvalidArgument(
-            f"{os.fspath(decisions)!r} names no work_dir; give the one of the run"
+            f"{os.fspath(decisions)!r} contains no work_dir; give that of the run"
         )
     names = read.names
     known = {*results.read_filenames(folder), *results.read_test_filenames(folder)}
-    strangers = [(name, "it is no picture of this run") for name in names if name not in known]
+    strangers = [(name, "it is not an image of this run") for name in names if name not in known]
     items = as_items((name, name) for name in names if name in known)
     going, refused = removal.sort_out(items, Origin(folder), _other_names(names, known))
     guarded = [(item.path, keeping.PROTECTED) for item in going if policy.guards(item)]
@@ -57,14 +56,14 @@ def plan_decisions(
 
 
 def _other_names(names: list[str], known: set[str]) -> list[removal.Item]:
-    """The pictures that stay and may be one of `names` under another name, or a link to one."""
+    """The images that stay and may be one of `names` under another name, or a link to one."""
     last = {PurePath(name).name for name in names}
     staying = sorted(known.difference(names))
     return as_items((n, n) for n in staying if os.path.basename(n) in last or os.path.islink(n))  # noqa: PTH114, PTH119
 
 
 def read_decisions(path: Path) -> Decisions:
-    """What a decision file holds. A name that is not UTF-8 stands there as the hex digits of its
+    """The content of a decisions file. A name that is not UTF-8 is stored as the hex digits of its
     bytes (`bytes_hex`)."""
     try:
         content = parse_json(path.read_text(encoding="utf-8"))
@@ -73,10 +72,10 @@ def read_decisions(path: Path) -> Decisions:
         names = list(dict.fromkeys(_name(entry) for entry in content["delete"]))
         return Decisions(names, str(content.get("work_dir") or ""))
     except FileNotFoundError as error:
-        raise InvalidArgument(f"{str(path)!r} does not exist; give a decision file") from error
+        raise InvalidArgument(f"{str(path)!r} does not exist; give a decisions file") from error
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(
-            f"{str(path)!r} is no decision file of a gallery ({type(error).__name__}: {error})"
+            f"{str(path)!r} is not a decisions file of a gallery ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -84,5 +83,5 @@ def _name(entry: Mapping[str, str]) -> str:
     if "bytes_hex" in entry:
         return os.fsdecode(bytes.fromhex(entry["bytes_hex"]))
     if not isinstance(entry["name"], str):
-        raise TypeError(f"{entry['name']!r} is no name")
+        raise TypeError(f"{entry['name']!r} is not a name")
     return entry["name"]

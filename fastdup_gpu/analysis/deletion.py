@@ -1,4 +1,4 @@
-"""Taking away duplicates and outliers: to the trash, to a folder, or to a labelling tool."""
+"""Removes duplicates and outliers: to the trash, to a folder, or to a labelling tool."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TRASH = "move to the trash"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done: the files that go, those left alone with the reason, and the paths that
-    stay on behalf of a file that goes, by its path."""
+    """What is to be done: the files that go, those left alone with the reason, and for the path
+    of each file that goes, the paths that stay in its place."""
 
     going: Sequence[Item]
     refused: Sequence[tuple[str, str]] = ()
@@ -39,7 +39,7 @@ def delete_components(
     keep: str = "best",
     protect: object = (),
 ) -> list[str]:
-    """Move the duplicates of each component to a trash folder; the paths of the files that go.
+    """Move the duplicates of each component to a trash folder; returns the paths of the files.
 
     See fastdup_gpu.delete_components.
     """
@@ -69,7 +69,7 @@ def delete_components_by_label(
     keep: str = "best",
     protect: object = (),
 ) -> list[str]:
-    """Move pictures of components to a trash folder, heeding labels; the paths that go.
+    """Move images of components to a trash folder, depending on labels; returns their paths.
 
     See fastdup_gpu.delete_components_by_label.
     """
@@ -106,11 +106,11 @@ def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[
 
 
 def _above(groups: Sequence[Group], min_distance: float) -> list[Group]:
-    meaning = "a similarity from 0 to 1; groups whose mean similarity is larger are taken"
+    meaning = "a similarity from 0 to 1; groups with a larger mean similarity are taken"
     if not -1 <= real_number("min_distance", min_distance, meaning) <= 1:
         raise InvalidArgument(f"min_distance={min_distance!r}: expected {meaning}")
     above = [group for group in groups if group.distance > min_distance]
-    why = f"a mean similarity that is not above min_distance={min_distance}"
+    why = f"mean similarity not above min_distance={min_distance}"
     _tell_left_out(len(groups) - len(above), why)
     return above
 
@@ -121,8 +121,8 @@ def _tell_left_out(number: int, why: str) -> None:
 
 
 def _settle(groups: Sequence[Group], policy: Policy, origin: Origin) -> Plan:
-    """What goes and what stays. Only what is still as the run saw it may stay on behalf of others;
-    a group of one is no duplicate."""
+    """What goes and what stays. Only a file that is still as the run saw it may be kept in place
+    of others; a group of one is not a duplicate."""
     groups = [group for group in groups if len(group.members) > 1]
     going: list[Item] = []
     kept: list[Item] = []
@@ -144,7 +144,7 @@ def _settle(groups: Sequence[Group], policy: Policy, origin: Origin) -> Plan:
 
 
 def finish(plan: Plan, dry_run: bool) -> list[str]:
-    """Move to the trash, or print what would go; the paths that go."""
+    """Move to the trash, or print what would go; returns the paths that go."""
     going, locked = trash.movable(plan.going)
     refused = [*plan.refused, *locked]
     derived.tell(going)

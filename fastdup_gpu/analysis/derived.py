@@ -1,4 +1,4 @@
-"""Files that a run made itself, crops of pictures and frames of videos: what they were made of."""
+"""Files that a run made itself (crops of images, frames of videos), and their sources."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fastdup_gpu.analysis.removal import Item
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import read_csv
 
-# Which file of a work_dir tells of what, in which columns, and what came from where.
+# Pattern of the csv, its columns (made file, source), and the words of the note.
 _KINDS = (
-    ("*_crops.csv", "crop_filename", "filename", "crop", "cut out of", "picture"),
+    ("*_crops.csv", "crop_filename", "filename", "crop", "cut out of", "image"),
     ("*_frames.csv", "filename", "video", "frame", "took from", "video"),
 )
 _DEEPEST = 3  # work_dir/tmp/<video>/<frame>, work_dir/crops/atest/<crop>
 
 
 def tell(items: Sequence[Item]) -> None:
-    """Print, where items are crops or frames, that what they were made of is not meant."""
+    """Print a note if items are crops or frames: the files they were made from stay."""
     folders = {Path(item.place).parent for item in items}
     homes = {home for folder in folders for home in _homes(folder)}
     for pattern, made, source, thing, verb, origin in _KINDS:
@@ -35,7 +35,7 @@ def tell(items: Sequence[Item]) -> None:
             wholes = count(len(set(found)), origin)
             say(
                 f"note: {count(len(found), 'file is a ' + thing, 'files are ' + thing + 's')} that "
-                f"the run {verb} {wholes}; only what the run made is meant here, the "
+                f"the run {verb} {wholes}; only these {thing}s are affected, the "
                 f"{origin}s stay as they are"
             )
 
@@ -48,7 +48,7 @@ def _homes(folder: Path) -> Iterable[Path]:
 def _pairs(path: Path, made: str, source: str) -> Iterable[tuple[tuple[str, ...], str]]:
     try:
         header, rows = read_csv(path)
-    except (FormatError, OSError):  # of somebody else
+    except (FormatError, OSError):  # not a file of ours
         return
     if {made, source} <= set(header):
         at, of = header.index(made), header.index(source)

@@ -1,4 +1,4 @@
-"""How well a run finds what a person knows to be duplicates."""
+"""How well a run finds known duplicates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Pair = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Truth:
     """The pairs of rows known to be duplicates, smaller row first, and how many known pairs
-    have a picture that is not in the run."""
+    have an image that is not in the run."""
 
     pairs: list[Pair]
     missing: int
@@ -37,8 +37,8 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """At each of `limits`, ascending: how many of all pairs, and how many of the `known` true
-    pairs, are at least so similar."""
+    """For each of `limits`, ascending: how many of all pairs, and how many of the `known` true
+    pairs, have at least that similarity."""
 
     limits: F32
     pairs: I64
@@ -64,7 +64,7 @@ def evaluate(
     *,
     transitive: bool = False,
 ) -> dict[str, Any]:
-    """Precision and recall of similarity as a sign of duplicates, over all pairs of pictures.
+    """Precision and recall of similarity as a sign of duplicates, over all pairs of images.
 
     See fastdup_gpu.evaluate.
     """
@@ -87,13 +87,14 @@ def evaluate(
 def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False) -> Truth:
     """Pairs from a csv with the columns `from,to`, or `file,group` (every two of a group).
 
-    Names are matched with those of the run by the longest path they end with in common. With a
-    column `verdict` only the rows count in which it starts with 'duplicate'. `transitive` adds
-    the pairs that others connect.
+    Names are matched with those of the run by the longest end of the path that they share. If
+    there is a column `verdict`, only rows in which it starts with 'duplicate' count. `transitive`
+    adds the pairs that others connect.
     """
     if not path.is_file():
         raise InvalidArgument(
-            f"truth_csv={str(path)!r} is no file; give a csv with the columns from,to or file,group"
+            f"truth_csv={str(path)!r} is not a file; give a csv with the columns from,to or "
+            "file,group"
         )
     header, rows = read_csv(path)
     row_of = lru_cache(None)(partial(find_row, filenames=filenames, ends=rows_by_end(filenames)))
@@ -113,7 +114,7 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
         elif a != b:
             pairs.add((min(a, b), max(a, b)))
     if not pairs:
-        raise InvalidArgument(f"{path} names no pair of pictures of this run")
+        raise InvalidArgument(f"{path} contains no pair of images of this run")
     return Truth(sorted(pairs), len(missing))
 
 
@@ -124,7 +125,9 @@ def _named_pairs(
     verdict = header.index("verdict") if "verdict" in header else None
     for row in filter(None, rows):
         if len(row) != len(header):
-            raise FormatError(f"{path} has a row of {len(row)} cells under {len(header)} names")
+            raise FormatError(
+                f"{path} has a row of {len(row)} cells under {len(header)} column names"
+            )
         if verdict is None or row[verdict].startswith("duplicate"):
             yield row[columns[0]], row[columns[1]]
 
@@ -135,7 +138,9 @@ def _grouped_pairs(
     groups: dict[str, list[str]] = defaultdict(list)
     for row in filter(None, rows):
         if len(row) != len(header):
-            raise FormatError(f"{path} has a row of {len(row)} cells under {len(header)} names")
+            raise FormatError(
+                f"{path} has a row of {len(row)} cells under {len(header)} column names"
+            )
         if row[header.index("group")]:
             groups[row[header.index("group")]].append(row[header.index("file")])
     for members in groups.values():
@@ -143,7 +148,7 @@ def _grouped_pairs(
 
 
 def _connected(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Every two names that a path of pairs leads between."""
+    """Every two names that are connected by pairs."""
     group_of: dict[str, list[str]] = {}
     for one, other in pairs:
         mine, theirs = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
@@ -155,8 +160,8 @@ def _connected(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _curve(features: F32, truth: Truth, wanted: F32) -> Curve:
-    """Two passes over the pairs, so that a true pair is compared with the very number that it
-    is counted by."""
+    """Two passes over the pairs, so that a true pair is counted at exactly the similarity that
+    it is compared with."""
     found = np.sort(similarities(features, np.array(truth.pairs, np.int64)))
     limits = np.unique(np.concatenate([found, wanted]))
     hits = len(found) - np.searchsorted(found, limits, side="left")
@@ -165,7 +170,7 @@ def _curve(features: F32, truth: Truth, wanted: F32) -> Curve:
 
 
 def _count_from(features: F32, limits: F32) -> I64:
-    """i64[t]: how many pairs are at least as similar as each of `limits`, ascending."""
+    """i64[t]: how many pairs have at least the similarity of each of `limits`, ascending."""
     counts = np.zeros(len(limits), np.int64)
     for _, _, tile in tiles(features):
         above = np.sort(tile[tile >= limits[0]])
@@ -182,6 +187,6 @@ def _average_precision(curve: Curve) -> float:
 
 
 def _best(curve: Curve) -> int:
-    """Where F1 is largest; of equal ones the largest limit."""
+    """Where F1 is largest; on ties, the largest limit."""
     scores = 2 * curve.hits / (curve.pairs + curve.known)
     return len(scores) - 1 - int(np.argmax(scores[::-1]))

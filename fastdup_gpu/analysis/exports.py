@@ -1,4 +1,4 @@
-"""What all exports have in common: the files and labels given, and reading the pictures."""
+"""What all exports share: checking the files and labels given, and reading the images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ENDINGS = {"jpeg": ".jpg", "mpo": ".jpg", "tiff": ".tif"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture to export: `position` in the list given, `name`, `labels`."""
+    """One image to export: `position` in the list given, `name`, `labels`."""
 
     position: int
     name: str
@@ -42,8 +42,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture read: its `entry`, its bytes as stored, its size in pixels when shown upright,
-    the usual `extension` of its format (with the dot)."""
+    """An image that was read: its `entry`, its bytes as stored, its size in pixels when upright,
+    and the usual `extension` of its format (with the dot)."""
 
     entry: Entry
     data: bytes
@@ -55,8 +55,8 @@ class Picture:
 def entries(files: object, labels: object) -> list[Entry]:
     """Files and labels as given to an export.
 
-    Labels come in the order of the files, or by name (a mapping, a callable); a single text counts
-    for all files. One label may be None or a list. Raises InvalidArgument for anything else.
+    Labels come in the order of the files, or by name (a mapping, a callable); a single text
+    applies to all files. One label may be None or a list. Raises InvalidArgument for anything else.
     """
     names = file_names("files", files)
     own = [labels] * len(names) if labels is None or isinstance(labels, str) else None
@@ -73,12 +73,12 @@ def entries(files: object, labels: object) -> list[Entry]:
 
 
 def writable(label: str) -> str:
-    """A label that a file can hold: surrogates that stand for no byte become '?'."""
+    """A label that can be written to a file: surrogates that represent no byte become '?'."""
     return _NO_LETTER.sub("?", label)
 
 
 def file_names(argument: str, given: object) -> list[str]:
-    """A list of names, or a single one; raises InvalidArgument for what is no path."""
+    """A list of names, or a single one; raises InvalidArgument for one that is not a path."""
     single = isinstance(given, str | os.PathLike)
     listed = [given] if single else as_list(given, argument, "expected a list of file names")
     return [path_text(f"{argument}[{i}]", name) for i, name in enumerate(listed)]
@@ -86,7 +86,7 @@ def file_names(argument: str, given: object) -> list[str]:
 
 def _labels_of(names: Sequence[str], labels: object) -> list[Any]:
     source = open_named(labels, "labels")
-    column = isinstance(labels, pd.Series)  # may stand beside that of the files
+    column = isinstance(labels, pd.Series)  # maybe beside the column of the files
     if source is None or (column and not source.knows_any(names)):
         return as_list(labels, "labels", LABELS)
     source.check(names)
@@ -94,8 +94,8 @@ def _labels_of(names: Sequence[str], labels: object) -> list[Any]:
 
 
 def read_all(asked: Sequence[Entry]) -> Iterator[Picture]:
-    """The pictures that can be read, one at a time; a warning for each other. Raises InputError
-    where none can."""
+    """The images that can be read, one at a time; logs a warning for each of the others. Raises
+    InputError if none can be read."""
     count = 0
     for entry, data in zip(asked, read_each([entry.name for entry in asked]), strict=True):
         picture = _picture(entry, data)
@@ -114,20 +114,20 @@ def class_names(asked: Iterable[Entry]) -> list[str]:
 
 
 def plain_stem(name: str) -> str:
-    """The last part of a name without its extension, in characters that every system takes."""
+    """The last part of a name without its extension, in characters that every system accepts."""
     base = name.replace("\\", "/").rpartition("/")[2]
     stem = base.rpartition(".")[0] or base
     return re.sub(r"[^A-Za-z0-9._-]+", "_", stem)[:_STEM]
 
 
 def color_of(label: str) -> str:
-    """A colour that is always the same for a label, as #rrggbb, bright enough on black."""
+    """A fixed colour for each label, as #rrggbb, bright enough on black."""
     bits = zlib.crc32(label.encode("utf-8", "surrogateescape"))
     return "#" + "".join(f"{64 + (bits >> shift) % 192:02x}" for shift in (0, 8, 16))
 
 
 def _picture(entry: Entry, data: bytes | Exception) -> Picture | str:
-    """The picture, or why there is none."""
+    """The image, or the reason why it cannot be read."""
     if isinstance(data, Exception):
         return f"{type(data).__name__}: {data}"
     with relaxed_limits():

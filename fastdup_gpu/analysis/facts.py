@@ -1,24 +1,24 @@
-"""What is known about a picture, and which of several is the best: what galleries star and
-deletion keeps."""
+"""What is known about an image, and which of several is the best: the one that galleries mark
+with a star and that deletion keeps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 REASONS = (
-    "not of test_dir",
+    "not in test_dir",
     "most pixels",
     "largest file",
     "sharpest",
-    "no link",
+    "not a link",
     "first by name",
 )
-"""What each place of a rank stands for."""
+"""The meaning of each position of a rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What statistics and the file tell about a picture; 0 where it is not known."""
+    """What the statistics and the file say about an image; 0 where unknown."""
 
     name: str
     pixels: int = 0
@@ -28,7 +28,7 @@ class Facts:
     of_test: bool = False
 
     def rank(self) -> tuple[bool, int, int, float, bool, str]:
-        """Of several pictures the one with the smallest rank is the best."""
+        """The best of several images is the one with the smallest rank."""
         return (
             self.of_test,
             -self.pixels,

@@ -1,4 +1,4 @@
-"""The table of find_top_components() as written and read: groups of pictures."""
+"""Reads and writes the table of find_top_components(): groups of images."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from fastdup_gpu.formats.files import TEXT, parse_json, prepare_folder, read_csv
 
 FILE_NAME = "top_components.csv"
 COLUMNS = ("component_id", "files", "files_ids", "distance", "len")
-DISTANCES = "component_distance"  # of tables grouped by label: that of each file's component
+DISTANCES = "component_distance"  # in tables grouped by label: that of each file's component
 _LISTS = ("files", "files_ids", "label", "component_id", DISTANCES)
-_WORK_DIR = "work_dir"  # in the csv a column, of the table an attribute
+_WORK_DIR = "work_dir"  # a column of the csv, an attribute of the table
 
 
 @dataclass(slots=True)
 class Group:
-    """One component: its number, its similarity, the labels of each of its pictures, and their
-    rows in the features csv where the table tells them."""
+    """One component: its number, its similarity, the labels of each of its images, and their
+    rows in the features csv if the table has them."""
 
     component: int
     distance: float
@@ -49,7 +49,7 @@ class Groups:
 def read_groups(table: pd.DataFrame | str | os.PathLike[str], argument: str) -> Groups:
     """The components of a table of find_top_components(), or of a csv that it wrote.
 
-    A table grouped by label is taken apart again: pictures of one component form one group.
+    A table grouped by label is regrouped: images of one component form one group.
     Raises InvalidArgument for anything else.
     """
     written = None
@@ -66,7 +66,7 @@ def read_groups(table: pd.DataFrame | str | os.PathLike[str], argument: str) -> 
         groups = _groups(table)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgument(
-            f"{argument} is no table of find_top_components(): {error}"
+            f"{argument} is not a table of find_top_components(): {error}"
         ) from error
     return Groups(groups, Origin(results.work_dir_of(table), written))
 
@@ -89,8 +89,8 @@ def _groups(table: pd.DataFrame) -> list[Group]:
         for column in ("label", "files_ids"):
             if isinstance(row.get(column), list) and len(row[column]) != count:
                 raise ValueError(
-                    f"a row lists {count} files but {len(row[column])} in {column}; take the same "
-                    "ones out of both, or leave that column out"
+                    f"a row has {count} entries in files but {len(row[column])} in {column}; "
+                    "remove the same entries from both, or drop that column"
                 )
         labels, ids = (_each(row.get(column), count) for column in ("label", "files_ids"))
         members = zip(_listed(row["files"]), *_components(row, count), labels, ids, strict=True)
@@ -104,13 +104,13 @@ def _groups(table: pd.DataFrame) -> list[Group]:
 
 
 def _components(row: dict[Any, Any], count: int) -> tuple[list[int], list[float]]:
-    """Component of each picture of a row, and its similarity, whatever the table is grouped by."""
+    """The component of each image of a row, and its similarity, however the table is grouped."""
     components = [_whole(number) for number in _each(row["component_id"], count)]
     distances = row.get(DISTANCES)
     if distances is None and len(set(components)) > 1:
         raise ValueError(
-            f"rows with several components need the column {DISTANCES}, which tells the similarity "
-            "of each file's component"
+            f"rows with several components need the column {DISTANCES}, the similarity of each "
+            "file's component"
         )
     given = row["distance"] if distances is None else distances
     return components, [float(distance) for distance in _each(given, count)]
@@ -119,27 +119,27 @@ def _components(row: dict[Any, Any], count: int) -> tuple[list[int], list[float]
 def _listed(cell: Any) -> list[Any]:
     if isinstance(cell, str) or not isinstance(cell, Iterable):
         raise TypeError(
-            f"files holds {cell!r}, expected lists of names; of a csv give its path, not what "
-            "pandas reads from it"
+            f"files contains {cell!r}, expected lists of names; for a csv, give its path instead "
+            "of what pandas reads from it"
         )
     return list(cell)
 
 
 def _each(cell: Any, count: int) -> list[Any]:
-    """An entry for each picture, from a list or from what holds for all."""
+    """An entry for each image, from a list or from a value that holds for all."""
     single = isinstance(cell, str) or not isinstance(cell, Iterable)
     return [cell] * count if single else list(cell)
 
 
 def _whole(number: Any) -> int:
     if number != int(number):
-        raise ValueError(f"{number!r} is no whole number")
+        raise ValueError(f"{number!r} is not a whole number")
     return int(number)
 
 
 def write_table(table: pd.DataFrame, save_path: str | os.PathLike[str]) -> Path:
-    """Write a table as csv, its lists as JSON, and in a column which run it is of; `save_path` is
-    a folder or a name ending in .csv. Raises WorkDirError where it cannot be written."""
+    """Write a table as csv, with lists as JSON and the work_dir of its run in a column; `save_path`
+    is a folder or a name ending in .csv. Raises WorkDirError if it cannot be written."""
     path = Path(save_path)
     path = path if path.suffix == ".csv" and not path.is_dir() else path / FILE_NAME
     prepare_folder(path.parent, "save_path")
@@ -151,7 +151,7 @@ def write_table(table: pd.DataFrame, save_path: str | os.PathLike[str]) -> Path:
 
 
 def opened(source: Any) -> Any:
-    """The table of a csv of write_table(); anything else as it is."""
+    """The table in a csv of write_table(); anything else unchanged."""
     if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
         return source
     with Path(source).open(**TEXT) as stream:  # type: ignore[call-overload]
@@ -160,15 +160,15 @@ def opened(source: Any) -> Any:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The table of a csv of write_table(), or of what DataFrame.to_csv() made of the same table."""
+    """The table in a csv of write_table(), or of DataFrame.to_csv() for the same table."""
     header, rows = read_csv(path)
     try:
         columns = {name: _cells(name, (row[i] for row in rows)) for i, name in enumerate(header)}
     except (ValueError, IndexError) as error:
-        raise FormatError(f"{path} is no table of find_top_components(): {error}") from error
+        raise FormatError(f"{path} is not a table of find_top_components(): {error}") from error
     runs = set(columns.pop(_WORK_DIR, ()))
     if len(runs) > 1:
-        raise FormatError(f"{path} has rows of several runs in work_dir; give one csv a run")
+        raise FormatError(f"{path} has rows of several runs in work_dir; give one csv per run")
     table = pd.DataFrame(columns)
     if run := "".join(runs):
         table.attrs[_WORK_DIR] = run
@@ -193,4 +193,4 @@ def _parsed(name: str, cell: str) -> Any:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
             if name == "label":
                 return cell
-            raise ValueError(f"{cell!r:.100} is no list") from error
+            raise ValueError(f"{cell!r:.100} is not a list") from error

@@ -1,4 +1,4 @@
-"""Which groups of similar pictures are similar to each other: one level above the components."""
+"""Which groups of similar images are similar to each other: one level above the components."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ COLUMNS = (*names.EDGE_COLUMNS, "component_from", "component_to")
 def write_hierarchy(table: pd.DataFrame, work_dir: Path, save_path: Path) -> None:
     """Write `similarity_hierarchical_<ccthreshold>.csv` for the groups of find_top_components().
 
-    Two groups are as similar as their most similar pair of pictures in similarity.csv (single
-    linkage); `from` and `to` are these two, the most similar groups come first.
+    The similarity of two groups is that of their most similar pair of images in similarity.csv
+    (single linkage); `from` and `to` are these two images. The most similar groups come first.
     """
     pairs = similar_groups(table, results.read_edges(work_dir), work_dir)
     path = save_path / FILE.format(threshold=_threshold(work_dir))
@@ -28,7 +28,7 @@ def write_hierarchy(table: pd.DataFrame, work_dir: Path, save_path: Path) -> Non
 
 
 def similar_groups(table: pd.DataFrame, edges: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
-    """A row for each two groups that an edge connects; `distance` as in `edges`."""
+    """A row for every two groups that an edge connects; `distance` as in `edges`."""
     members = zip(table["files"], table["component_id"], strict=True)
     group_of = {name: int(number) for files, number in members for name in files}
     found = edges.assign(similarity=edge_similarity(edges, work_dir))

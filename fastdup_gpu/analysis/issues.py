@@ -1,4 +1,4 @@
-"""What is wrong with the pictures of a run, in one table."""
+"""The issues of the images of a run, in one table."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ COLUMNS = ("filename", "issue", "value", "detail")
 
 
 def issues(work_dir: Path) -> pd.DataFrame:
-    """`filename`, `issue`, `value`, `detail`, one row for each picture and issue.
+    """`filename`, `issue`, `value`, `detail`, one row per image and issue.
 
     See fastdup_gpu.Session.issues.
     """
-    results.read_filenames(work_dir)  # raises where no run has been
+    results.read_filenames(work_dir)  # raises if there is no run
     found = [table for table in _found(work_dir) if len(table)]
     if not found:
         return pd.DataFrame({name: objects(()) for name in COLUMNS}).astype({"value": float})
@@ -35,7 +35,7 @@ def issues(work_dir: Path) -> pd.DataFrame:
 
 
 def _found(folder: Path) -> Iterator[pd.DataFrame]:
-    """The issues that the files which are there tell of, the worst of each kind first."""
+    """The issues found in the existing files, the worst of each kind first."""
     if (folder / names.BAD_CSV.format(kind=names.TRAIN)).is_file():
         bad = results.read_bad(folder)
         yield _table("bad file", bad["filename"], np.nan, bad["error_code"])
@@ -62,7 +62,7 @@ def _edges(folder: Path, which: str) -> pd.DataFrame:
 
 
 def _nearest(issue: str, edges: pd.DataFrame) -> pd.DataFrame:
-    """Each picture once, with its most similar neighbour, the most similar first."""
+    """Each image once, with its most similar neighbour, the most similar first."""
     edges = edges.sort_values("distance", ascending=False, kind="stable").drop_duplicates("from")
     return _table(issue, edges["from"], edges["distance"], edges["to"])
 

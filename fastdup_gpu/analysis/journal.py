@@ -1,9 +1,9 @@
-"""Moving files so that every move can be taken back.
+"""Moves files so that every move can be undone.
 
-All moves of one go are written to a log, a json line each, and the log is brought to the disk
-before the first file is touched. Nothing is ever overwritten, neither by a move nor by its
-undoing; what the log says and where a file really is are compared when moves are taken back, so
-a go that was cut off at any point can be undone.
+All moves of one operation are written to a log, one JSON line each, and the log is flushed to
+disk before the first file is touched. Nothing is ever overwritten, neither by a move nor by
+undoing it. Undoing compares the log with where each file actually is, so an operation that was
+interrupted at any point can be undone.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from fastdup_gpu.formats.files import parse_json
 
 LOG_NAME = "undo.jsonl"
 FORMAT = "fastdup-gpu undo 1"
-_TAKEN = "there is already a file at the place it would go to"
+_TAKEN = "there is already a file at its destination"
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One file: the `name` that users are told, where it is, where it goes (absolute paths)."""
+    """One file: the `name` shown to users, where it is, where it goes (absolute paths)."""
 
     name: str
     source: str
@@ -40,7 +40,7 @@ class Move:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of files: names that are `done`, names `refused` with the reason, the `log`."""
+    """The result for files: names that are `done`, names `refused` with the reason, the `log`."""
 
     done: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -54,10 +54,10 @@ def timestamp() -> str:
 
 def move_all(moves: Sequence[Move], log: Path) -> Outcome:
     """Move files, after writing `log`, which must not exist. A file that cannot be moved is
-    refused with the reason, and the rest goes on. Raises WorkDirError, and moves nothing, where
-    the log cannot be written."""
+    refused with the reason, and the others are still moved. Raises WorkDirError, and moves
+    nothing, if the log cannot be written."""
     outcome = Outcome(log=log)
-    # Out of the log, so that undoing never takes a file for one of ours that is not.
+    # Not in the log, so that undoing never mistakes the file that is there for one of ours.
     free = [move for move in moves if not os.path.lexists(move.target)]
     kept = set(free)
     outcome.refused += [(move.name, _TAKEN) for move in moves if move not in kept]
@@ -74,9 +74,9 @@ def move_all(moves: Sequence[Move], log: Path) -> Outcome:
 
 
 def undo(log: str | os.PathLike[str]) -> Outcome:
-    """Take the moves of a log back, the last first; `log` may be the folder that it lies in. A
-    place that is taken again is left alone, and so are files that are not where the log says.
-    Raises FormatError for another file."""
+    """Undo the moves of a log, the last first; `log` may be the folder that contains it. A file is
+    left alone if its original place is taken, or if it is not where the log says. Raises
+    FormatError for a file that is not such a log."""
     path = Path(path_text("log", log))
     path = path / LOG_NAME if path.is_dir() else path
     outcome = Outcome(log=path)
@@ -93,8 +93,8 @@ def undo(log: str | os.PathLike[str]) -> Outcome:
 
 
 def read_log(log: Path) -> list[Move]:
-    """The moves of a log, in order; a last line that was cut off is left out, for its file was
-    never touched."""
+    """The moves of a log, in order; a truncated last line is left out, because its file was never
+    touched."""
     try:
         lines = log.read_text(encoding="utf-8").split("\n")
         head = parse_json(lines[0])
@@ -104,19 +104,19 @@ def read_log(log: Path) -> list[Move]:
     except FileNotFoundError as error:
         raise InvalidArgument(f"{str(log)!r} does not exist; give the {LOG_NAME} file") from error
     except (ValueError, TypeError) as error:
-        raise FormatError(f"{str(log)!r} is no undo log of fastdup-gpu: {error}") from error
+        raise FormatError(f"{str(log)!r} is not an undo log of fastdup-gpu: {error}") from error
 
 
 def _move(entry: dict[str, str]) -> Move:
     move = Move(**entry)
     for path in (move.name, move.source, move.target):
-        os.fsencode(path)  # raises TypeError, or ValueError for what no file can be called
+        os.fsencode(path)  # raises TypeError, or ValueError for an impossible file name
     return move
 
 
 def move_without_overwriting(source: str, target: str) -> None:
-    """Move a file or a link (not what it points to); raises FileExistsError where `target`
-    exists, and leaves `source` as it is wherever it raises."""
+    """Move a file or a link (not what it points to); raises FileExistsError if `target` exists.
+    Whenever it raises, `source` is unchanged."""
     try:
         os.link(source, target, follow_symlinks=False)
     except FileExistsError:
@@ -147,7 +147,7 @@ def _rename_or_copy(source: str, target: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    """Copy to another file system; `target` is whole and on its disk afterwards."""
+    """Copy to another file system; afterwards `target` is complete and flushed to disk."""
     partial = _partial(target)
     partial.unlink(missing_ok=True)
     try:
@@ -160,8 +160,8 @@ def _copy(source: str, target: str) -> None:
 
 
 def _partial(target: str) -> Path:
-    """A copy that is not whole yet; undoing finds it by its name, which is no longer than any
-    other, however long that of the target is."""
+    """A copy that is not complete yet. Undoing finds it by its name, which is short however long
+    the name of the target is."""
     name = hashlib.sha256(os.fsencode(Path(target).name)).hexdigest()[:16]
     return Path(target).with_name(f".{name}.partial")
 
@@ -175,7 +175,7 @@ def _drop(source: str, target: str) -> None:
 
 
 def _flush(path: str | Path) -> None:
-    """Bring a file, or the entries of a folder, to the disk where the system can."""
+    """Flush a file, or the entries of a folder, to disk if the system supports it."""
     if Path(path).is_symlink():
         return
     with contextlib.suppress(OSError):
@@ -192,7 +192,7 @@ def _write_log(log: Path, moves: Iterable[Move]) -> None:
     except OSError as error:
         raise WorkDirError(
             f"the undo log {str(log)!r} cannot be written ({error.strerror or error}), so nothing "
-            "was moved; it needs room on a disk that you may write to"
+            "was moved; it needs free space in a folder that you can write to"
         ) from error
 
 
@@ -200,7 +200,7 @@ def _write_lines(log: Path, moves: Iterable[Move]) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("x", encoding="utf-8") as stream:
         lines: Iterable[object] = ({"format": FORMAT}, *map(asdict, moves))
-        # ASCII escapes carry any name, bytes that are not UTF-8 included.
+        # ASCII escapes represent any name, including bytes that are not UTF-8.
         stream.writelines(json.dumps(line) + "\n" for line in lines)
         stream.flush()
         os.fsync(stream.fileno())
@@ -208,15 +208,15 @@ def _write_lines(log: Path, moves: Iterable[Move]) -> None:
 
 
 def _take_back(move: Move) -> str | None:
-    """None where the file is back, '' where it never went, else why it stays."""
+    """None if the file is back, '' if it was never moved, otherwise why it stays."""
     try:
-        _partial(move.target).unlink(missing_ok=True)  # cut off within a move to another disk
+        _partial(move.target).unlink(missing_ok=True)  # interrupted during a move to another disk
         here, there = os.path.lexists(move.source), os.path.lexists(move.target)
         if here and there and _are_one(move.source, move.target):
-            Path(move.target).unlink()  # cut off between the two steps of a move
+            Path(move.target).unlink()  # interrupted between the two steps of a move
             return ""
         if not there:
-            return "" if here else f"it is not at {move.target!r} any more"
+            return "" if here else f"it is no longer at {move.target!r}"
         Path(move.source).parent.mkdir(parents=True, exist_ok=True)
         move_without_overwriting(move.target, move.source)
     except OSError as error:
@@ -225,7 +225,7 @@ def _take_back(move: Move) -> str | None:
 
 
 def _are_one(source: str, target: str) -> bool:
-    """Whether two names are of one file, or of a file and its whole copy on another disk."""
+    """Whether two names refer to one file, or to a file and its full copy on another disk."""
     if os.path.samestat(os.lstat(source), os.lstat(target)):
         return True
     if Path(source).is_symlink() or Path(target).is_symlink():
@@ -236,7 +236,7 @@ def _are_one(source: str, target: str) -> bool:
 
 
 def _remove_empty_folders(folder: Path) -> None:
-    """Remove a folder that undoing left empty, and those above it that are empty then."""
+    """Remove a folder that undoing left empty, and its parents that are then empty."""
     with contextlib.suppress(OSError):
         for each in (folder, *folder.parents):
             each.rmdir()

@@ -1,4 +1,4 @@
-"""Which pictures of a group to keep."""
+"""Which images of a group to keep."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fastdup_gpu.analysis.removal import Item, Origin
 from fastdup_gpu.sources.pixels import read_header
 
 Labels = Sequence[Sequence[str]]
-PROTECTED = "it is in a folder to protect"
+PROTECTED = "it is in a protected folder"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What stays of a group. `how`: 'one' picture, one of the 'majority' of labels, or with 'all'
-    none; `keep`: the order that tells which one, a key of ORDERS; `protect`: folders, links
-    followed, of which all pictures stay, on behalf of the others of their group."""
+    """What stays of a group. `how`: 'one' image, one of the 'majority' of labels, or with 'all'
+    none; `keep`: the order that decides which one, a key of ORDERS; `protect`: folders (links
+    followed) whose images all stay, in place of the others of their group."""
 
     how: str = "one"
     keep: str = "best"
@@ -39,12 +39,12 @@ class Policy:
         return [min(carrying, key=lambda item: ORDERS[self.keep](item, origin))]
 
     def guards(self, item: Item) -> bool:
-        """Whether it lies in one of the folders to protect, or is one of them by a link."""
+        """Whether it is in one of the protected folders, or is one of them through a link."""
         return any(item.place == top or item.place.startswith(_inside(top)) for top in self.protect)
 
 
 def make_policy(how: str, known: Sequence[str], keep: str, protect: object) -> Policy:
-    """A policy of checked arguments; `known` are the values of `how`. Raises InvalidArgument."""
+    """A policy from checked arguments; `known` are the values of `how`. Raises InvalidArgument."""
     if how not in known:
         raise choose("how", how, list(known))
     if keep not in ORDERS:
@@ -65,7 +65,7 @@ def _folder(folder: object) -> str:
     text = path_text("protect", folder)
     if not Path(text).is_dir():
         raise InvalidArgument(
-            f"protect={text!r} is not a folder; give a folder whose pictures must stay"
+            f"protect={text!r} is not a folder; give a folder whose images must stay"
         )
     return os.path.realpath(text)
 
@@ -75,8 +75,8 @@ def _inside(folder: str) -> str:
 
 
 def _of_majority(items: Sequence[Item], labels: Labels) -> Sequence[Item]:
-    """The pictures that carry the most frequent label; where labels are equally frequent, all that
-    carry one of those. Without any label, all."""
+    """The images with the most frequent label; if several labels are equally frequent, all images
+    with one of them. Without any label, all images."""
     counts = Counter(label for own in labels for label in set(own))
     top = max(counts.values(), default=0)
     leading = {label for label, count in counts.items() if count == top}
@@ -84,7 +84,7 @@ def _of_majority(items: Sequence[Item], labels: Labels) -> Sequence[Item]:
 
 
 def _best(item: Item, origin: Origin) -> tuple[Any, ...]:
-    """By Facts: those of the run where they are known, else pixels and bytes of the file."""
+    """By Facts: those of the run if known, otherwise pixels and bytes of the file."""
     measures = origin.measures.get(item.name) or _measure(item.path)
     return Facts(item.name, *measures, is_link=Path(item.path).is_symlink()).rank()
 
@@ -107,11 +107,11 @@ ORDERS: dict[str, Callable[[Item, Origin], tuple[Any, ...]]] = {
     "newest": _newest,
     "first": _first,
 }
-"""How two pictures of a group compare; the smallest stays."""
+"""How two images of a group compare; the smallest stays."""
 
 
 def _measure(path: str) -> tuple[int, int, float]:
-    """Pixels by the header, 0 where it cannot be read, bytes, and no sharpness."""
+    """Pixels according to the header (0 if it cannot be read), bytes, and sharpness 0."""
     try:
         with Path(path).open("rb") as stream:
             header = read_header(stream)

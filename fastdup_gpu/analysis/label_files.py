@@ -13,8 +13,8 @@ _NUMBERED = (["index"], [""])  # pandas leaves the name of an index empty
 
 @dataclass(frozen=True, slots=True)
 class LabelFile:
-    """The labels of a csv, and the `filenames` or else the numbers (`ids`) beside them, None for
-    those that it does not have."""
+    """The labels of a csv, and the `filenames` or the row numbers (`ids`) beside them; None if the
+    csv lacks them."""
 
     labels: list[str]
     filenames: list[str] | None = None
@@ -22,17 +22,18 @@ class LabelFile:
 
 
 def read_label_file(path: Path, given: str) -> LabelFile:
-    """Read a csv `index,label`, `filename,label`, or of the column `label` alone; raises
-    InvalidArgument, in which `given` stands for the file."""
+    """Read a csv `index,label`, `filename,label`, or with the column `label` alone; raises
+    InvalidArgument, in which `given` denotes the file."""
     if not path.is_file():
-        raise InvalidArgument(f"{given} is no file")
+        raise InvalidArgument(f"{given} is not a file")
     header, rows = read_csv(path)
     rows = [row for row in rows if row]
     others = [name for name in header if name != "label"]
     known = "filename" in others or others in ([], *_NUMBERED)
     if header.count("label") != 1 or not known or any(len(row) != len(header) for row in rows):
         raise InvalidArgument(
-            f"{given} has the header {header}; expected whole rows of index,label or filename,label"
+            f"{given} has the header {header}; expected index,label or filename,label, and "
+            "complete rows"
         )
     columns = {name: [row[i] for row in rows] for i, name in enumerate(header)}
     if "filename" in others:
@@ -48,7 +49,7 @@ def _row_number(cell: str, given: str) -> int:
         number = 0.5
     if not number.is_integer():
         raise InvalidArgument(
-            f"{given} has {cell!r} for the index of a row; expected the number of a picture in "
-            "the features csv, or a column filename in its place"
+            f"{given} has {cell!r} as the index of a row; expected the row number of an image in "
+            "the features csv, or a column filename instead"
         )
     return int(number)

@@ -1,4 +1,4 @@
-"""Which picture each label of a list belongs to, where the list names no pictures."""
+"""Which image each label belongs to, for lists of labels without file names."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ INDEX = "index"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The pictures that a list of labels belongs to, one each: their `names`, the numbers that a
-    column `index` may give them (`ids`), and where they stand, in words."""
+    """The images that a list of labels belongs to, one each: their `names`, the numbers that a
+    column `index` may give them (`ids`), and where they are listed, in words (`where`)."""
 
     names: Sequence[str]
     ids: Sequence[int]
     where: str
 
     def aligned(self, labels: Sequence[Any], ids: Sequence[int] | None, given: str) -> list[Any]:
-        """Labels in this order. `ids`: the column `index` beside them, None where there is none;
-        its numbers are those of the pictures, or of the rows."""
+        """Labels in this order. `ids`: the column `index` beside them, None if there is none; its
+        numbers are those of the images, or of the rows."""
         count = len(self.names)
         if len(labels) != count:
             raise InvalidArgument(
@@ -59,28 +59,28 @@ def order_of_rows(table: pd.DataFrame) -> Order:
 
 
 def order_of_run(work_dir: str | os.PathLike[str] | None, own: Order | None = None) -> Order:
-    """The order of the features csv of a run; where there is none, `own`, or that of the k-means
-    assignments. Raises InvalidArgument where nothing tells the order."""
+    """The order of the features csv of a run; if there is none, `own`, or that of the k-means
+    assignments. Raises InvalidArgument if the order is unknown."""
     listed = names_of_run(work_dir)
     if listed:
-        return in_order(listed, f"the {len(listed)} pictures of {str(work_dir)!r}")
+        return in_order(listed, f"the {len(listed)} images of {str(work_dir)!r}")
     if own is not None:
         return own
     if work_dir is None:
         raise InvalidArgument(
-            "get_label_func is a list of labels, or a csv index,label, which belongs to the rows "
-            "of atrain_features.dat.csv; it needs the work_dir of that run. Give the work_dir, or "
-            "labels by name: a dict, or a csv filename,label"
+            "get_label_func is a list of labels or a csv index,label, whose entries belong to the "
+            "rows of atrain_features.dat.csv, but the work_dir of that run is not known. Give the "
+            "work_dir, or labels by name: a dict, or a csv filename,label"
         )
     if (Path(work_dir) / names.KMEANS_ASSIGNMENTS).is_file():
         assigned = results.read_kmeans(work_dir).drop_duplicates(INDEX).sort_values(INDEX)
-        where = f"the {len(assigned)} pictures of {str(work_dir)!r}"
+        where = f"the {len(assigned)} images of {str(work_dir)!r}"
         return Order(list(assigned["filename"]), assigned[INDEX].tolist(), where)
-    return in_order(results.read_filenames(work_dir), "its pictures")
+    return in_order(results.read_filenames(work_dir), "its images")
 
 
 def names_of_run(work_dir: str | os.PathLike[str] | None) -> list[str]:
-    """The pictures of a run in the order of their ids; none where it or its features csv is not
+    """The images of a run in the order of their ids; none if the run or its features csv is not
     known."""
     if work_dir is None or not feature_paths(Path(work_dir))[1].is_file():
         return []
@@ -89,8 +89,8 @@ def names_of_run(work_dir: str | os.PathLike[str] | None) -> list[str]:
 
 def _misfit(given: str, ids: Collection[int], count: int, where: str) -> str:
     outside = [number for number in ids if not 0 <= number < count]
-    odd = f"holds {outside[0]}" if outside else "holds a number twice"
+    odd = f"contains {outside[0]}" if outside else "contains a number twice"
     return (
         f"the column {INDEX!r} of {given} {odd}; expected each number from 0 to {count - 1} once, "
-        f"the row of the picture in the features csv: there are {where}"
+        f"the row of the image in the features csv, for {where}"
     )

@@ -1,4 +1,4 @@
-"""The labels that a user gives, in any of their forms, as something that is asked by name."""
+"""Labels given by a user in any of the accepted forms, looked up by file name."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Labels = Callable[[str], Any] | Mapping[str, Any] | Sequence[Any] | str | os.Pat
 ARGUMENT = "get_label_func"
 FORMS = (
     "expected a callable, a dict by file name, a csv index,label or filename,label, or a list with "
-    "a label for each picture"
+    "a label for each image"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSource:
-    """`find` gives the label of a name. Where labels are stored by name, `knows` tells whether a
-    name is among the keys, of which `example` is one."""
+    """`find` returns the label of a name. If labels are stored by name, `knows` tells whether a
+    name is one of the keys, and `example` is one of them."""
 
     argument: str
     find: Callable[[str], Any]
@@ -35,17 +35,17 @@ class LabelSource:
     example: object = None
 
     def knows_any(self, filenames: Sequence[str]) -> bool:
-        """Whether it can tell the label of any of the names."""
+        """Whether the label of any of the names is known."""
         return self.knows is None or any(map(self.knows, filenames))
 
     def check(
         self, filenames: Sequence[str], work_dir: str | os.PathLike[str] | None = None
     ) -> None:
-        """Raise InvalidArgument where neither one of the names is known nor any of the run."""
+        """Raise InvalidArgument if neither one of the names nor any name of the run is known."""
         if not filenames or self.knows_any(filenames) or self.knows_any(names_of_run(work_dir)):
             return
         raise InvalidArgument(
-            f"{self.argument} has none of the {len(filenames)} file names; its keys are like "
+            f"{self.argument} has none of the {len(filenames)} file names; its keys look like "
             f"{self.example!r}, the names like {filenames[0]!r}"
         )
 
@@ -53,10 +53,10 @@ class LabelSource:
 def open_labels(
     given: object, work_dir: str | os.PathLike[str] | None = None, own: Order | None = None
 ) -> LabelSource | None:
-    """A source of the labels given, None where there are none; raises InvalidArgument.
+    """A source of the labels given, None if none were given; raises InvalidArgument.
 
-    What comes without names is in the order of the features csv of `work_dir`, or, where there is
-    none, in the order `own`.
+    Labels without names are in the order of the features csv of `work_dir`, or, if there is none,
+    in the order `own`.
     """
     if given is None:
         return None
@@ -68,16 +68,16 @@ def open_labels(
     labels = as_list(given, ARGUMENT, FORMS)
     if isinstance(given, pd.Series) and _is_shuffled(given.index):
         raise InvalidArgument(
-            f"{ARGUMENT} is a Series whose index has the numbers of rows in another order; give "
-            "its tolist() if that is the order of the pictures, else a dict by file name"
+            f"{ARGUMENT} is a Series whose index holds the row numbers in another order; give its "
+            "tolist() if that is the order of the images, otherwise a dict by file name"
         )
     order = order_of_run(work_dir, own)
     return _of_list(order, order.aligned(labels, None, ARGUMENT), ARGUMENT)
 
 
 def open_named(given: object, argument: str) -> LabelSource | None:
-    """A source of labels by file name: a callable, a mapping, or a Series whose index is not
-    numbers of rows; None for anything else."""
+    """A source of labels by file name: a callable, a mapping, or a Series whose index does not
+    consist of row numbers; None for anything else."""
     if isinstance(given, pd.Series) and not pd.api.types.is_integer_dtype(given.index.dtype):
         given = dict(zip(given.index, given, strict=True))
     if isinstance(given, Mapping):
@@ -89,8 +89,8 @@ def open_named(given: object, argument: str) -> LabelSource | None:
 
 
 def as_list(given: object, argument: str, expected: str) -> list[Any]:
-    """The entries of a list, an array or a column; raises InvalidArgument for what has no entries,
-    or none in an order that can be told."""
+    """The entries of a list, an array or a column; raises InvalidArgument for anything without
+    entries in a definite order."""
     unfit = isinstance(given, str | bytes | set | frozenset | pd.DataFrame)
     if unfit or not isinstance(given, Iterable):
         raise InvalidArgument(f"{argument} is a {type(given).__name__}; {expected}")
@@ -103,7 +103,7 @@ def absolute(name: str) -> str:
 
 
 def call(function: Callable[[str], Any], name: str, argument: str) -> Any:
-    """What a user's function says of a name; raises InvalidArgument naming the file."""
+    """The result of a user's function for a name; raises InvalidArgument naming the file."""
     try:
         return function(name)
     except Exception as error:  # a user's function may raise anything
@@ -113,7 +113,7 @@ def call(function: Callable[[str], Any], name: str, argument: str) -> Any:
 
 
 def _of_mapping(given: Mapping[Any, Any], argument: str) -> LabelSource:
-    """By name, as in the files or absolute; a default such as that of a defaultdict counts."""
+    """By name, as in the files or absolute; defaults, such as those of a defaultdict, are used."""
 
     def knows(name: str) -> bool:
         return name in given or absolute(name) in given
@@ -123,7 +123,7 @@ def _of_mapping(given: Mapping[Any, Any], argument: str) -> LabelSource:
 
     if not hasattr(type(given), "__missing__"):
         return LabelSource(argument, find, knows, next(iter(given), None))
-    own = copy.copy(given)  # because a defaultdict remembers what it was asked
+    own = copy.copy(given)  # because a defaultdict stores every key that is looked up
 
     def find_or_make(name: str) -> Any:
         return find(name) if knows(name) else call(own.__getitem__, name, argument)
@@ -136,7 +136,7 @@ def _of_list(order: Order, aligned: list[Any], argument: str) -> LabelSource:
 
 
 def _one_each(names: Iterable[str], labels: Iterable[Any], argument: str) -> dict[str, Any]:
-    """Labels by name; raises InvalidArgument where a name has two."""
+    """Labels by name; raises InvalidArgument if a name has two different ones."""
     found: dict[str, Any] = {}
     for name, label in zip(names, labels, strict=True):
         if name in found and not _same(found[name], label):

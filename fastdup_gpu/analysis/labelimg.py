@@ -1,4 +1,4 @@
-"""Pictures and labels as Pascal VOC xml, a file each, as labelImg reads and writes it."""
+"""Images and labels as Pascal VOC xml, one file per image, as labelImg reads and writes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def export_to_labelImg(
     files: Iterable[object] | str, labels: object, save_path: str | os.PathLike[str]
 ) -> list[int]:
-    """Write one xml for each picture, beside those of other pictures, and add to classes.txt; the
+    """Write one xml per image, beside those of other images, and add to classes.txt; returns the
     positions in `files` of those written.
 
     See fastdup_gpu.export_to_labelImg.
@@ -42,7 +42,7 @@ def export_to_labelImg(
 
 
 def _add_classes(path: Path, labels: Iterable[str]) -> None:
-    """Add labels to a list of classes; those there keep their lines, whose numbers may be used."""
+    """Add labels to a list of classes; existing ones keep their line numbers, which may be used."""
     known = []
     if path.is_file():
         with path.open(**TEXT) as stream:  # type: ignore[call-overload]
@@ -75,7 +75,7 @@ def _annotation(picture: Picture) -> ET.Element:
 
 
 def _add_object(root: ET.Element, label: str, picture: Picture) -> None:
-    """A label of the whole picture is a box around all of it."""
+    """A label of the whole image is a box around all of it."""
     shape = ET.SubElement(root, "object")
     _add(shape, "name", label)
     _add(shape, "pose", "Unspecified")

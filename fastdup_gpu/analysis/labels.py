@@ -1,4 +1,4 @@
-"""Labels of pictures, told from the labels of their neighbours."""
+"""Labels of images, predicted from the labels of their neighbours."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ def top_k_label(
     """The label most frequent among the `k` most similar neighbours.
 
     `distance_col` holds similarities (larger is nearer), one for each of `labels_col`; equal
-    ones count in the order given. Only similarities above `threshold` vote, and neighbours without
-    a label (None, nan) do not; a label needs `min_count` votes. Where two labels share the first
-    place the answer is `unknown_class` if that is given, and otherwise the label with the larger
-    sum of similarities, then the first one in the order of their text. Without any vote that
-    counts the answer is `unknown_class`.
+    similarities count in the order given. Only neighbours with a similarity above `threshold` and
+    a label (not None or nan) vote, and a label needs `min_count` votes. If labels tie for first
+    place, the result is `unknown_class` if given, otherwise the label with the larger sum of
+    similarities, then the first by text. If no label has enough votes, it is `unknown_class`.
     Raises InvalidArgument for columns of different length, nan, labels that are lists, k < 1 or
     min_count < 1.
     """
@@ -50,7 +49,9 @@ def top_k_label(
 def _pairs(labels: Iterable[Label], distances: Iterable[float]) -> list[tuple[Label, float]]:
     labels = _listed("labels_col", labels)
     values = [
-        real_number("similarity in distance_col", value, "a number; leave out neighbours without")
+        real_number(
+            "similarity in distance_col", value, "a number; leave out neighbours without one"
+        )
         for value in _listed("distance_col", distances)
     ]
     if len(labels) != len(values):
@@ -61,8 +62,8 @@ def _pairs(labels: Iterable[Label], distances: Iterable[float]) -> list[tuple[La
     odd = next((label for label in labels if not isinstance(label, Hashable)), None)
     if odd is not None:
         raise InvalidArgument(
-            f"labels_col holds {odd!r}, a {type(odd).__name__}; give a text or a number for each "
-            "neighbour, and one with several labels once for each of them"
+            f"labels_col contains {odd!r}, a {type(odd).__name__}; give a text or a number for "
+            "each neighbour, and list a neighbour with several labels once for each of them"
         )
     return list(zip(labels, values, strict=True))
 

@@ -1,4 +1,4 @@
-"""Names from elsewhere matched with the names of a run, by how their paths end."""
+"""Matches names from elsewhere with the names of a run, by the ends of their paths."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from fastdup_gpu._errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The rows of a run by the last part of their path, and by the last two (one, where there is
-    no more)."""
+    """The rows of a run by the last part of their path, and by the last two (or the only one)."""
 
     by_base: dict[str, list[int]]
     by_two: dict[tuple[str, ...], list[int]]
 
 
 def rows_by_end(filenames: Sequence[str]) -> Ends:
-    """The rows that have the end of the path in common."""
+    """The rows that share the end of a path."""
     ends = Ends(defaultdict(list), defaultdict(list))
     for row, name in enumerate(filenames):
         parts = PurePath(name).parts
@@ -30,11 +29,11 @@ def rows_by_end(filenames: Sequence[str]) -> Ends:
 
 
 def find_row(name: str, filenames: Sequence[str], ends: Ends) -> int | None:
-    """The row whose name shares the most trailing parts of the path with `name`; None where
-    there is none.
+    """The row whose name shares the most trailing parts of the path with `name`; None if there
+    is none.
 
-    One part in common, the bare file name, is enough only where either of the two has no more.
-    Raises InvalidArgument where two rows fit equally well.
+    A single shared part, the bare file name, is enough only if one of the two has no other part.
+    Raises InvalidArgument if two rows fit equally well.
     """
     parts = PurePath(name).parts
     if not parts:
@@ -48,8 +47,8 @@ def find_row(name: str, filenames: Sequence[str], ends: Ends) -> int | None:
     best = [row for row, shared in zip(rows, common, strict=True) if shared == most]
     if len(best) > 1:
         raise InvalidArgument(
-            f"{name!r} may be {filenames[best[0]]!r} or {filenames[best[1]]!r} of the run; give "
-            "more of its path"
+            f"{name!r} may be {filenames[best[0]]!r} or {filenames[best[1]]!r} of the run; give a "
+            "longer part of its path"
         )
     return best[0] if best else None
 

@@ -9,8 +9,8 @@ from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 
 def nearest(matrix: F32, k: int, compute: str) -> tuple[I64, F32]:
-    """For each row of f32[n, d] its k most similar others by cosine: ids i64[n, k], most similar
-    first, equal ones in order of id, and similarities f32[n, k]; k is cut to n - 1.
+    """For each row of f32[n, d] the k most similar others by cosine: ids i64[n, k], most similar
+    first, ties in order of id, and similarities f32[n, k]; k is limited to n - 1.
 
     A row without a direction (zeros, or numbers that are not finite) has similarity 0 to all.
     `compute`: as of fastdup_gpu._registry.open_backend, whose errors are raised.

@@ -1,7 +1,7 @@
-"""Cosine similarities of all pairs of stored features, a square tile of them at a time.
+"""Cosine similarities of all pairs of stored features, one square tile at a time.
 
-What is held at once is two bands of rows and a tile, however many rows there are; the time grows
-with the square of their number.
+Only two bands of rows and one tile are in memory at a time, however many rows there are; the time
+grows with the square of their number.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from fastdup_gpu.indexing.rows import unit
 from fastdup_gpu.protocol import F32, I64
 
-# Rows of a tile's side, which make 16 MB of similarities. On 2 cores larger tiles were no faster;
-# those of 16 rows, however wide, took nine times as long a pair.
+# Rows of a tile's side: 16 MB of similarities per tile. On 2 cores larger tiles were no faster;
+# tiles of 16 rows, however wide, took nine times as long per pair.
 SIDE = 2048
 
 
@@ -22,9 +22,9 @@ def tiles(features: F32) -> Iterator[tuple[int, int, F32]]:
     """Every two rows of f32[n, d] once: (first row, first column, similarities of the rows from
     there on with the columns from there on).
 
-    A column is a row that comes later: where a tile holds others, on the diagonal, nan stands
-    for them, of which no comparison is true. A row without a direction (zeros, or numbers that
-    are not finite) has similarity 0 to all.
+    Only pairs whose column is a later row than their row count. The others, in the tiles on the
+    diagonal, are nan, for which every comparison is false. A row without a direction (zeros, or
+    numbers that are not finite) has similarity 0 to all.
     """
     for row in range(0, len(features), SIDE):
         for column in range(row, len(features), SIDE):
@@ -32,8 +32,8 @@ def tiles(features: F32) -> Iterator[tuple[int, int, F32]]:
 
 
 def similarities(features: F32, pairs: I64) -> F32:
-    """f32[p]: of each pair of i64[p, 2], smaller row first, the very number that tiles() gives.
-    Tiles without a pair are left out."""
+    """f32[p]: for each pair of i64[p, 2], smaller row first, exactly the number that tiles() gives.
+    Tiles without a pair are skipped."""
     values = np.empty(len(pairs), np.float32)
     side = -(-len(features) // SIDE)
     tile_of = pairs[:, 0] // SIDE * side + pairs[:, 1] // SIDE

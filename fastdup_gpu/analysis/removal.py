@@ -1,7 +1,7 @@
-"""Which files may be taken away.
+"""Which files may be removed.
 
-A file is left alone, with the reason, where it is not what the run saw: missing, changed, inside
-an archive, remote, or the very file that is to be kept.
+A file is left alone, with the reason, if it is not what the run saw (missing, changed, inside an
+archive, remote), or if it is itself the file to be kept.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Folders(dict[str, str]):
 
 
 class _Archives(dict[str, bool]):
-    """Whether a folder is in truth a file, or inside one; each looked up once."""
+    """Whether a folder is actually a file, or inside one; each looked up once."""
 
     def __missing__(self, folder: str) -> bool:
         path = Path(folder)
@@ -40,8 +40,8 @@ class _Archives(dict[str, bool]):
 
 @dataclass(frozen=True)
 class Item:
-    """A picture: its `name` in the results, for looking it up there, and the `path` of the file
-    that is meant by it, which is what is touched and what users are told."""
+    """An image: its `name` in the results, for looking it up there, and the `path` of its file,
+    which is what is touched and shown to users."""
 
     name: str
     path: str
@@ -60,27 +60,27 @@ class Item:
 
 
 def as_items(paths: Iterable[tuple[str, str]]) -> list[Item]:
-    """Items of one go, from names and paths. They share what links were found to lead to."""
+    """Items of one operation, from names and paths. They share the resolved links."""
     folders = _Folders()
     return [Item(name, path, folders) for name, path in paths]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The run that judged the files: its work_dir, where known. `written`: time stamp (ns) of a
-    file of results, where it is not."""
+    """The run that judged the files: its work_dir, if known; otherwise `written`, the time stamp
+    (ns) of a file of results."""
 
     work_dir: Path | None = None
     written: int | None = None
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """Bytes of each picture when the run read it, by name."""
+        """Bytes of each image when the run read it, by name."""
         return {name: size for name, (_, size, _) in self.measures.items()}
 
     @cached_property
     def measures(self) -> dict[str, tuple[int, int, float]]:
-        """Pixels, bytes and sharpness (the statistic `blur`) of each picture of the run, by name;
+        """Pixels, bytes and sharpness (the statistic `blur`) of each image of the run, by name;
         {} without statistics."""
         if self.work_dir is None:
             return {}
@@ -96,8 +96,8 @@ class Origin:
 
     @cached_property
     def finished(self) -> int | None:
-        """When the run had read its pictures, or the first of the runs that it joined, in ns; else
-        when it ended."""
+        """When the run (or the first of the runs that it joined) had read its images, in ns; if
+        that is not known, when it ended."""
         if self.work_dir is None:
             return self.written
         joined = (read_json(self.work_dir / names.JOINED) or {}).get("read_ns")
@@ -108,7 +108,7 @@ class Origin:
         return self.written
 
     def problem(self, item: Item) -> str | None:
-        """Why a file must be left alone; None where it may go."""
+        """Why a file must be left alone; None if it may go."""
         try:
             os.lstat(item.path)
         except (OSError, ValueError):
@@ -116,9 +116,9 @@ class Origin:
         try:
             status = Path(item.path).stat()
         except OSError:
-            return "it is a link that leads nowhere"
+            return "it is a broken link"
         if not stat.S_ISREG(status.st_mode):
-            return "it is no regular file"
+            return "it is not a regular file"
         return self._change(item.name, status)
 
     def _why_missing(self, path: str) -> str:
@@ -126,11 +126,11 @@ class Origin:
             return "it is not on this machine"
         try:
             if self._in_archive[os.path.dirname(path)]:  # noqa: PTH120  called for every file
-                return "it is inside an archive, which is left whole"
+                return "it is inside an archive, and archives are not changed"
         except (OSError, ValueError):
-            return "it is no possible file name"
+            return "it is not a valid file name"
         if not Path(path).is_absolute():
-            return "there is no such file (any more) below the current folder, where names begin"
+            return "there is no such file (any more) relative to the current folder"
         return "there is no such file (any more)"
 
     @cached_property
@@ -140,23 +140,23 @@ class Origin:
     def _change(self, name: str, status: os.stat_result) -> str | None:
         size = self.sizes.get(name)
         if size is not None and size != status.st_size:
-            return f"it changed since the run: it had {size} bytes and has {status.st_size}"
+            return f"it changed since the run: it had {size} bytes and now has {status.st_size}"
         if self.finished is not None and _written(status) > self.finished:
             return "it was written after the run"
         return None
 
 
 def _written(status: os.stat_result) -> int:
-    """When a file was written last, in ns. Cameras set clocks ahead, and renaming changes a POSIX
-    ctime: only both together tell (on Windows ctime is when the file was made)."""
+    """When a file was last written, in ns. The clock of a camera may be ahead, and renaming changes
+    a POSIX ctime, so both are needed (on Windows ctime is when the file was created)."""
     if os.name == "nt":
         return status.st_mtime_ns
     return min(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def same_files(names: Iterable[str], others: Iterable[str]) -> list[bool]:
-    """Whether each two names are spellings of one path, such as a relative and an absolute one, or
-    through a link to a folder. Links to files and hard links are files of their own."""
+    """For each two names, whether they denote one path, for example relative and absolute, or
+    through a link to a folder. Links to files and hard links count as separate files."""
     folders = _Folders()
     return [
         a[a.rfind(os.sep) + 1 :] == b[b.rfind(os.sep) + 1 :]  # quick, as most differ

@@ -1,4 +1,4 @@
-"""Similarities, where larger is nearer, from the `distance` columns of a run's files."""
+"""Similarities (larger is nearer) from the `distance` columns of a run's files."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ def similarity_of_distance(distance: float) -> float:
 def holds_similarities(folder: Path | None) -> bool:
     """Whether the `distance` columns of a run hold similarities (metric cosine) or distances.
 
-    Without the run's config.json they are taken for similarities, the default."""
+    Without the run's config.json, similarities are assumed, the default."""
     config = None if folder is None else read_json(folder / names.CONFIG)
     return str((config or {}).get("distance", "cosine")) == "cosine"
 
 
 def near_duplicates_from(folder: Path) -> float:
-    """The least similarity of near duplicates: 0.9, or the threshold of the run where that is
-    larger. A run with a smaller one lists pairs for another purpose, such as finding wrong
+    """The smallest similarity of near duplicates: 0.9, or the threshold of the run if that is
+    larger. A run with a smaller threshold lists pairs for another purpose, such as finding wrong
     labels."""
     listed = (read_json(folder / names.CONFIG) or {}).get("threshold")
     return max(names.NEAR, float(listed)) if isinstance(listed, int | float) else names.NEAR
 
 
 def edge_similarity(edges: pd.DataFrame, folder: Path | None) -> pd.Series[float]:
-    """The similarity of each pair of a table of pairs. Where the run is not known, values above 1
-    can only be distances; rows that rise as distances do are warned of."""
+    """The similarity of each pair of a table of pairs. If the run is not known, values above 1 can
+    only be distances; rows in ascending order, as distances are, cause a warning."""
     values = edges["distance"].astype(np.float64)
     if folder is None and not edges.empty:
         if values.max() > _MOST:
             return 1.0 / (1.0 + values)
         if values.is_monotonic_increasing and values.nunique() > 2:
             _log.warning(
-                "the column distance is taken for similarities, although the smallest come first; "
-                "if it holds distances, give the work_dir of the run"
+                "the values of the column distance are taken as similarities, although the "
+                "smallest come first; if they are distances, give the work_dir of the run"
             )
     return values if holds_similarities(folder) else 1.0 / (1.0 + values)
 
 
 def neighbors_asked(folder: Path | None) -> int | None:
-    """How many neighbours a picture has: what the run asked for, or all there are; None where the
-    run is not known."""
+    """How many neighbours an image has: as many as the run asked for, or all there are; None if
+    the run is not known."""
     stored = None if folder is None else read_json(folder / names.CONFIG)
     asked = (stored or {}).get("nearest_neighbors_k")
     if folder is None or stored is None or not isinstance(asked, int):
@@ -69,8 +69,8 @@ def neighbors_asked(folder: Path | None) -> int | None:
 
 
 def component_similarity(table: pd.DataFrame, folder: Path | None) -> dict[int, float]:
-    """For each component the mean similarity of its pairs: from the column mean_distance, or,
-    where older files lack it, from similarity.csv (nan where that is missing too)."""
+    """For each component the mean similarity of its pairs: from the column mean_distance, or, if
+    an older file lacks it, from similarity.csv (nan if that is missing too)."""
     if "mean_distance" not in table:
         return stored_similarity(
             dict(zip(table["filename"], table["component_id"], strict=True)), folder
@@ -84,7 +84,7 @@ def component_similarity(table: pd.DataFrame, folder: Path | None) -> dict[int, 
 
 def stored_similarity(component_of: Mapping[str, int], folder: Path | None) -> dict[int, float]:
     """For each component the mean similarity of its pairs in similarity.csv, by the component of
-    each picture; nan where there is no pair."""
+    each image; nan if there is no pair."""
     found = dict.fromkeys((int(number) for number in component_of.values()), float("nan"))
     if folder is None or not (folder / names.SIMILARITY).is_file():
         return found

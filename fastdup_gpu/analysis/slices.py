@@ -1,4 +1,4 @@
-"""Which labels a slice and a keyword ask for."""
+"""The labels that a slice and a keyword ask for."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ def wanted_labels(
     present: Iterable[Sequence[str]],
     everywhere: Everywhere = tuple,
 ) -> set[str]:
-    """The labels that a slice names, as texts; raises InvalidArgument where no picture has any of
-    them. `everywhere` tells the labels of all pictures, where those present are a part of them."""
+    """The labels that a slice names, as texts; raises InvalidArgument if no image has any of them.
+    `everywhere` returns the labels of all images, if those `present` are only a part of them."""
     names = slice if isinstance(slice, Iterable) and not isinstance(slice, str) else [slice]
     wanted = {str(name) for name in names if name is not None}
     known = _found(wanted.__contains__, present, everywhere)
     if wanted.isdisjoint(known):
-        raise _unknown(f"slice={slice!r}: no picture here has this label", known)
+        raise _unknown(f"slice={slice!r}: no image here has this label", known)
     return wanted
 
 
 def labels_with(
     keyword: str, present: Iterable[Sequence[str]], everywhere: Everywhere = tuple
 ) -> set[str]:
-    """The labels that contain a keyword; raises InvalidArgument where no picture has any."""
+    """The labels that contain a keyword; raises InvalidArgument if no image has any."""
     if not isinstance(keyword, str):
         raise InvalidArgument(f"keyword={keyword!r}: expected a text that labels contain")
     known = _found(lambda label: keyword in label, present, everywhere)
     wanted = {label for label in known if keyword in label}
     if not wanted:
-        raise _unknown(f"keyword={keyword!r}: no label of a picture here contains it", known)
+        raise _unknown(f"keyword={keyword!r}: no label of an image here contains it", known)
     return wanted
 
 
 def _found(
     wanted: Callable[[str], bool], present: Iterable[Sequence[str]], everywhere: Everywhere
 ) -> set[str]:
-    """All labels present, and where none of them is wanted those of all pictures as well."""
+    """All labels present; if none of them is wanted, those of all images as well."""
     known = {label for labels in present for label in labels}
     return known if any(map(wanted, known)) else known.union(*everywhere())
 

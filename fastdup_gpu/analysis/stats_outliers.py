@@ -1,4 +1,4 @@
-"""Taking away, moving or relabelling pictures whose statistics are out of the ordinary."""
+"""Removes, moves or relabels images with unusual statistics."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def delete_or_retag_stats_outliers(
     save_path: str | os.PathLike[str] | None = None,
     work_dir: str | os.PathLike[str] | None = None,
 ) -> list[str]:
-    """Deal with pictures whose `metric` is out of bounds; the paths of those dealt with.
+    """Remove, move or relabel images whose `metric` is out of bounds; returns their paths.
 
     See fastdup_gpu.delete_or_retag_stats_outliers.
     """
@@ -96,7 +96,7 @@ def _name(cell: object, filename_col: str) -> str:
         return path_text("file name", cell)
     except InvalidArgument as error:
         raise InvalidArgument(
-            f"column filename_col={filename_col!r} holds {cell!r}; expected file names"
+            f"column filename_col={filename_col!r} contains {cell!r}; expected file names"
         ) from error
 
 
@@ -124,7 +124,7 @@ def _retag(
 ) -> list[str]:
     paths = [item.path for item in items]
     if dry_run:
-        trash.report(paths, [], f"write for {how.partition('=')[2]} to {str(folder)!r}")
+        trash.report(paths, [], f"export for {how.partition('=')[2]} to {str(folder)!r}")
         return paths
     written = RETAG[how](paths, labels, folder) if items else []
     say(f"wrote {len(written)} of {count(len(items), 'file')} to {str(folder)!r}")
@@ -132,7 +132,7 @@ def _retag(
 
 
 def reformatted(names: Iterable[str], function: Callable[[str], Any] | None) -> list[Item]:
-    """Items whose paths a user's function tells; it may return a str or a path."""
+    """Items whose paths a user's function returns, as a str or a path."""
     if function is None:
         return as_items((name, name) for name in names)
     return as_items((name, _reformatted(name, function)) for name in names)
@@ -148,7 +148,7 @@ def _reformatted(name: str, function: Callable[[str], Any]) -> str:
 
 
 def folder_for(save_path: str | os.PathLike[str] | None, how: str) -> Path:
-    """The save_path, which `how` needs."""
+    """The save_path, which `how` requires."""
     if save_path is None or not path_text("save_path", save_path):
         raise InvalidArgument(f"how={how!r} needs save_path, the folder to write to")
     return Path(save_path)

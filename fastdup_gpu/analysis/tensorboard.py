@@ -1,4 +1,4 @@
-"""Features as an embedding of TensorBoard's projector, with a sprite image of the pictures."""
+"""Features as an embedding for TensorBoard's projector, with a sprite of all images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`rows` of `columns` pictures, each `width` x `height` pixels."""
+    """`rows` of `columns` images, each `width` x `height` pixels."""
 
     rows: int
     columns: int
@@ -43,7 +43,7 @@ class Grid:
     height: int
 
     def place(self, position: int) -> tuple[int, int]:
-        """Where the picture at a position of the list has its top left corner."""
+        """The top left corner of the image at a position of the list."""
         row, column = divmod(position, self.columns)
         return column * self.width, row * self.height
 
@@ -58,7 +58,7 @@ def export_to_tensorboard_projector(
     d: int = DEFAULT_DIM,
     file_list: Sequence[str] | None = None,
 ) -> None:
-    """Write a sample of the features, with labels and pictures, for the projector.
+    """Write a sample of the features, with labels and images, for the projector.
 
     See fastdup_gpu.export_to_tensorboard_projector.
     """
@@ -74,7 +74,7 @@ def export_to_tensorboard_projector(
         )
     rows = _sample(len(names), sample_size)
     sample = [names[row] for row in rows]
-    labels = read_labels(get_label_func, sample, own=in_order(names, "the pictures of the run"))
+    labels = read_labels(get_label_func, sample, own=in_order(names, "the images of the run"))
     prepare_folder(folder, "log_dir")
     with replacing(folder / FEATURES) as stream:
         for row in rows:
@@ -97,14 +97,14 @@ def generate_sprite_image(
     alternative_width: int | None = None,
     max_width: int | None = None,
 ) -> tuple[str, list[str]]:
-    """Draw pictures into the cells of one; (its path, a label for each picture).
+    """Draw images into the cells of a sprite; returns (its path, a label for each image).
 
     See fastdup_gpu.generate_sprite_image.
     """
     listed = file_names("img_list", img_list)
     names = listed[: whole_number("sample_size", sample_size, 1)]
     if not names:
-        raise InvalidArgument("img_list is empty; give file names of pictures")
+        raise InvalidArgument("img_list is empty; give file names of images")
     grid = _grid(len(names), h, w, alternative_width, max_width)
     labels = read_labels(get_label_func, names, own=in_order(listed, "img_list"))
     folder = Path(path_text("log_dir", log_dir))
@@ -118,8 +118,8 @@ def generate_sprite_image(
 
 
 def write_sprite(names: Sequence[str], grid: Grid, path: Path) -> None:
-    """Draw each picture, whole and in proportion, into its cell; one that cannot be read leaves
-    it white, so that positions stay right."""
+    """Draw each image, whole and in proportion, into its cell. The cell of an image that cannot be
+    read stays white, so that positions stay right."""
     from PIL import Image
 
     sheet = Image.new("RGB", (grid.columns * grid.width, grid.rows * grid.height), "white")
@@ -152,8 +152,8 @@ def _grid(
     columns: int | None = None,
     max_width: int | None = None,
 ) -> Grid:
-    """A grid for `count` pictures within `max_width` and TensorBoard's limit: a square of cells,
-    as the projector expects, unless the number of columns is given."""
+    """A grid for `count` images within `max_width` and TensorBoard's limit: a square of cells, as
+    the projector expects, unless the number of columns is given."""
     wide = _side(count) if columns is None else whole_number("alternative_width", columns, 1)
     high = max(math.ceil(count / wide), wide if columns is None else 1)
     limit = min(MAX_SIDE, whole_number("max_width", max_width or 0) or MAX_SIDE)
@@ -163,7 +163,7 @@ def _grid(
     grid = Grid(high, wide, int(width * shrink), int(height * shrink))
     if grid.width < 1 or grid.height < 1:
         raise InvalidArgument(
-            f"{count} pictures in rows of {wide} do not fit into {limit} x {MAX_SIDE} pixels; "
+            f"{count} images in rows of {wide} do not fit into {limit} x {MAX_SIDE} pixels; "
             "give a smaller sample_size"
         )
     return grid
@@ -180,7 +180,7 @@ def _sample(count: int, size: int) -> list[int]:
 
 
 def _write_metadata(path: Path, names: Sequence[str], labels: list[list[str]] | None) -> None:
-    """Two columns, so that the first row is taken for the header it is."""
+    """Two columns, because then TensorBoard recognises the first row as a header."""
     shown = [""] * len(names) if labels is None else [", ".join(own) for own in labels]
     with replacing(path) as stream:
         stream.write("label\tfilename\n")
@@ -189,7 +189,7 @@ def _write_metadata(path: Path, names: Sequence[str], labels: list[list[str]] | 
 
 
 def _in_a_cell(text: str) -> str:
-    """Without what ends a cell, and in valid UTF-8."""
+    """A text without characters that end a cell, and in valid UTF-8."""
     clean = " ".join(text.splitlines()).replace("\t", " ")
     return writable(clean).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 

@@ -1,4 +1,4 @@
-"""Where files go that are taken away: to the trash beside them, or to another folder."""
+"""Moves removed files to a trash folder beside them, or to another folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def movable(items: Iterable[Item]) -> tuple[list[Item], list[tuple[str, str]]]:
-    """The items whose folders let them go, and the paths of the others with the reason."""
+    """The items whose folders are writable, and the paths of the others with the reason."""
     going, refused = [], []
     writable: dict[str, bool] = {}
     for item in items:
@@ -37,13 +37,13 @@ def movable(items: Iterable[Item]) -> tuple[list[Item], list[tuple[str, str]]]:
         if writable[folder]:
             going.append(item)
         else:
-            refused.append((item.path, "it is in a folder that may not be written to"))
+            refused.append((item.path, "its folder is not writable"))
     return going, refused
 
 
 def to_trash(items: Sequence[Item]) -> Outcome:
     """Move files to a trash folder beside them, on their own file system, with an undo log in the
-    first of these folders. Where none can be made, the files stay."""
+    first of these folders. Files for which none can be created stay."""
     stamp = timestamp()
     moves: list[Move] = []
     refused: list[tuple[str, str]] = []
@@ -53,7 +53,7 @@ def to_trash(items: Sequence[Item]) -> Outcome:
         try:
             trash.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            why = f"no trash folder can be made beside it: {reason(error)}"
+            why = f"no trash folder can be created beside it: {reason(error)}"
             refused += [(item.path, why) for item in members]
             continue
         log = log or trash / LOG_NAME
@@ -64,9 +64,9 @@ def to_trash(items: Sequence[Item]) -> Outcome:
 
 
 def to_folder(items: Sequence[Item], folder: Path, argument: str) -> Outcome:
-    """Move files to `folder`, below which they keep their sub-folders (counted from the folder
-    that they have in common), with an undo log in it. Raises WorkDirError where it cannot be
-    written to, naming the `argument`."""
+    """Move files to `folder`, where they keep their sub-folders (relative to the folder that they
+    have in common), with an undo log in it. Raises WorkDirError, naming the `argument`, if it
+    cannot be written to."""
     if not items:
         return Outcome()
     prepare_folder(folder, argument)
@@ -77,7 +77,7 @@ def to_folder(items: Sequence[Item], folder: Path, argument: str) -> Outcome:
 
 
 def bring_back(log: str | os.PathLike[str]) -> list[str]:
-    """Undo the moves of a log; the paths that are files again, a warning for each other."""
+    """Undo the moves of a log; returns the paths restored, and logs a warning for each other."""
     outcome = undo(log)
     for name, why in outcome.refused:
         _log.warning("left alone: %r (%s)", name, why)
@@ -90,9 +90,9 @@ def report(
     verb: str,
     stays: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Print what would be done, a line a file; names with odd characters are shown escaped.
+    """Print what would be done, one line per file; names with odd characters are shown escaped.
 
-    `stays`: for a file that goes those that stay on its behalf, printed once for each group.
+    `stays`: for each file that goes, those that stay in its place, printed once for each group.
     """
     shown: Sequence[str] = ()
     for name in going:
@@ -108,23 +108,23 @@ def report(
 
 
 def summarize(outcome: Outcome, verb: str) -> None:
-    """Print how many files went, and how to take it back; log those that stayed."""
+    """Print how many files were moved and how to undo it; log those that were left alone."""
     for name, why in outcome.refused:
         _log.warning("left alone: %r (%s)", name, why)
-    lines = [f"{verb} {count(len(outcome.done), 'file')}, left {len(outcome.refused)} alone"]
+    lines = [f"{verb} {count(len(outcome.done), 'file')}, {len(outcome.refused)} left alone"]
     if outcome.log is not None and outcome.done:
-        lines.append(f"to take it back: fastdup-gpu undo {shlex.quote(str(outcome.log))}")
+        lines.append(f"to undo: fastdup-gpu undo {shlex.quote(str(outcome.log))}")
     try:
         for line in lines:
             say(line)
-    except OSError:  # nobody reads any more, or the disk behind it is full
+    except OSError:  # the reader is gone, or the disk is full
         _log.warning("%s", "; ".join(lines))
         raise
 
 
 def _roots(items: Sequence[Item]) -> Iterable[tuple[str, list[Item]]]:
-    """The folder to put a trash into, with the files that go there: for all files of a file
-    system the folder they have in common, or each one's own where that cannot be used."""
+    """The folders for the trash, each with the files that go there: the folder that all files of a
+    file system have in common, or each file's own if that cannot be used."""
     by_disk: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         by_disk[os.lstat(item.place).st_dev].append(item)

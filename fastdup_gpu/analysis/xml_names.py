@@ -1,4 +1,4 @@
-"""Names of the xml files of labelImg: one for each picture, and never that of another picture's."""
+"""Names of the xml files of labelImg: one per image, never that of another image."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PLACE = ["annotation", "path"]
 
 
 def xml_names(files: Sequence[str], folder: Path) -> list[str]:
-    """For each file the path of its xml in `folder`: its name with .xml for its extension, where
-    labelImg looks for it. Of pictures that share such a name each has it in the sub-folders below
-    the folder that all have in common; where two would be the same, or there is the xml of another
-    picture, the later one keeps its extension (`a.png.xml`), or gets a number.
+    """For each file the path of its xml in `folder`: its name with the extension .xml, where
+    labelImg looks for it. Images with the same name have it in sub-folders, those below the folder
+    that all images have in common. If two would still be the same, or the xml of another image
+    exists, the later one keeps its extension (`a.png.xml`) or gets a number.
     """
     places = [Path(os.path.normpath(Path(name).absolute())) for name in files]
     root = os.path.commonpath([place.parent for place in places]) if places else ""
@@ -35,7 +35,7 @@ def xml_names(files: Sequence[str], folder: Path) -> list[str]:
 
 
 def _candidates(place: Path, root: str, numbers: dict[str, int]) -> Iterator[str]:
-    """Names in the order of liking; `numbers` tells the last one used for a file of a name."""
+    """Names in order of preference; `numbers` holds the last number used for each name."""
     inside = str(place.relative_to(root))
     yield f"{place.with_suffix('').relative_to(root)}.xml"
     yield f"{inside}.xml"
@@ -45,8 +45,8 @@ def _candidates(place: Path, root: str, numbers: dict[str, int]) -> Iterator[str
 
 
 def _is_free(xml: Path, place: Path) -> bool:
-    """Whether there is no such file, or one of the same picture. What xml cannot hold, and
-    returns, are not kept apart there, so that of such a path it is not known."""
+    """Whether there is no such file, or it belongs to the same image. For a path with characters
+    that xml cannot represent, or carriage returns, that cannot be decided."""
     if not os.path.lexists(xml):
         return True
     stored = picture_of(xml)
@@ -57,8 +57,8 @@ def _is_free(xml: Path, place: Path) -> bool:
 def picture_of(xml: Path) -> str | None:
     """The <path> in an xml of labelImg; None for any other file.
 
-    One with a document type is another one: that is where entities are declared, which may grow
-    without bounds or name files.
+    Also None for a file with a document type, which may declare entities that grow without bounds
+    or refer to files.
     """
     try:
         if not xml.is_file() or xml.stat().st_size > _LARGEST:
@@ -69,7 +69,7 @@ def picture_of(xml: Path) -> str | None:
 
 
 class _Reader:
-    """Collects the text of the one element that is wanted."""
+    """Collects the text of the one element needed."""
 
     def __init__(self) -> None:
         self._open: list[str] = []

@@ -1,4 +1,4 @@
-"""Boxes in pictures, by an ONNX detector that the user names."""
+"""Finds boxes in images with a user's own ONNX detector."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def open_detector(
     size: int = 0,
     cuda_device: int | None = None,
 ) -> Detector:
-    """Open an ONNX file, try it on an empty picture, and tell from what it gives how to read it.
+    """Open an ONNX file and detect its layout by running it on an empty image.
 
-    `face`: of two readings of the same shape, the one of a face detector is taken.
-    `confidence`, `iou`, `size`: see `_params.DetectorPlan`. `cuda_device`: its number, where
-    onnxruntime's CUDA provider is to be used if there is one; `Detector.provider` tells.
+    `face`: if its outputs can be read in two ways, prefer that of a face detector. `confidence`,
+    `iou`, `size`: see `_params.DetectorPlan`. `cuda_device`: the GPU to use with onnxruntime's CUDA
+    provider, if that is available; `Detector.provider` says which one was used.
 
-    Raises ModelError for a file that cannot be opened or is no detector of a known layout,
-    InvalidArgument for a `size` that the file does not take, MissingDependency without
+    Raises ModelError for a file that cannot be opened or is not a detector of a known layout,
+    InvalidArgument for a `size` that the file does not accept, MissingDependency without
     onnxruntime or OpenCV.
     """
     try:

@@ -1,4 +1,4 @@
-"""Boxes as a model gives them, and which of them stay."""
+"""Boxes as output by a model, and the selection among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastdup_gpu.detection.fitting import F64
 
 I64 = NDArray[np.int64]
 
-# The best candidates that are compared with each other; more are noise of too low a confidence.
+# Number of best candidates that are compared with each other; further ones are noise.
 MOST = 5000
 
 
@@ -25,17 +25,17 @@ class Candidates(NamedTuple):
     classes: I64
 
     def take(self, rows: NDArray[np.bool_] | I64) -> Candidates:
-        """Some of them."""
+        """The candidates in `rows`."""
         return Candidates(self.corners[rows], self.scores[rows], self.classes[rows])
 
     def ordered(self) -> Candidates:
-        """The surest first, and of equal ones from top to bottom and left to right."""
+        """Sorted by descending score, ties from top to bottom and left to right."""
         x1, y1 = self.corners[:, 0], self.corners[:, 1]
         return self.take(np.lexsort((self.classes, x1, y1, -self.scores)))
 
 
 def one_class(corners: F64, scores: F64) -> Candidates:
-    """Candidates of a detector that knows one thing only."""
+    """Candidates of a detector with only one class."""
     return Candidates(corners, scores, np.zeros(len(scores), np.int64))
 
 
@@ -46,7 +46,7 @@ def from_centres(boxes: F64) -> F64:
 
 
 def usable(found: Candidates) -> Candidates:
-    """Those with an area and without nan or infinity, in order."""
+    """The candidates that have an area and neither nan nor infinity, in order."""
     corners = found.corners
     good = np.isfinite(corners).all(1) & np.isfinite(found.scores)
     good &= (corners[:, 2] > corners[:, 0]) & (corners[:, 3] > corners[:, 1])
@@ -55,7 +55,7 @@ def usable(found: Candidates) -> Candidates:
 
 def suppress(found: Candidates, iou: float) -> Candidates:
     """Non-maximum suppression: of boxes of one class that overlap by more than `iou` of their
-    union the surest stays."""
+    union, the one with the highest score is kept."""
     best = found.take(np.arange(min(len(found.scores), MOST)))
     if not len(best.scores):
         return best

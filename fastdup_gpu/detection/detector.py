@@ -1,4 +1,4 @@
-"""From a picture to boxes: fit, run, decode, suppress, and back to pixels of the picture."""
+"""From an image to boxes: fit, run, decode, suppress, and convert to pixels of the image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fastdup_gpu.detection.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One box, clipped to the picture: its corners in pixels, x2 and y2 not included."""
+    """One box, clipped to the image: its corners in pixels, x2 and y2 excluded."""
 
     x1: float
     y1: float
@@ -30,9 +30,9 @@ class Detection:
 
 
 class Detector:
-    """An opened detector; several threads may call `detect` at a time.
+    """An open detector; several threads may call `detect` at the same time.
 
-    `layout`: what its outputs were taken for. `provider`: what onnxruntime runs it on.
+    `layout`: the detected layout of its outputs. `provider`: the onnxruntime provider that runs it.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Detector:
         self._file = {"file": path.name, "sha256": digest}
 
     def detect(self, picture: Image.Image) -> list[Detection]:
-        """The boxes in an upright RGB picture, the surest first, of equal ones from top to
-        bottom and left to right."""
+        """The boxes in an upright RGB image, by descending score, ties from top to bottom and left
+        to right."""
         session, layout = self._session, self._layout
         fitted = fit(picture, session.height, session.width, layout.style, raw=session.raw)
         found = usable(layout.decode(session.run(fitted.pixels), self._confidence))
@@ -74,7 +74,7 @@ class Detector:
         return known or ("face" if self._face and number == 0 else str(number))
 
     def describe(self) -> Mapping[str, Any]:
-        """For config.json, and to tell whether boxes of an earlier run are still good."""
+        """Properties for config.json, and to check whether boxes of an earlier run are valid."""
         return {
             **self._file,
             "layout": self.layout,
@@ -94,7 +94,7 @@ def _layout(path: Path, session: Session, *, face: bool) -> Layout:
         given = zip(session.output_names(), trial, strict=True)
         shown = ", ".join(f"{name} {array.shape}" for name, array in given)
         raise ModelError(
-            f"{path.name} is no detector that is understood: for one picture of {session.width} x "
-            f"{session.height} it gives {shown}. Understood are, with decoded boxes: {UNDERSTOOD}"
+            f"{path.name} is not a supported detector: for one image of {session.width} x "
+            f"{session.height} it outputs {shown}. Supported, with decoded boxes: {UNDERSTOOD}"
         )
     return layout

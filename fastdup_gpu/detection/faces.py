@@ -1,7 +1,7 @@
 """The outputs of face detectors.
 
-YuNet (Wu, Peng, Yu 2023) and SCRFD (Guo et al. 2021) give one set of heads a stride, RetinaFace
-(Deng et al. 2019) and UltraFace one set in all. Landmarks are left out.
+YuNet (Wu, Peng, Yu 2023) and SCRFD (Guo et al. 2021) have one set of heads per stride, RetinaFace
+(Deng et al. 2019) and UltraFace only one set. Landmarks are ignored.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def ultraface(
 
 
 def read_faces(trial: Sequence[F32], size: tuple[int, int]) -> tuple[str, Decode] | None:
-    """The layout and its decoder, from the outputs for an empty picture of `size` = (height,
-    width); None where they are of none of these."""
+    """The layout and its decoder, from the outputs for an empty image of `size` = (height, width);
+    None if they match none of these."""
     if any(output.ndim != 2 for output in trial):
         return None
     by_width: dict[int, list[int]] = {}
@@ -114,7 +114,7 @@ def _read_whole(
 def _read_heads(
     trial: Sequence[F32], scores: list[int], boxes: list[int], size: tuple[int, int]
 ) -> tuple[str, Decode] | None:
-    """One score a box: SCRFD. Two: YuNet."""
+    """SCRFD has one score per box, YuNet two."""
     each = len(scores) // len(boxes)
     if each not in (1, 2) or len(scores) != each * len(boxes):
         return None
@@ -135,7 +135,8 @@ def _read_heads(
 
 
 def _grid(n: int, size: tuple[int, int]) -> tuple[int, F64] | None:
-    """The stride at which n boxes are one or two a cell, and the cell of each; None for none."""
+    """The stride at which n boxes are one or two per cell, and the cell of each; None if there is
+    no such stride."""
     for stride in _STRIDES:
         points = _points(size, stride)
         if n in (len(points), 2 * len(points)):

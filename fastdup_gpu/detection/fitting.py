@@ -1,4 +1,4 @@
-"""A picture of any size to the input of a model, and boxes back to the picture."""
+"""From an image of any size to the input of a model, and from its boxes back to the image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-# Pillow shrinks in two steps, first by a whole factor to this many times the wanted size.
+# Pillow shrinks in two steps, first by a whole factor to this many times the target size.
 _GAP = 3.0
 
 
@@ -20,9 +20,9 @@ _GAP = 3.0
 class Style:
     """How a family of models wants its input: value = (pixel - mean) * scale.
 
-    `place`: the picture keeps its shape and stands in the 'centre' or top left 'corner' of a
-    canvas of grey `pad`, or is stretched ('stretch'). `grow`: whether small pictures are
-    enlarged. `mean` is in the channel order `order`.
+    `place`: the image keeps its aspect ratio and is placed in the 'centre' or top left 'corner' of
+    a canvas of grey `pad`, or is stretched ('stretch'). `grow`: whether small images are enlarged.
+    `mean` is in the channel order `order`.
     """
 
     place: Literal["centre", "corner", "stretch"]
@@ -35,8 +35,8 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """`pixels` f32[height, width, 3] in the model's values, and where the picture stands in it:
-    a point x of the picture is at x * scale_x + left."""
+    """`pixels` f32[height, width, 3] as input values, and the position of the image in them: a
+    point x of the image is at x * scale_x + left."""
 
     pixels: F32
     scale_x: float
@@ -45,7 +45,8 @@ class Fitted:
     top: int
 
     def to_picture(self, corners: F64) -> F64:
-        """Corners x1, y1, x2, y2 in pixels of the input, f64[n, 4], in pixels of the picture."""
+        """Convert corners x1, y1, x2, y2, f64[n, 4], from pixels of the input to those of the
+        image."""
         shift = np.array([self.left, self.top, self.left, self.top], np.float64)
         factor = np.array([self.scale_x, self.scale_y, self.scale_x, self.scale_y])
         moved: F64 = (corners - shift) / factor
@@ -53,10 +54,10 @@ class Fitted:
 
 
 def fit(picture: Image.Image, height: int, width: int, style: Style, *, raw: bool) -> Fitted:
-    """An RGB picture on a canvas of height x width; `raw` keeps 0 to 255, for models that take
-    bytes and scale them themselves.
+    """Place an RGB image on a canvas of height x width; `raw` keeps values from 0 to 255, for
+    models that take bytes and scale them.
 
-    The size is changed bilinearly and, where it shrinks, over all pixels (Pillow).
+    Resizing is bilinear and, when shrinking, averages over all pixels (Pillow).
     """
     inner_width, inner_height = _inner(picture, height, width, style)
     left = top = 0
@@ -75,7 +76,7 @@ def fit(picture: Image.Image, height: int, width: int, style: Style, *, raw: boo
 
 
 def _inner(picture: Image.Image, height: int, width: int, style: Style) -> tuple[int, int]:
-    """Width and height of the picture on the canvas."""
+    """Width and height of the image on the canvas."""
     if style.place == "stretch":
         return width, height
     ratio = min(width / picture.width, height / picture.height)

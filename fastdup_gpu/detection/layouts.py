@@ -1,4 +1,4 @@
-"""Which family a detector belongs to: how its input is made, and how its outputs are read."""
+"""The families of detectors: how to prepare their input, and how to read their outputs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ STYLES = {
 }
 UNDERSTOOD = (
     "YOLOv5 (n, 5 + classes), YOLOv8 and v11 (4 + classes, n), both also with landmarks or "
-    "masks, YOLO with suppression inside (n, 6), YuNet (cls, obj, bbox and kps a stride), SCRFD "
-    "(score, bbox and kps a stride), RetinaFace (n, 4), (n, 2) and (n, 10), UltraFace (n, 2) "
-    "and (n, 4)"
+    "masks, YOLO with built-in suppression (n, 6), YuNet (cls, obj, bbox and kps per stride), "
+    "SCRFD (score, bbox and kps per stride), RetinaFace (n, 4), (n, 2) and (n, 10), UltraFace "
+    "(n, 2) and (n, 4)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`decode` takes the outputs for one picture and the smallest score."""
+    """`decode` takes the outputs for one image and the smallest score."""
 
     name: str
     style: Style
@@ -40,7 +40,7 @@ class Layout:
 def read_layout(
     trial: Sequence[F32], size: tuple[int, int], names: Mapping[int, str], *, face: bool
 ) -> Layout | None:
-    """The layout of a model that gives `trial` for an empty picture of `size` = (height,
-    width); None for one that is not understood."""
+    """The layout of a model that outputs `trial` for an empty image of `size` = (height, width);
+    None if it is not supported."""
     found = read_faces(trial, size) or read_yolo(trial, size, names, face=face)
     return Layout(found[0], STYLES[found[0]], found[1]) if found else None

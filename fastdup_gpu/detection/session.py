@@ -1,6 +1,6 @@
-"""An ONNX file on onnxruntime: the form of its input, and one picture at a time through it.
+"""An ONNX file in onnxruntime: the form of its input, and running it on one image at a time.
 
-Each call runs on one thread, and several threads call at a time, as for the embedding models.
+Each call uses one thread, and several threads call at the same time, as with embedding models.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _TYPES: dict[str, type[np.generic]] = {
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
 }
-_SIDE = 640  # what detectors are trained and exported with, where nothing else is said
-_LONGEST = 1 << 20  # characters; a longer text is no list of class names
+_SIDE = 640  # the usual size of detectors, if the file does not say otherwise
+_LONGEST = 1 << 20  # characters; a longer text is not a list of class names
 
 _log = logging.getLogger("fastdup_gpu")
 
 
 class Session:
-    """`height`, `width` of the input in pixels, `raw` where it takes bytes; `names` of classes,
-    where the file tells them."""
+    """`height`, `width` of the input in pixels; `raw`: it takes bytes; `names` of classes, if the
+    file contains them."""
 
     def __init__(self, path: Path, size: int, cuda_device: int | None) -> None:
         if not path.is_file():
-            raise ModelError(f"{str(path)!r} is not a file; give an ONNX file of a detector")
+            raise ModelError(f"{str(path)!r} is not a file; give the ONNX file of a detector")
         self._path = path
         self._session = _open(path, cuda_device)
         self.provider = self._session.get_providers()[0]
@@ -46,8 +46,8 @@ class Session:
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
             taken = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
             raise ModelError(
-                f"{self._path.name} takes {taken}; expected one input of pictures, 4 dimensions "
-                "of float, float16 or uint8"
+                f"{self._path.name} takes {taken}; expected one input of images, with 4 dimensions "
+                "of type float, float16 or uint8"
             )
         self._input = inputs[0].name
         self._dtype = _TYPES[inputs[0].type]
@@ -60,14 +60,14 @@ class Session:
         height, width = shape[1:3] if self._channels_last else shape[2:]
         if size and (height or size, width or size) != (size, size):
             raise InvalidArgument(
-                f"detector_size={size}, but {self._path.name} takes pictures of {width} x "
+                f"detector_size={size}, but {self._path.name} takes images of {width} x "
                 f"{height} only; leave detector_size out"
             )
         free = (size, size) if size else _side(metadata.get("imgsz", ""))
         self.height, self.width = height or free[0], width or free[1]
 
     def _metadata(self) -> dict[str, str]:
-        """What exporters wrote beside the graph; nothing where it is no text."""
+        """The metadata that exporters wrote; {} if it is not text."""
         try:
             found: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         except UnicodeDecodeError:
@@ -75,16 +75,16 @@ class Session:
         return found
 
     def try_out(self) -> list[F32]:
-        """All outputs for an empty picture."""
+        """All outputs for an empty image."""
         return self.run(np.zeros((self.height, self.width, 3), np.float32))
 
     def output_names(self) -> list[str]:
-        """In the order of what `run` gives."""
+        """The names of the outputs, in the order of `run`."""
         return [output.name for output in self._session.get_outputs()]
 
     def run(self, pixels: F32) -> list[F32]:
-        """All outputs for one picture f32[height, width, 3], without the batch dimension; raises
-        ModelError where the model cannot run."""
+        """All outputs for one image f32[height, width, 3], without the batch dimension; raises
+        ModelError if the model cannot run."""
         ordered = pixels if self._channels_last else pixels.transpose(2, 0, 1)
         batch = np.zeros((self._batch, *ordered.shape), self._dtype)
         batch[0] = ordered
@@ -92,13 +92,12 @@ class Session:
             arrays = self._session.run(None, {self._input: batch})
         except Exception as error:  # onnxruntime raises errors of many kinds
             raise ModelError(
-                f"{self._path.name} cannot run on a picture of {self.width} x {self.height}: "
-                f"{error}"
+                f"{self._path.name} cannot run on an image of {self.width} x {self.height}: {error}"
             ) from error
         return [self._first(array) for array in arrays]
 
     def _first(self, array: NDArray[Any]) -> F32:
-        """Heads without a batch dimension, which some exports have, stand as they are."""
+        """The output without its batch dimension, which the heads of some exports lack."""
         one = array[0] if array.ndim > 2 and len(array) == self._batch else array
         return np.asarray(one, np.float32)
 
@@ -119,14 +118,14 @@ def _open(path: Path, cuda_device: int | None) -> Any:
     if cuda_device is not None and session.get_providers()[0] != _CUDA:
         _log.warning(
             "the detector runs on the CPU: this onnxruntime has no usable %s; "
-            "pip install 'fastdup-gpu[cu13]' (or [cu12]) brings it with CUDA and cuDNN",
+            "pip install 'fastdup-gpu[cu13]' (or [cu12]) installs it with CUDA and cuDNN",
             _CUDA,
         )
     return session
 
 
 def _cuda_settings(device: int) -> dict[str, str]:
-    """Those that take little memory and begin soon; see gpu.ort_cuda."""
+    """Settings with little memory and a fast start; see gpu.ort_cuda."""
     return {
         "device_id": str(device),
         "cudnn_conv_algo_search": "HEURISTIC",
@@ -135,7 +134,7 @@ def _cuda_settings(device: int) -> dict[str, str]:
 
 
 def _class_names(text: str) -> dict[int, str]:
-    """The metadata `names` of Ultralytics exports, a dict or list as Python writes it."""
+    """Parse the metadata `names` of Ultralytics exports, a dict or list in Python syntax."""
     given = _literal(text)
     if isinstance(given, list | tuple):
         given = dict(enumerate(given))
@@ -145,7 +144,7 @@ def _class_names(text: str) -> dict[int, str]:
 
 
 def _side(text: str) -> tuple[int, int]:
-    """Height and width in the metadata `imgsz`, [height, width]."""
+    """Height and width from the metadata `imgsz`, [height, width]."""
     given = _literal(text)
     sides = tuple(given) if isinstance(given, list | tuple) else ()
     if len(sides) == 2 and all(isinstance(s, int) and 0 < s <= 4096 for s in sides):

@@ -1,9 +1,9 @@
 """The outputs of the YOLO family, whose boxes are in pixels of the input.
 
-Layouts, for one picture: rows of centre x, centre y, width, height, objectness and one score a
+Layouts, for one image: rows of centre x, centre y, width, height, objectness and one score per
 class (YOLOv5, v7; score = objectness * class score); columns of the same without objectness
-(YOLOv8, v11); or, after suppression inside the model, rows of x1, y1, x2, y2, score, class
-(YOLOv10 and other exports with NMS). Landmarks and mask coefficients beside them are left out.
+(YOLOv8, v11); or, with suppression inside the model, rows of x1, y1, x2, y2, score, class
+(YOLOv10 and other exports with NMS). Additional landmarks and mask coefficients are ignored.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from fastdup_gpu.detection.fitting import F32, F64
 
 Decode = Callable[[Sequence[F32], float], Candidates]
 
-# Columns of one face without a list of names: 5 landmarks as x, y (10) or x, y, visible (15).
+# Additional columns of a face if there are no names: 5 landmarks x, y (10) or x, y, visible (15).
 _LANDMARKS_LAST, _LANDMARKS_FIRST = 15, 10
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))
-# A row whose class is nan or larger is no box.
+# A row whose class is nan or larger is not a box.
 _MOST_CLASSES = 1 << 20
 
 
@@ -50,7 +50,7 @@ def suppressed(outputs: Sequence[F32], confidence: float) -> Candidates:
 
 
 def _best(boxes: F64, scores: F64, confidence: float) -> Candidates:
-    """Each box with its surest class."""
+    """Each box with its most likely class."""
     classes = scores.argmax(axis=1)
     best = scores[np.arange(len(scores)), classes]
     found = Candidates(from_centres(boxes), best, classes.astype(np.int64))
@@ -60,8 +60,8 @@ def _best(boxes: F64, scores: F64, confidence: float) -> Candidates:
 def read_yolo(
     trial: Sequence[F32], size: tuple[int, int], names: Mapping[int, str], *, face: bool
 ) -> tuple[str, Decode] | None:
-    """The layout and its decoder, from the outputs for an empty picture of `size` = (height,
-    width); None where they are of no YOLO. Further outputs may be raw heads and mask prototypes.
+    """The layout and its decoder, from the outputs for an empty image of `size` = (height, width);
+    None if they are not those of a YOLO. Further outputs may be raw heads and mask prototypes.
     """
     if trial[0].ndim != 2 or any(other.ndim < 3 for other in trial[1:]):
         return None
@@ -84,16 +84,16 @@ def read_yolo(
 
 
 def _are_in_pixels(boxes: F32) -> bool:
-    """Whether centres and sides look like pixels. Sides below 0 are logarithms that nothing has
-    decoded yet; where all is between 0 and 1 they are shares of the input, as transformers
-    (RT-DETR) give them."""
+    """Whether centres and sides look like pixels. Negative sides are logarithms that have not been
+    decoded; if all values are between 0 and 1, they are shares of the input, as output by
+    transformers (RT-DETR)."""
     numbers = boxes[:4].T if boxes.shape[0] < boxes.shape[1] else boxes[:, :4]
     shares = 0 < numbers.max(initial=0) < 1
     return not (shares or bool((numbers[:, 2:] < 0).any()))
 
 
 def _class_count(width: int, masks: int, names: Mapping[int, str], *, face: bool) -> int:
-    """How many of `width` numbers a box are class scores."""
+    """How many of the `width` numbers per box are class scores."""
     if names:
         return len(names) if len(names) <= width else 0
     if face and width in (1 + _LANDMARKS_FIRST, 1 + _LANDMARKS_LAST):
@@ -102,8 +102,9 @@ def _class_count(width: int, masks: int, names: Mapping[int, str], *, face: bool
 
 
 def _are_corners(rows: F32, size: tuple[int, int]) -> bool:
-    """Whether six numbers a row are corners, score, class, not centre, size, objectness, score
-    of one class, as a YOLOv5 of one class gives them, three a cell of each stride."""
+    """Whether six numbers per row are corners, score and class, rather than centre, size,
+    objectness and score of one class, which a YOLOv5 with one class outputs three times per cell of
+    each stride."""
     cells = [sum((size[0] // s) * (size[1] // s) for s in strides) for strides in _STRIDES]
     if len(rows) in (*cells, *(3 * n for n in cells)):
         return False

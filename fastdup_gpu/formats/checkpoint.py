@@ -1,10 +1,10 @@
-"""Growing files under a checkpoint: what was committed survives a kill at any point.
+"""Growing files with checkpoints: what was committed survives a kill at any point.
 
-While pictures are extracted, four files grow in work_dir/tmp: features, their names, bad files
-and statistics. `commit` makes what was appended durable and then replaces a small json that
-tells how far each file is good, beside the work, as disks take long. A later run with the same
-fingerprint cuts each file there and goes on. When all is done the json is marked complete and the
-files are renamed to their places; a kill between two renames is mended by renaming the rest.
+During extraction, four files grow in work_dir/tmp: features, their names, bad files and statistics.
+`commit` makes what was appended durable and then replaces a small json with the valid length of
+each file; this runs in a separate thread, because disks are slow. A later run with the same
+fingerprint truncates each file to that length and continues. At the end, the json is marked
+complete and the files are renamed; after a kill between two renames, the rest is renamed.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ExtractionFiles:
         self._targets = _targets(kind, with_stats=bool(stats_columns))
         self._committing = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._begun: Future[None] | None = None  # the last commit
-        self._sizes: dict[str, int] = {}  # of the files, at that
+        self._sizes: dict[str, int] = {}  # sizes of the files at the last commit
 
     def begin(self, fingerprint: str, *, resume: bool) -> bool:
-        """Open the files at the last commit (or anew); False where all is complete already."""
+        """Open the files at the last commit, or new ones; False if all is complete already."""
         self._fingerprint = fingerprint
         state = self._read_state(fingerprint) if resume else None
         if state and state["complete"] and self._finish_renames(state):
@@ -88,7 +88,7 @@ class ExtractionFiles:
 
     @cached_property
     def _stats_format(self) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
-        """How the cells of a row are printed, and what puts them into the columns' order."""
+        """The formats of the cells of a row, and a function that puts them in column order."""
         given = ("index", "filename", "width", "height", "file_size", *self._pixel_columns)
         kinds = {"filename": "%s", **dict.fromkeys(("index", *names.INTEGER_STATS), "%d")}
         columns = [kinds.get(column, "%.4f") for column in self.columns]
@@ -100,7 +100,7 @@ class ExtractionFiles:
         return names.PIXEL_STATS_ADVANCED if advanced else names.PIXEL_STATS
 
     def commit(self) -> None:
-        """Begin to make everything appended so far durable; raises what the last commit met."""
+        """Start making everything appended so far durable; raises the error of the last commit."""
         self.settle()
         sizes = {}
         for key, stream in self._streams.items():
@@ -129,15 +129,15 @@ class ExtractionFiles:
         write_json(self._state_path, state)
         if not self._finish_renames(state):
             raise WorkDirError(
-                f"files in {str(self.folder)!r} were changed by another program while they were "
+                f"another program changed files in {str(self.folder)!r} while they were being "
                 "written; run again without resume"
             )
 
     def close(self) -> None:
-        """Close the files; what was not committed is cut off by a later resume."""
+        """Close the files; a later resume drops what was not committed."""
         self._committing.shutdown(wait=True)
         for stream in self._streams.values():
-            with contextlib.suppress(OSError):  # a full disk, which was raised before
+            with contextlib.suppress(OSError):  # a full disk, already raised before
                 stream.close()
         self._streams = {}
 
@@ -156,7 +156,7 @@ class ExtractionFiles:
         }
 
     def _read_state(self, fingerprint: str) -> dict[str, Any] | None:
-        """The record of an earlier run of the same; None where it is missing or damaged."""
+        """The record of an earlier run with this fingerprint; None if missing or damaged."""
         state = read_json(self._state_path)
         if state is None or state.get("fingerprint") != fingerprint:
             return None
@@ -214,9 +214,10 @@ class ExtractionFiles:
 
 
 def _size(filename: str) -> int:
-    """Bytes of a file that could not be read, such as a damaged video; -1 of what is none."""
+    """Size in bytes of a file that could not be read, such as a damaged video; -1 if there is no
+    such file."""
     try:
-        found = os.stat(filename)  # noqa: PTH116  no Path of a hostile name
+        found = os.stat(filename)  # noqa: PTH116  names may be hostile
     except (OSError, ValueError):
         return -1
     return found.st_size if stat.S_ISREG(found.st_mode) else -1

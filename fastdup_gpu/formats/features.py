@@ -27,15 +27,15 @@ _ROWS = 65_536  # at a time
 
 
 def write_array(stream: IO[bytes], rows: ArrayLike) -> None:
-    """Append rows as little-endian float32; raises OSError where the disk is full, of which
-    ndarray.tofile says nothing."""
+    """Append rows as little-endian float32; raises OSError if the disk is full, which
+    ndarray.tofile does not report."""
     stream.write(np.ascontiguousarray(rows, _LITTLE).data)
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet:
     """Stored features: `filenames` of the rows, `matrix` f32[n, d] (a read-only memory map),
-    `files` the .dat files that they stand in."""
+    `files`: the .dat files that contain them."""
 
     filenames: list[str]
     matrix: NDArray[np.float32]
@@ -53,41 +53,41 @@ def read_filenames(path: Path) -> list[str]:
 
 
 def open_features(dat: Path, d: int = names.DEFAULT_DIM) -> FeatureSet:
-    """Open `dat` and the csv beside it. The row length is read from the two files' sizes.
+    """Open `dat` and the csv beside it. The length of a row follows from the size of `dat`.
 
-    Raises FormatError where they do not fit each other, or fit another d than was asked for
-    (d=576, the default, also stands for 'as stored').
+    Raises FormatError if the files do not match each other, or have another d than given (d=576,
+    the default, stands for any d).
     """
     csv_path = dat.with_name(dat.name + ".csv")
     if not dat.is_file():
         raise WorkDirError(f"{dat} does not exist; run with run_mode=0 or 1 first")
     if not csv_path.is_file():
         raise WorkDirError(
-            f"{csv_path} does not exist, where the names of the rows of {dat} should stand; give a "
-            "features file such as work_dir/atrain_features.dat"
+            f"{csv_path} does not exist, which should name the rows of {dat}; give a features file "
+            "such as work_dir/atrain_features.dat"
         )
     filenames = read_filenames(csv_path)
     size = dat.stat().st_size
     if not filenames:
         if size:
-            raise FormatError(f"{dat} has {size} bytes but {csv_path.name} names no rows")
+            raise FormatError(f"{dat} has {size} bytes, but {csv_path.name} names no rows")
         return FeatureSet([], np.zeros((0, d), np.float32), (dat,))
     stored, rest = divmod(size, 4 * len(filenames))
     if rest or not stored:
         raise FormatError(
-            f"{dat} has {size} bytes, which is no whole float32 row for each of the "
-            f"{len(filenames)} rows of {csv_path.name}"
+            f"{dat} has {size} bytes, which is not a whole number of float32 values for each of "
+            f"the {len(filenames)} rows of {csv_path.name}"
         )
     _check_as_extracted(dat, size, len(filenames))
     if stored != d and d != names.DEFAULT_DIM:
-        raise FormatError(f"{dat} holds rows of {stored} numbers, but d={d} was asked for")
+        raise FormatError(f"the features in {dat} have length {stored}, but d={d} was given")
     matrix = np.memmap(dat, _LITTLE, "r", shape=(len(filenames), stored))
     return FeatureSet(filenames, matrix, (dat,))
 
 
 def _check_as_extracted(dat: Path, size: int, rows: int) -> None:
-    """Raise FormatError where the two files are not of the sizes that the run beside them wrote: a
-    file that was cut may still have whole rows, of another length."""
+    """Raise FormatError if the two files do not have the sizes that the run recorded: a truncated
+    file may still have whole rows, of another length."""
     kind = dat.name.removesuffix(names.FEATURES.format(kind=""))
     state = read_json(dat.parent / names.EXTRACTION.format(kind=kind)) or {}
     sizes = state.get("sizes")
@@ -97,7 +97,7 @@ def _check_as_extracted(dat: Path, size: int, rows: int) -> None:
         raise FormatError(
             f"{dat} has {size} bytes for the {rows} rows of {dat.name}.csv, but the run wrote "
             f"{sizes.get('features')} bytes for {state.get('rows')} rows: one of them is damaged; "
-            "run again, or store features of your own with save_binary_feature"
+            "run again, or store your own features with save_binary_feature"
         )
 
 
@@ -114,7 +114,7 @@ def load_features(filename: str | os.PathLike[str], d: int) -> tuple[list[str], 
 
 
 def locate(path: Path, kind: str = names.TRAIN) -> Path:
-    """The .dat that a path to a .dat, its .csv, or their folder means."""
+    """The .dat that a path to a .dat, its .csv, or their folder stands for."""
     if is_folder(path):
         return feature_paths(path, kind)[0]
     return path.with_name(path.name[:-4]) if path.name.endswith(".dat.csv") else path
@@ -123,7 +123,7 @@ def locate(path: Path, kind: str = names.TRAIN) -> Path:
 def write_features(
     folder: Path, filenames: Sequence[str], parts: Iterator[Any] | Sequence[Any]
 ) -> None:
-    """Write the two files of a work_dir; `parts` are arrays [m, d] that follow each other."""
+    """Write the two files of a work_dir; `parts` are consecutive arrays [m, d]."""
     dat, csv_path = feature_paths(folder)
     with replacing(dat, "wb") as stream:
         for part in parts:
@@ -136,8 +136,9 @@ def write_features(
 
 
 def listed_features(path: Path) -> list[Path]:
-    """The .dat files that a run_mode=2 input means: a features file, a folder with features
-    (its own, else those of its sub-folders), or a text file listing such paths. [] = none."""
+    """The .dat files that an input of run_mode=2 stands for: a features file, a folder with
+    features (its own, else those of its sub-folders), or a text file listing such paths. [] =
+    none."""
     if is_folder(path):
         return own_features(path) or sorted(path.rglob(names.FEATURES.format(kind=names.TRAIN)))
     if is_features_name(path):
@@ -147,24 +148,24 @@ def listed_features(path: Path) -> list[Path]:
 
 
 def own_features(folder: Path) -> list[Path]:
-    """The features file that lies in a folder itself, if there is one."""
+    """The features file directly in a folder, if there is one."""
     own = feature_paths(folder)[0]
     return [own] if _is(Path.is_file, own) else []
 
 
 def is_features_name(path: Path) -> bool:
-    """Whether a path is named like a features file, or the csv beside one."""
+    """Whether a path is named like a features file or the csv beside one."""
     return path.name.endswith((".dat", ".dat.csv")) and not is_folder(path)
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is such a folder."""
+    """Whether a path is an existing folder."""
     return _is(Path.is_dir, path)
 
 
 def list_entries(path: Path) -> list[Path]:
-    """The features files and folders that a text file lists, relative ones in the current folder
-    or else beside it; [] where it is something else."""
+    """The features files and folders that a text file lists, with relative ones in the current
+    folder or else beside it; [] for any other file."""
     if not _is(Path.is_file, path):
         return []
     try:
@@ -192,11 +193,11 @@ def _is(kind: Callable[[Path], bool], path: Path) -> bool:
 
 
 def required_features(entry: Path, listed_in: str) -> list[Path]:
-    """The .dat files of an entry of a list; raises WorkDirError where there are none."""
+    """The .dat files of an entry of a list; raises WorkDirError if there are none."""
     found = listed_features(entry)
     if not found:
         raise WorkDirError(
-            f"{listed_in} lists {str(entry)!r}, where there are no features; correct or remove "
+            f"{listed_in} lists {str(entry)!r}, which contains no features; correct or remove "
             "that entry"
         )
     return found

@@ -1,4 +1,4 @@
-"""Text, csv and json files, written whole."""
+"""Reading and writing of text, csv and json files; written files are always complete."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fastdup_gpu._atomic import alone, replaced
 from fastdup_gpu._errors import FormatError, WorkDirError
 from fastdup_gpu.formats import names
 
-# Names of files are bytes on disk; this pair of settings brings any of them through a text file.
+# File names are bytes on disk; with these settings, a text file can contain any of them.
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
-# For reading, without the byte order mark that spreadsheets put first.
+# For reading, skips the byte order mark that spreadsheets write.
 READING = {**TEXT, "encoding": "utf-8-sig"}
 _MADE_BY = {
     names.FEATURES_CSV: "run()",
@@ -34,8 +34,8 @@ _MADE_BY = {
 
 
 def prepare_folder(path: Path, argument: str = "work_dir") -> None:
-    """Create a folder that files can be written to; raises WorkDirError saying why not, and which
-    argument it was given as."""
+    """Create a folder and check that files can be written to it; raises WorkDirError with the
+    reason and the name of the argument."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -43,13 +43,13 @@ def prepare_folder(path: Path, argument: str = "work_dir") -> None:
     except OSError as error:
         raise WorkDirError(
             f"{argument}={str(path)!r} cannot be written to ({error.strerror or error}); "
-            "give a folder that you may write to"
+            "give a folder with write permission"
         ) from error
 
 
 @contextlib.contextmanager
 def held(work_dir: Path) -> Iterator[None]:
-    """Keep other runs out of a work_dir that exists; raises WorkDirError where one is at work."""
+    """Keep other runs out of an existing work_dir; raises WorkDirError if one is using it."""
     lock = work_dir / names.TMP_DIR / names.LOCK
     lock.parent.mkdir(exist_ok=True)
     with alone(lock):
@@ -58,14 +58,14 @@ def held(work_dir: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
-    """Open a temporary file that becomes `path` when the block ends well, and goes otherwise; see
-    _atomic.replaced for `durable`."""
+    """Open a temporary file that replaces `path` if the block succeeds and is deleted otherwise;
+    for `durable` see _atomic.replaced."""
     options: dict[str, Any] = {} if "b" in mode else TEXT
     with replaced(path, durable=durable) as temporary, temporary.open(mode, **options) as stream:
         yield stream
 
 
-# The default limit of a cell is shorter than what a list of names may hold.
+# A list of names may have longer cells than the default limit.
 csv.field_size_limit(1 << 30)
 
 
@@ -74,10 +74,10 @@ _TO_QUOTE = re.compile('[",\r\n]')
 
 
 class CsvWriter:
-    """The dialect of every csv here: minimal quoting, LF ends.
+    """The dialect of every csv here: minimal quoting, LF as line end.
 
-    The standard writer leaves a bare carriage return unquoted where rows end in LF, and no
-    reader would take it for part of a name; such rows are quoted in full.
+    The standard writer does not quote a bare carriage return if rows end in LF, and readers would
+    not treat it as part of a name; such rows are quoted in full.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -96,8 +96,8 @@ class CsvWriter:
             self.writerow(row)
 
     def write_formatted(self, kinds: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write many rows whose cells are printed by the %-formats `kinds`, '%s' for names;
-        several times faster where no name needs quotes."""
+        """Write many rows whose cells are formatted by the %-formats `kinds`, '%s' for names;
+        several times faster if no name needs quotes."""
         names = [place for place, kind in enumerate(kinds) if kind == "%s"]
         if any(_TO_QUOTE.search("".join([row[i] for row in rows])) for i in names):
             self.writerows(
@@ -109,7 +109,8 @@ class CsvWriter:
 
 
 def begin_csv(path: Path, columns: Sequence[str]) -> None:
-    """Write an empty table unless there is one: what follows is known to be of a run."""
+    """Write an empty table unless there is one, to mark the files written next as those of a
+    run."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_csv(path, columns, ())
@@ -126,7 +127,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
 def write_columns(
     path: Path, header: Sequence[str], kinds: Sequence[str], columns: Sequence[Any]
 ) -> None:
-    """Write a whole csv of arrays or lists of one length, printed by the %-formats `kinds`."""
+    """Write a whole csv from arrays or lists of one length, formatted by the %-formats `kinds`."""
     with replacing(path) as stream:
         writer = CsvWriter(stream)
         writer.writerow(header)
@@ -144,7 +145,7 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
 
 @contextlib.contextmanager
 def reading_csv(path: Path) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
-    """Header and rows of a csv, of which no more than one row is in memory; raises FormatError."""
+    """Header and rows of a csv, with only one row in memory at a time; raises FormatError."""
     try:
         stream = path.open(**READING)  # type: ignore[call-overload]
     except FileNotFoundError as error:
@@ -154,7 +155,7 @@ def reading_csv(path: Path) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
         try:
             header = next(rows, None)
             if header is None:
-                raise FormatError(f"{path} is empty, a header row was expected")
+                raise FormatError(f"{path} is empty; expected a header row")
             yield header, rows
         except csv.Error as error:
             raise FormatError(f"{path} is not a csv: {error}") from error
@@ -164,7 +165,7 @@ def read_column(path: Path, name: str) -> Iterator[str]:
     """One column of a csv, cell by cell, blank rows left out; raises FormatError."""
     with reading_csv(path) as (header, rows):
         if name not in header:
-            raise FormatError(f"{path} has columns {header}, a column {name!r} was expected")
+            raise FormatError(f"{path} has the columns {header}; expected a column {name!r}")
         column = header.index(name)
         try:
             for row in rows:
@@ -175,7 +176,7 @@ def read_column(path: Path, name: str) -> Iterator[str]:
 
 
 def missing(path: Path) -> WorkDirError:
-    """The error for a file that is not there, with what makes it where it is a run's."""
+    """The error for a missing file; says which function writes it, if it is a result file."""
     kinds = (names.TRAIN, names.TEST)
     made_by = {name.format(kind=kind): how for name, how in _MADE_BY.items() for kind in kinds}
     how = made_by.get(path.name)
@@ -191,15 +192,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a json text holds; raises ValueError for another text, or one nested too deep."""
+    """Parse a json text; raises ValueError if it is not json, or nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The json object of a file; None where it is missing or no such thing."""
+    """The json object in a file; None if the file is missing or contains anything else."""
     try:
         content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

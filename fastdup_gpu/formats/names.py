@@ -1,4 +1,4 @@
-"""Every file name, column name and magic number of the work_dir formats, once."""
+"""All file names, column names and constants of the work_dir formats."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ TMP_DIR = "tmp"
 LOCK = "run.lock"  # in TMP_DIR
 CROPS_DIR = "crops"
 TRASH_DIR = ".fastdup-trash"
-GALLERY_MARK = ".fastdup-gallery"  # in folders of pictures that belong to a page
+GALLERY_MARK = ".fastdup-gallery"  # in folders of images that belong to a page
 
-NEAR = 0.9  # least similarity of what is called a near duplicate
+NEAR = 0.9  # smallest similarity of near duplicates
 
 FEATURES_COLUMNS = ("index", "filename")
 BAD_COLUMNS = ("index", "filename", "error_code", "filesize")
 EDGE_COLUMNS = ("from", "to", "distance")
 CROPS_COLUMNS = ("index", "filename", "crop_filename", "col_x", "row_y", "width", "height")
 FRAMES_COLUMNS = ("index", "filename", "video", "frame", "seconds")
-# Of boxes that a detector found: the name of the class and the confidence.
+# For boxes that a detector found: also the name of the class and the confidence.
 DETECTED_COLUMNS = (*CROPS_COLUMNS, "label", "score")
 BOX_COLUMNS = ("filename", "col_x", "row_y", "width", "height")
-# The words that stand for a box in bounding_box: those of a detector.
+# The values of bounding_box that need a detector.
 FACE, YOLO = "face", "yolov5s"
 COMPONENTS_COLUMNS = (
     "__id",
@@ -52,7 +52,7 @@ COMPONENTS_COLUMNS = (
 COMPONENT_INFO_COLUMNS = ("component_id", "count", "mean", "min", "max")
 KMEANS_COLUMNS = ("index", "filename", "cluster", "distance")
 
-# What a backend computes from the pixels, in this order.
+# The statistics that a backend computes from the pixels, in this order.
 PIXEL_STATS = ("unique", "blur", "mean", "min", "max", "stdv", "contrast")
 PIXEL_STATS_ADVANCED = (
     *PIXEL_STATS,
@@ -68,7 +68,7 @@ PIXEL_STATS_ADVANCED = (
     "mean_g",
     "mean_b",
 )
-# What stands in the csv; width, height and file_size come from the decoder's outcome.
+# The columns of the csv; width, height and file_size come from the decoder's outcome.
 STATS_COLUMNS = (
     "index",
     "filename",

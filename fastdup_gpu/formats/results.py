@@ -1,8 +1,8 @@
-"""Readers of what a run left behind: one pandas DataFrame for each result file.
+"""Readers of the result files of a run: one pandas DataFrame for each file.
 
-Names are read as they stand in the file, never as numbers or missing values; their columns have
-dtype object, because names that are not UTF-8 carry surrogate escapes. A `source` is a csv path,
-a work_dir, or a DataFrame with the columns of the file.
+Names are read literally, never as numbers or missing values; their columns have dtype object,
+because names that are not UTF-8 contain surrogate escapes. A `source` is a csv path, a work_dir,
+or a DataFrame with the columns of the file.
 """
 
 from __future__ import annotations
@@ -35,10 +35,9 @@ def read_edges(
 ) -> pd.DataFrame:
     """Pairs: `from`, `to` (names), `distance` (float64), in the order of the file.
 
-    `which` is 'similarity' or 'outliers', the file meant where `source` is a folder. Columns
-    beyond the three are kept. Where both ends are ids, they are turned into names by the
-    features csv of the work_dir. Raises WorkDirError for a missing file, FormatError for one of
-    another shape.
+    `which` is 'similarity' or 'outliers', the file to read if `source` is a folder. Additional
+    columns are kept. If both ends are ids, they are replaced by names from the features csv of the
+    work_dir. Raises WorkDirError for a missing file, FormatError for a damaged one.
     """
     if which not in EDGE_FILES:
         raise InvalidArgument(f"which={which!r}: expected one of {', '.join(EDGE_FILES)}")
@@ -50,9 +49,9 @@ def read_edges(
 def read_components(
     source: Source, nrows: int | None = None, work_dir: str | os.PathLike[str] | None = None
 ) -> pd.DataFrame:
-    """Members of components: the columns of the csv and `filename`, one row for a picture.
+    """Members of components: the columns of the csv and `filename`, one row per image.
 
-    `__id` is the row of a picture in the features csv. Singletons have `count` 0.
+    `__id` is the row of an image in the features csv. Singletons have `count` 0.
     """
     table = _table(source, names.COMPONENTS, ("__id", "component_id"), nrows)
     for column in {"__id", "component_id", "mean_distance"} & set(table):
@@ -62,15 +61,15 @@ def read_components(
     folder = work_dir_of(source, work_dir)
     if folder is None:
         raise InvalidArgument(
-            "components without a column 'filename' cannot be named: give the work_dir, or add "
-            "the column, to each __id the name in that row of atrain_features.dat.csv"
+            "components without a column 'filename' need the work_dir; give it, or add the column "
+            "(the name in row __id of atrain_features.dat.csv)"
         )
     listed = read_filenames(folder)
     ids = table["__id"].to_numpy()
     if len(ids) and not 0 <= ids.min() <= ids.max() < len(listed):
         raise FormatError(
             f"{names.COMPONENTS} has ids from {ids.min()} to {ids.max()}, but the features csv "
-            f"of {folder} names {len(listed)} pictures; the files are of different runs"
+            f"of {folder} names {len(listed)} images; the files are of different runs"
         )
     table["filename"] = objects(listed[i] for i in ids)
     return table
@@ -78,7 +77,7 @@ def read_components(
 
 def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
     """Statistics: the columns of the csv, and `size` = width x height in pixels. Raises FormatError
-    where a statistic is no finite number."""
+    if a statistic is not a finite number."""
     file_name = names.STATS_CSV.format(kind=names.TRAIN)
     table = _table(source, file_name, ("filename",), nrows)
     table["filename"] = _texts(table["filename"])
@@ -90,7 +89,7 @@ def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
 
 
 def read_all_stats(work_dir: str | os.PathLike[str]) -> pd.DataFrame | None:
-    """Statistics of the pictures of a run, then of its test pictures; None without any."""
+    """Statistics of the images of a run, then of its test images; None if there are none."""
     folder = Path(work_dir)
     paths = [folder / names.STATS_CSV.format(kind=kind) for kind in (names.TRAIN, names.TEST)]
     tables = [read_stats(path) for path in paths if path.is_file()]
@@ -98,8 +97,8 @@ def read_all_stats(work_dir: str | os.PathLike[str]) -> pd.DataFrame | None:
 
 
 def read_kmeans(work_dir: Source) -> pd.DataFrame:
-    """Assignments: `index`, `filename`, `cluster`, `distance` (squared L2); for each picture one
-    row for each of its nearest centroids, nearest first."""
+    """Assignments: `index`, `filename`, `cluster`, `distance` (squared L2); for each image one row
+    for each of its nearest centroids, nearest first."""
     return _table(work_dir, names.KMEANS_ASSIGNMENTS, names.KMEANS_COLUMNS, None)
 
 
@@ -110,30 +109,30 @@ def read_bad(work_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
-    """The names of the good pictures, in the order of their ids."""
+    """The names of the good images, in the order of their ids."""
     return features.read_filenames(features.feature_paths(Path(work_dir))[1])
 
 
 def read_test_filenames(work_dir: str | os.PathLike[str]) -> list[str]:
-    """The names of the good pictures of test_dir, [] where the run had none."""
+    """The names of the good images of test_dir, [] if the run had none."""
     path = features.feature_paths(Path(work_dir), names.TEST)[1]
     return features.read_filenames(path) if path.is_file() else []
 
 
 def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) -> Path | None:
-    """The work_dir that belongs to a source: the one given, else the folder itself or the folder
-    of the csv where that holds the features csv, or the one that a DataFrame made of a run names
-    in attrs["work_dir"], while there is such a folder; None where there is none."""
+    """The work_dir of a source: `work_dir` if given, else the folder itself, the folder of the csv
+    if it contains the features csv, or the existing folder in attrs["work_dir"] of a DataFrame;
+    else None."""
     if work_dir is not None:
         if not isinstance(work_dir, str | os.PathLike):
             raise InvalidArgument(f"work_dir={work_dir!r}: expected the path of a folder")
         path = Path(work_dir)
         if not path.is_dir():
-            raise WorkDirError(f"work_dir={str(path)!r} is no folder")
+            raise WorkDirError(f"work_dir={str(path)!r} is not a folder")
         return path
     if isinstance(source, pd.DataFrame):
         made_of = source.attrs.get("work_dir")
-        # Any text may stand there; this test is False for what can be no path as well.
+        # The value may be any text; this test is also False for what cannot be a path.
         if isinstance(made_of, str | os.PathLike) and os.path.isdir(made_of):  # noqa: PTH112
             return Path(made_of)
         return None
@@ -146,8 +145,8 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
 
 
 def folder_of_run(work_dir: Path) -> str:
-    """The current folder of the run in a work_dir, where its relative names begin; '' where the run
-    did not tell."""
+    """The current folder of the process that ran in a work_dir, to which its relative names refer;
+    '' if it is not recorded."""
     stored = (read_json(work_dir / names.CONFIG) or {}).get("environment")
     folder = stored.get("folder") if isinstance(stored, dict) else None
     return folder if isinstance(folder, str) and "\0" not in folder else ""
@@ -156,8 +155,8 @@ def folder_of_run(work_dir: Path) -> str:
 def _table(
     source: Source, file_name: str, needed: Sequence[str], nrows: int | None
 ) -> pd.DataFrame:
-    """A DataFrame of its own (the caller's is copied) that has the columns `needed`. One that is
-    read from a run names its work_dir in attrs."""
+    """A new DataFrame (the caller's is copied) with at least the columns `needed`. If it was read
+    from a run, attrs names the work_dir."""
     if isinstance(source, pd.DataFrame):
         table, shown = (source if nrows is None else source.head(nrows)).copy(), "the DataFrame"
         table = table.reset_index(drop=True)
@@ -173,14 +172,14 @@ def _table(
     missing = [column for column in needed if column not in table]
     if missing:
         raise FormatError(
-            f"{shown} has the columns {list(table)}, but {', '.join(missing)} "
-            f"of {file_name} is missing"
+            f"{shown} has the columns {list(table)}, but {', '.join(missing)} of {file_name} is "
+            "missing"
         )
     return table
 
 
 def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
-    """Turn ids in `from` and `to` into names; anything else is made text."""
+    """Replace ids in `from` and `to` by names; anything else is converted to text."""
     ends = {end: _texts(table[end]) for end in ("from", "to")}
     found = set(ends["from"]) | set(ends["to"])
     if found and work_dir is not None and all(cell.isdecimal() for cell in found):
@@ -194,14 +193,14 @@ def _with_names(table: pd.DataFrame, work_dir: Path | None) -> pd.DataFrame:
 
 
 def _numbers(cells: pd.Series[Any], column: str, file_name: str) -> pd.Series[Any]:
-    """Cells as numbers; raises FormatError where one is missing, or no finite number."""
+    """Cells as numbers; raises FormatError if one is missing or not a finite number."""
     numbers = pd.to_numeric(cells, errors="coerce")
     wrong = ~np.isfinite(numbers.to_numpy(np.float64))
     if wrong.any():
         row = int(wrong.argmax())
         raise FormatError(
-            f"column {column!r} of {file_name} holds {str(cells.iloc[row])!r} in row {row + 1}; "
-            "finite numbers were expected"
+            f"column {column!r} of {file_name} contains {str(cells.iloc[row])!r} in row {row + 1}; "
+            "expected finite numbers"
         )
     return numbers
 

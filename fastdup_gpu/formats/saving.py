@@ -1,4 +1,4 @@
-"""Features of the user's own, checked and written for run_mode=2."""
+"""Checks a user's own features and writes them for run_mode=2."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _ROWS = 65_536  # at a time
 def save_features(
     save_path: str | os.PathLike[str], filenames: Sequence[str], np_array: ArrayLike
 ) -> None:
-    """Write features and names into the folder `save_path` for run_mode=2; results of what stood
-    there before go."""
+    """Write features and names to the folder `save_path` for run_mode=2; results of the previous
+    features there are deleted."""
     array = _finite(_numbers(np_array))
     named = _names(filenames)
     if len(named) != len(array):
         raise InvalidArgument(f"{len(named)} filenames were given for {len(array)} rows")
     folder = _folder(save_path)
     prepare_folder(folder)
-    of_a_run = (folder / names.TMP_DIR).is_dir()  # elsewhere nobody can be at work
+    of_a_run = (folder / names.TMP_DIR).is_dir()  # otherwise no run can be using it
     with held(folder) if of_a_run else nullcontext():
         stale.make_room(folder, same_pictures=_stored_names(folder) == named)
         write_features(folder, named, [array])
@@ -40,15 +40,15 @@ def _numbers(np_array: ArrayLike) -> NDArray[Any]:
     array = np.asarray(np_array)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise InvalidArgument(
-            f"np_array has shape {array.shape} and dtype {array.dtype}, expected numbers n x d"
+            f"np_array has shape {array.shape} and dtype {array.dtype}; expected numbers n x d"
         )
     if not array.shape[1]:
-        raise InvalidArgument("np_array has rows of no numbers, expected d of 1 or more")
+        raise InvalidArgument("np_array has rows of length 0; expected d of 1 or more")
     return array
 
 
 def _finite(array: NDArray[Any]) -> NDArray[Any]:
-    """The array; raises InvalidArgument for what float32 cannot hold as a number."""
+    """The array; raises InvalidArgument for values that are not finite as float32."""
     for start in range(0, len(array), _ROWS):
         part = array[start : start + _ROWS]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -56,15 +56,15 @@ def _finite(array: NDArray[Any]) -> NDArray[Any]:
         if bad.any():
             row = start + int(bad.argmax())
             raise InvalidArgument(
-                f"np_array[{row}] holds nan, an infinity or more than float32 can hold; leave such "
-                "rows out, together with their filenames"
+                f"np_array[{row}] contains nan, an infinity or a number too large for float32; "
+                "leave out such rows together with their filenames"
             )
     return array
 
 
 def _names(filenames: object) -> list[str]:
     if isinstance(filenames, (str, bytes, os.PathLike)) or not isinstance(filenames, Iterable):
-        raise InvalidArgument(f"filenames={filenames!r}: expected a list of a name for each row")
+        raise InvalidArgument(f"filenames={filenames!r}: expected a list with a name for each row")
     return [_name(row, filename) for row, filename in enumerate(filenames)]
 
 

@@ -1,4 +1,4 @@
-"""Results that no longer belong to what lies beside them are taken away before it changes."""
+"""Removes results before the features that they belong to are replaced."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_PICTURES = (
 
 
 def clear(folder: Path, kind: str) -> None:
-    """Remove what was computed from features of `kind` that are about to be replaced."""
+    """Remove results of the features of `kind`, which are about to be replaced."""
     gone = [*_EDGES, *_of_pictures(kind)]
     if kind == names.TRAIN:
         gone += [*_OF_TRAIN, *_of_pictures(names.TEST), names.JOINED]
@@ -33,14 +33,14 @@ def clear(folder: Path, kind: str) -> None:
 
 
 def clear_test(folder: Path) -> None:
-    """Remove the test pictures of an earlier run, where there are none now."""
+    """Remove the files of the test images of an earlier run, if the current one has none."""
     _remove(folder, _of_pictures(names.TEST))
 
 
 def make_room(folder: Path, *, same_pictures: bool = False, joining: bool = False) -> None:
-    """Remove what a run left in a folder before its features are replaced by some that it did not
-    extract: `same_pictures` tells that they are of the same rows, whose statistics then stay,
-    `joining` that names.JOINED speaks of the new features already."""
+    """Remove the results of a run before its features are replaced by others. `same_pictures`: the
+    new features are of the same rows, so that statistics and lists are kept. `joining`:
+    names.JOINED already describes the new features."""
     gone = [*_EDGES, *_OF_TRAIN, *_of_pictures(names.TEST), names.CONFIG]
     gone += [names.EXTRACTION.format(kind=names.TRAIN)]  # or resume=1 would take them for its own
     if not same_pictures:

@@ -1,7 +1,7 @@
-"""A csv of results as a DataFrame: names as they stand, numbers as numbers.
+"""A csv of results as a DataFrame: names read literally, numbers as numbers.
 
-pandas reads what is in order, twenty times faster than the csv module; anything else is read
-again row by row, which tells what is wrong and where.
+pandas reads correct files, twenty times faster than the csv module; any other file is read again
+row by row, to find out what is wrong and where.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _FLOAT_COLUMNS = (
 
 
 def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
-    """The first `nrows` rows, None for all. Text columns have dtype object, whole numbers int64,
-    other numbers float64; a column of neither name nor number is text.
+    """The first `nrows` rows; None = all. Text columns have dtype object, whole numbers int64,
+    other numbers float64; a column that is neither known nor numeric is text.
 
-    Raises WorkDirError for a missing file, FormatError for one that is no such table.
+    Raises WorkDirError for a missing file, FormatError for one that is not such a table.
     """
     try:
         with path.open(**READING) as stream:  # type: ignore[call-overload]
@@ -50,12 +50,12 @@ def read_table(path: Path, nrows: int | None) -> pd.DataFrame:
 
 
 def objects(cells: Iterable[object]) -> pd.Series[Any]:
-    """Cells as they are."""
+    """The cells as a Series of dtype object."""
     return pd.Series(list(cells), dtype=object)
 
 
 def _parse(path: Path, header: list[str] | None, nrows: int | None) -> pd.DataFrame | None:
-    """By pandas; None where a row or a cell is not as it should be."""
+    """Read with pandas; None if a row or a cell is not as expected."""
     if not header or len(set(header)) < len(header):
         return None
     kinds = {name: "float64" if _is_number(name) else "object" for name in header}
@@ -89,11 +89,11 @@ def _read_rows(path: Path, nrows: int | None) -> pd.DataFrame:
         header = next(reader, None)
         rows = [row for row in islice(reader, nrows) if row]
     if not header:
-        raise FormatError(f"{path} is empty, a header row was expected")
+        raise FormatError(f"{path} is empty; expected a header row")
     short = next((i for i, row in enumerate(rows) if len(row) != len(header)), None)
     if short is not None:
         raise FormatError(
-            f"{path}: row {short + 1} has {len(rows[short])} cells, its header {len(header)}"
+            f"{path}: row {short + 1} has {len(rows[short])} cells, but the header {len(header)}"
         )
     columns = zip(*rows, strict=True) if rows else ((),) * len(header)
     return pd.DataFrame(
@@ -108,12 +108,12 @@ def _column(name: str, cells: Sequence[Any] | pd.Series[Any], path: Path) -> pd.
         numbers = _numbers(cells)
     except ValueError as error:
         if name in (*_INTEGER_COLUMNS, "distance"):
-            raise FormatError(f"{path}: column {name!r} holds no number: {error}") from error
+            raise FormatError(f"{path}: column {name!r} is not numeric: {error}") from error
         return objects(cells)
     if name not in _INTEGER_COLUMNS or np.isnan(numbers).any():
         return pd.Series(numbers)
     if not (np.abs(numbers) < 2**53).all() or (numbers % 1).any():
-        raise FormatError(f"{path}: column {name!r} holds numbers that are not whole")
+        raise FormatError(f"{path}: column {name!r} contains numbers that are not whole")
     return pd.Series(numbers.astype(np.int64))
 
 

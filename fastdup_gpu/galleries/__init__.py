@@ -1,1 +1,1 @@
-"""Reports that a browser shows."""
+"""HTML galleries and reports."""

@@ -1,4 +1,4 @@
-"""The pictures of a page: each once, with what is known about it."""
+"""The images of a page: each once, with what is known about it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 
 
 class Album:
-    """Pictures in the order they were added; a view names them by their position.
+    """Images in the order they were added; a view refers to them by position.
 
-    `work_dir` is where statistics and the settings of the run are looked up, None where unknown;
+    `work_dir` is where statistics and the settings of the run are looked up, None if unknown;
     labels without names are then in the order `own`.
     """
 
@@ -42,8 +42,8 @@ class Album:
         self.read = reader_in(options.input_dir, work_dir)
 
     def add(self, name: str, *, small: bool = False) -> int:
-        """The position of a picture, which is the same however often it is added. One that was
-        only added as `small` gets a tiny picture."""
+        """The position of an image, the same however often it is added. An image that is only
+        added as `small` gets a tiny thumbnail."""
         index = self._index.setdefault(name, len(self.names))
         if index == len(self.names):
             self.names.append(name)
@@ -52,37 +52,37 @@ class Album:
         return index
 
     def labels(self, filenames: Sequence[str]) -> LabelsOf | None:
-        """The labels of these files by name; None where the caller gave none. Raises
-        InvalidArgument where none of them is known, nor any other picture of the run."""
+        """The labels of these files by name; None if the caller gave none. Raises
+        InvalidArgument if neither one of them nor any other image of the run is known."""
         if self._source is None:
             return None
         self._source.check(filenames, self.work_dir)
         return {name: self._labels_of(name) for name in filenames}
 
     def labels_everywhere(self) -> Iterable[Sequence[str]]:
-        """The labels of all pictures of the run, where it is known."""
+        """The labels of all images of the run, if it is known."""
         return (self.labels(names_of_run(self.work_dir)) or {}).values()
 
     def facts(self, name: str) -> Facts:
-        """Pixels, bytes and sharpness by the statistics of the run, else from the file itself."""
+        """Pixels, bytes and sharpness from the statistics of the run, or from the file itself."""
         if name in self._stats:
             width, height, size, blur = self._stats[name]
             found = Facts(name, int(width * height), int(size), float(blur))
         else:
             found = self._facts_of_file(name)
-        is_link = os.path.islink(name)  # noqa: PTH114  remote names are no paths
+        is_link = os.path.islink(name)  # noqa: PTH114  remote names are not paths
         return replace(found, is_link=is_link, of_test=name in self._of_test)
 
     def pictures(self, thumbs: Sequence[Thumb]) -> list[dict[str, Any]]:
-        """What the page knows about each picture, keys as short as a page of thousands needs:
-        n name, d shown name, t full name, l labels, w h pixels, b bytes, q sharpness, x extra
-        column, hex bytes of a name that is not UTF-8, why there is no picture."""
+        """What the page knows about each image. Keys are short, as pages may have thousands of
+        images: n name, d shown name, t full name, l labels, w h pixels, b bytes, q sharpness, x
+        extra column, hex the bytes of a name that is not UTF-8, why the image is missing."""
         start = common_folder(self.names)
         pairs = zip(self.names, thumbs, strict=True)
         return [self._picture(name, thumb, start) for name, thumb in pairs]
 
     def thumbs(self) -> list[Thumb]:
-        """The small pictures, of a size that fits their number and the width asked for."""
+        """The thumbnails, whose size depends on their number."""
         boxes = self._boxes()
         large = size_for(len(self._large))
         sizes = [large if i in self._large else SMALL for i in range(len(self.names))]
@@ -93,7 +93,7 @@ class Album:
         boxes = read_boxes(given, self.work_dir)
         if boxes and not callable(given) and self.names and not any(map(boxes, self.names)):
             _log.warning(
-                "get_bounding_box_func has no box for any of the %d pictures shown, such as %r",
+                "get_bounding_box_func has no box for any of the %d images shown, such as %r",
                 len(self.names),
                 self.names[0],
             )
@@ -121,7 +121,7 @@ class Album:
         return found | details
 
     def _labels_of(self, name: str) -> Sequence[str]:
-        """The labels of a picture, asked for once; none where the caller gave none."""
+        """The labels of an image, looked up once; none if the caller gave none."""
         if name not in self._labels and self._source is not None:
             labels = as_labels(self._source.find(name))
             words = self.options.split_sentence_to_label_list
@@ -139,13 +139,13 @@ class Album:
 
     @cached_property
     def _of_test(self) -> set[str]:
-        """The pictures of test_dir, which its run compared with others."""
+        """The images of test_dir, which the run compared with the others."""
         return set() if self.work_dir is None else set(results.read_test_filenames(self.work_dir))
 
     def _facts_of_file(self, name: str) -> Facts:
         try:
             data = self.read(name)
-        except (OSError, ValueError):  # what cannot be read has nothing that speaks for it
+        except (OSError, ValueError):  # an unreadable file ranks last
             return Facts(name)
         header = read_header(io.BytesIO(data))
         if isinstance(header, str):
@@ -159,12 +159,12 @@ def is_utf8(name: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """A text that any page can hold: bytes that are not UTF-8 become the replacement sign."""
+    """A text that a page can contain: bytes that are not UTF-8 become U+FFFD."""
     return text if is_utf8(text) else "".join(map(_visible, text))
 
 
 def common_folder(filenames: Sequence[str]) -> int:
-    """How many letters of every name are the same folder, its last separator included."""
+    """The length of the folder that all names have in common, its last separator included."""
     if not filenames:
         return 0
     first, last = min(filenames), max(filenames)

@@ -1,4 +1,4 @@
-"""What save_artifacts asks for: the table behind a page, and the pictures as they are."""
+"""The files of save_artifacts: the table behind a page, and copies of its images."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _OURS = re.compile(r"(\d{6,}|[0-9a-f]{24})(\.\w{1,7})?", re.ASCII)
 def save(folder: Path, album: Album, table: Any) -> None:
     """Write `results.csv`, `images.csv` (name in the run, file here) and `images/` to `folder`.
 
-    `table` is a DataFrame, whose lists are written as JSON, or None. A picture that cannot be
+    `table` is a DataFrame, whose lists are written as JSON, or None. An image that cannot be
     read has an empty file name.
     """
     place = folder / "images"
     make_place(place)
-    (folder / "images.csv").unlink(missing_ok=True)  # it would name other pictures if cut off now
+    (folder / "images.csv").unlink(missing_ok=True)  # it would list other images if interrupted now
     if table is not None:
         rows = zip(*(map(_cell, table[column].tolist()) for column in table), strict=True)
         write_csv(folder / "results.csv", [str(column) for column in table], rows)
@@ -32,13 +32,13 @@ def save(folder: Path, album: Album, table: Any) -> None:
 
 
 def make_place(place: Path) -> None:
-    """A folder for pictures of a page, which no run takes for input."""
+    """Create a folder for images of a page, which no run takes as input."""
     place.mkdir(parents=True, exist_ok=True)
     (place / names.GALLERY_MARK).touch()
 
 
 def drop_others(place: Path, kept: set[str]) -> None:
-    """Remove the pictures of an earlier call that this one has not written."""
+    """Remove the images of an earlier call that this one has not written."""
     for old in place.iterdir():
         if _OURS.fullmatch(old.name) and old.name not in kept:
             old.unlink()

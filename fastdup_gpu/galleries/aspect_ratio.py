@@ -1,4 +1,4 @@
-"""The gallery of shapes: width against height, and pictures of unusual shape."""
+"""The gallery of aspect ratios: width against height, and images of unusual shape."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def create_aspect_ratio_gallery(stats_file: Any, kwargs: dict[str, Any], **given
 
 
 def with_ratio(stats: pd.DataFrame) -> pd.DataFrame:
-    """Statistics with a column `ratio`, pictures without a size left out."""
+    """Statistics with an added column `ratio`, without images of unknown size."""
     missing = [column for column in ("width", "height") if column not in stats]
     if missing:
         raise FormatError(f"the statistics have no column {' or '.join(missing)}")
@@ -49,9 +49,9 @@ def aspect_ratio_view(album: Album, table: pd.DataFrame) -> View:
         "id": "aspect_ratio",
         "title": "Aspect ratio",
         "kind": "cards",
-        "intro": "The widest and the tallest pictures, and some of the most common shape.",
-        "noun": ["picture", "pictures"],
-        "empty": "No picture has a size.",
+        "intro": "The widest and the tallest images, and some of the most common shape.",
+        "noun": ["image", "images"],
+        "empty": "No image has a known size.",
         "histogram": histogram(ratios) | {"label": "Width / height", "digits": 2},
         "items": [
             {"p": [album.add(name)], "v": ratio, "value": f"{ratio:.2f}", "sub": f"{w} × {h}"}
@@ -93,5 +93,5 @@ def _plot(table: pd.DataFrame) -> dict[str, Any]:
             f"{name} ({int((kinds == i).sum()):,})"
             for i, name in enumerate(("square", "wider than tall", "taller than wide"))
         ],
-        "axes": [f"width, {low:,.0f} to {high:,.0f} pixels, logarithmic", "height, likewise"],
+        "axes": [f"width, {low:,.0f} to {high:,.0f} pixels, logarithmic", "height, same scale"],
     }

@@ -1,4 +1,4 @@
-"""Galleries of groups: components of similar pictures, labels, and k-means clusters."""
+"""Galleries of groups: components of similar images, labels, and k-means clusters."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fastdup_gpu.galleries.options import COMPONENT_EXTRAS, Options, make_option
 from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import LabelsOf, choose_keeper
 
-MOST_MEMBERS = 24  # pictures shown of one group where max_items does not say
+MOST_MEMBERS = 24  # images shown of one group unless max_items is given
 INTRO = (
-    "Pictures of one group are similar to each other. The starred one is the one to keep: the one "
-    "with most pixels, then the largest file, then the sharpest."
+    "The images of a group are similar to each other. The starred image is the one to keep: the "
+    "one with the most pixels, then the largest file, then the sharpest."
 )
 LABEL_INTRO = (
-    "All pictures of a label. Under each stands the group of similar pictures that it is in; the "
-    "similarity is that of these groups."
+    "All images with a label. Below each image is the group of similar images that it belongs to; "
+    "the similarity is that of these groups."
 )
 CLUSTER_INTRO = (
-    "Clusters of k-means. The number below a picture is its squared distance to the centre, the "
-    "nearest first."
+    "k-means clusters. The number below an image is its squared distance to the centre of the "
+    "cluster; the nearest images come first."
 )
 
 
@@ -90,8 +90,8 @@ def select_groups(source: Any, options: Options, comp_type: str = "component") -
 def components_view(
     album: Album, table: pd.DataFrame, centre: dict[str, float] | None = None
 ) -> View:
-    """The view of the first `num_images` groups; `centre` tells a cluster's members how far they
-    are from its centre, and that none of them is a duplicate to drop."""
+    """The view of the first `num_images` groups. For clusters, `centre` holds the distance of each
+    member to its centre, and no member is suggested for removal."""
     listed = table.iloc[: album.options.shown]
     labels = album.labels([name for files in listed["files"] for name in files])
     view: View = {
@@ -100,11 +100,11 @@ def components_view(
         "kind": "groups",
         "intro": _intro(album.options.group_by, centre is not None),
         "noun": ["group", "groups"],
-        "empty": "No group of similar pictures was found.",
+        "empty": "No groups of similar images were found.",
         "items": [_item(album, row, labels, centre) for row in listed.to_dict("records")],
     }
     if centre is None and album.options.group_by == "visual":
-        view["suggest"] = "Mark all but the kept"
+        view["suggest"] = "Mark all except the starred"
     rows = _steps(table)
     if len(rows) > 1:
         view["slider"] = {

@@ -23,10 +23,10 @@ from fastdup_gpu.galleries.select import (
 )
 
 INTRO = (
-    "Each pair is listed once. The starred picture is the one to keep: the one with more pixels, "
-    "then the larger file, then the sharper one; beside a picture of test_dir the other."
+    "Each pair is listed once. The starred image is the one to keep: the one with more pixels, "
+    "then the larger file, then the sharper one. Beside an image of test_dir, it is the other one."
 )
-COUNTS = "{0 pair}: {1 image} in {2 group}, {3} could go"
+COUNTS = "{0 pair}: {1 image} in {2 group}, {3} could be removed"
 
 
 def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
@@ -46,9 +46,9 @@ def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **gi
 
 
 def select_pairs(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
-    """Unordered pairs that the options threshold and slice leave, most similar first, with the
-    labels of the two ends in `label` and `label2` where there are any. A file under two names is
-    no pair."""
+    """Unordered pairs selected by the options threshold and slice, most similar first, with the
+    labels of the two images in `label` and `label2` if there are any. One file under two names is
+    not a pair."""
     options = album.options
     edges = edges.assign(distance=edge_similarity(edges, album.work_dir))
     pairs = unordered_pairs(edges)
@@ -77,7 +77,7 @@ def duplicates_view(
     album: Album, pairs: pd.DataFrame, rows: list[list[float]], start: float | None = None
 ) -> View:
     """The view of the first `num_images` pairs, with a slider over the `rows` of the curve of all
-    pairs, which starts at similarity `start`, else at the smallest."""
+    pairs, which starts at the similarity `start` or at the smallest."""
     ordered = pairs if album.options.descending else pairs.iloc[::-1]
     listed = ordered.iloc[: album.options.shown]
     view: View = {
@@ -86,8 +86,8 @@ def duplicates_view(
         "kind": "pairs",
         "intro": INTRO,
         "noun": ["pair", "pairs"],
-        "empty": "No pair of pictures is this similar.",
-        "suggest": "Mark the worse of each pair",
+        "empty": "No two images are this similar.",
+        "suggest": "Mark the worse image of each pair",
         "items": [
             pair_item(album, start, end, value)
             for start, end, value in zip(
@@ -108,7 +108,7 @@ def duplicates_view(
 
 
 def pair_item(album: Album, start: str, end: str, similarity: float) -> dict[str, Any]:
-    """One pair, the picture to keep first named."""
+    """One pair, with the image to keep."""
     facts = [album.facts(start), album.facts(end)]
     best, why = choose_keeper(facts)
     indices = [album.add(start), album.add(end)]

@@ -1,4 +1,4 @@
-"""A map of the pictures: their features in two dimensions."""
+"""A map of the images: their features in two dimensions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.render import View
 
 MOST_POINTS = 2000
-_SAMPLE = 100_000  # rows that the axes are worked out from
+_SAMPLE = 100_000  # rows that the axes are computed from
 
 
 def project(features: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """f64[m, 2]: the two principal components of `rows` of f32[n, d], by the covariance of an even
-    sample of all rows. The largest loading of either axis is positive, so that it is the same
-    each time. Numbers that are not finite count as zeros."""
+    """f64[m, 2]: the two principal components of `rows` of f32[n, d], from the covariance of an
+    even sample of all rows. The largest loading of each axis is made positive, so that results are
+    the same each time. Numbers that are not finite count as zeros."""
     step = -(-len(features) // _SAMPLE)
     sample = _finite(features[::step])
     mean = sample.mean(axis=0)
@@ -51,8 +51,8 @@ def _leading(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 def map_view(
     album: Album, work_dir: Path, grouped: Collection[str], outlying: Collection[str]
 ) -> View | None:
-    """The view of up to MOST_POINTS pictures spread over the run; None where there are too few
-    features. `grouped` and `outlying` are names drawn in a shape of their own."""
+    """The view of up to MOST_POINTS images spread over the run; None if there are too few features.
+    The names in `grouped` and `outlying` are drawn in other shapes."""
     dat = feature_paths(work_dir)[0]
     if not dat.is_file():
         return None
@@ -73,20 +73,21 @@ def map_view(
 
 
 def _intro(shown: int, total: int) -> str:
-    part = "All pictures" if shown == total else f"{shown:,} of {total:,} pictures"
+    part = "All images" if shown == total else f"{shown:,} of {total:,} images"
     return (
-        f"{part} by the two principal components of their features: near means similar, as far as "
-        "two dimensions can tell. + and - zoom, Enter opens the picture chosen."
+        f"{part}, placed by the two principal components of their features: images close together "
+        "are similar, as far as two dimensions can show. Press + and - to zoom, Enter to open the "
+        "selected image."
     )
 
 
 def _plot(
     album: Album, chosen: Sequence[str], places: NDArray[np.int64], kinds: list[int]
 ) -> dict[str, Any]:
-    named = ("in no group", "in a group of similar pictures", "outlier")
+    named = ("in no group", "in a group of similar images", "outlier")
     return {
-        "label": f"Map of {words.count(len(chosen), 'picture')}; the arrow keys go from one to "
-        "the next",
+        "label": f"Map of {words.count(len(chosen), 'image')}; use the arrow keys to move "
+        "between them",
         "xs": places[:, 0].tolist(),
         "ys": places[:, 1].tolist(),
         "kinds": kinds,
@@ -96,7 +97,7 @@ def _plot(
 
 
 def _scaled(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Points between 0 and 1000; the few far ones are drawn at the rim."""
+    """Points between 0 and 1000; the few far ones are drawn at the edge."""
     low, high = np.percentile(points, [0.5, 99.5], axis=0)
     span = np.where(high > low, high - low, 1.0)
     scaled: NDArray[np.int64] = np.clip(1000 * (points - low) / span, 0, 1000).astype(np.int64)

@@ -16,15 +16,15 @@ from fastdup_gpu.analysis.annotations import Boxes, Labels
 
 Slice = str | Sequence[str] | None
 COMMON_EXTRAS = ("save_artifacts", "nrows")
-_SIMILARITY = "a similarity of at most 1"
+_SIMILARITY = "a similarity from -1 to 1"
 COMPONENT_EXTRAS = (*COMMON_EXTRAS, "split_sentence_to_label_list", "limit_labels_printed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a caller asked of a gallery; the names are those of the arguments.
+    """The arguments of a gallery; the names are those of the documented arguments.
 
-    `num_images` counts what a gallery lists (pairs, pictures, components, rows); 0 = all.
+    `num_images` counts the entries of a gallery (pairs, images, components, rows); 0 = all.
     `get_filename_reformat_func` of the aspect ratio gallery is `get_reformat_filename_func` here.
     """
 
@@ -98,7 +98,7 @@ def _check_functions(given: Mapping[str, Any]) -> None:
 
 
 def check_function(name: str, value: Any) -> None:
-    """Refuse what cannot be called; None will do."""
+    """Raise InvalidArgument for anything that is neither callable nor None."""
     if value is not None and not callable(value):
         raise InvalidArgument(f"{name} is a {type(value).__name__}; expected a callable")
 
@@ -112,6 +112,5 @@ def _check_choices(given: Mapping[str, Any]) -> None:
         raise InvalidArgument(f"slice={wanted!r}: expected a label, or a list of labels")
     if wanted is not None and given.get("get_label_func") is None:
         raise InvalidArgument(
-            f"slice={wanted!r} needs labels; give get_label_func, which tells the label "
-            "of each picture"
+            f"slice={wanted!r} needs labels; give get_label_func, the label of each image"
         )

@@ -1,4 +1,4 @@
-"""The gallery of outliers: each beside a neighbour, the loneliest first."""
+"""The gallery of outliers: each beside a neighbour, the least similar first."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import rank_outliers, slice_mask
 
 INTRO = (
-    "Each picture stands beside one of those most similar to it. The less similar the two, the "
-    "more likely the first does not belong here."
+    "Each image is shown beside one of the images most similar to it. The less similar the two "
+    "are, the more likely it is that the first one does not belong here."
 )
 
 
@@ -29,7 +29,7 @@ def create_outliers_gallery(outliers_file: Any, kwargs: dict[str, Any], **given:
     )
     table = select_outliers(album, edges)
     view = outliers_view(album, table)
-    subtitle = f"{words.count(len(table), 'picture')}{words.similarity_text(table)}"
+    subtitle = f"{words.count(len(table), 'image')}{words.similarity_text(table)}"
     page = Page("outliers", "Outliers", subtitle, [view], page_width=options.max_width)
     publish(page, album, table)
 

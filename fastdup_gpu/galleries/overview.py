@@ -36,7 +36,9 @@ def overview_view(album: Album, found: Findings) -> View:
         cards.append(_card("Outliers", len(found.outliers), note, "outliers", total))
     if found.rows is not None and "score" in found.rows:
         wrong = int((found.rows["score"] == 0).sum())
-        cards.append(_card("Labels to check", wrong, "no neighbour agrees", "similarity", total))
+        cards.append(
+            _card("Labels to check", wrong, "no neighbour has the same", "similarity", total)
+        )
     if found.stats is not None:
         cards += _stats_cards(found.stats, total)
     if found.bad is not None:
@@ -65,8 +67,8 @@ def _percent(share: float) -> str:
 
 
 def similarity_marks(work_dir: Path) -> list[float]:
-    """The similarities that the page speaks of: that of near duplicates, and that of pictures
-    almost the same."""
+    """The similarities that the page reports: that of near duplicates, and that of images which
+    are almost the same."""
     near = near_duplicates_from(work_dir)
     return sorted({near, max(near, ALMOST_SAME)})
 
@@ -74,13 +76,13 @@ def similarity_marks(work_dir: Path) -> list[float]:
 def _duplicate_cards(
     rows: Sequence[Sequence[float]], marks: Sequence[float], total: int
 ) -> list[dict[str, Any]]:
-    """Of the rows of the curve, thresholds rising, those at the marks."""
+    """Cards for the rows of the curve (thresholds ascending) at the marks."""
     cards = []
     for mark in reversed(marks):
         row = next((row for row in rows if row[0] >= round(mark, 4)), [0] * 5)
         groups, spare = int(row[3]), int(row[4])
         note = f"duplicates in {words.count(groups, 'group')}"
-        card = _card(f"Could go at similarity {mark:g}", spare, note, "duplicates", total)
+        card = _card(f"Removable at similarity {mark:g}", spare, note, "duplicates", total)
         cards.append(card | {"at": mark})
     return cards
 
@@ -89,19 +91,19 @@ def _stats_cards(stats: pd.DataFrame, total: int) -> list[dict[str, Any]]:
     if not {"mean", "stdv"} <= set(stats):
         return []
     wanted: tuple[tuple[str, pd.Series[bool], str], ...] = (
-        ("Very dark", stats["mean"] < DARK, f"mean under {DARK}"),
-        ("Very bright", stats["mean"] > BRIGHT, f"mean over {BRIGHT}"),
-        ("Of one colour", stats["stdv"] < FLAT, f"deviation under {FLAT}"),
+        ("Very dark", stats["mean"] < DARK, f"mean below {DARK}"),
+        ("Very bright", stats["mean"] > BRIGHT, f"mean above {BRIGHT}"),
+        ("Of one colour", stats["stdv"] < FLAT, f"deviation below {FLAT}"),
     )
     if "blur" in stats:
-        wanted += (("Blurred", stats["blur"] < BLURRED, f"sharpness under {BLURRED}"),)
+        wanted += (("Blurred", stats["blur"] < BLURRED, f"sharpness below {BLURRED}"),)
     return [
         _card(label, int(fits.sum()), note, "statistics", total) for label, fits, note in wanted
     ]
 
 
 def _parts(found: Findings) -> list[dict[str, Any]]:
-    titles = {"duplicates": "Most similar pairs", "outliers": "Loneliest pictures"}
+    titles = {"duplicates": "Most similar pairs", "outliers": "Least similar images"}
     return [
         {
             "title": titles[view["id"]],
@@ -115,7 +117,7 @@ def _parts(found: Findings) -> list[dict[str, Any]]:
 
 
 def _different(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first entries of which no two show the same picture."""
+    """The first entries such that no two show the same image."""
     chosen: list[dict[str, Any]] = []
     shown: set[int] = set()
     for item in items:

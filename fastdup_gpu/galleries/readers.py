@@ -1,4 +1,4 @@
-"""Where the pictures of a page are read: as they are named, or where they lie by now."""
+"""Reads the images of a page: by their names, or where they are now."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fastdup_gpu.sources.by_name import Located, locate, read_by_name
 
 
 class Reader:
-    """The bytes of pictures by name.
+    """The bytes of images by name.
 
-    A name is looked for as it is (a remote one first among the copies in `work_dir`), then inside
+    A name is looked up as it is (a remote one first among the copies in `work_dir`), then inside
     `input_dir`: by its whole path, then by its last parts, so that `some/shard.tar/member.jpg` is
-    found in a folder of tars; then where relative names began when the run in `work_dir` was made.
+    found in a folder of tars; then relative to the folder that was current during the run.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Reader:
         self._work_dir = work_dir
 
     def __call__(self, name: str) -> bytes:
-        """The bytes of a picture; raises OSError where it is nowhere."""
+        """The bytes of an image; raises OSError if it is not found."""
         try:
             return read_by_name(name, self._work_dir)
         except OSError as error:
@@ -38,7 +38,7 @@ class Reader:
             raise error
 
     def locate(self, name: str) -> Located | None:
-        """The archive that a name leads to, for `stored_order`; one that is not here comes last."""
+        """The archive that a name refers to, for `stored_order`; local ones are preferred."""
         found = locate(name, self._work_dir)
         if found is not None and not is_remote(found[0]):
             return found

@@ -1,4 +1,4 @@
-"""A page: views and pictures into one HTML file that loads nothing from anywhere."""
+"""Renders a page: views and images in one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fastdup_gpu.galleries.thumbs import Thumb
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("core.js", "controls.js", "compare.js", "views.js", "plots.js", "start.js")
-SHARD = 100  # small pictures in one block of the page
+SHARD = 100  # thumbnails in one block of the page
 
 _log = logging.getLogger(__name__)
 View = dict[str, Any]
@@ -32,8 +32,8 @@ View = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says besides its pictures. `stem` names the file; `marks`: pictures can be
-    marked for deletion; `page_width` and `thumb_width` are limits in CSS pixels."""
+    """The content of a page besides its images. `stem` is the name of the file; `marks`: images
+    can be marked for deletion; `page_width` and `thumb_width` are limits in CSS pixels."""
 
     stem: str
     title: str
@@ -45,8 +45,8 @@ class Page:
 
 
 def publish(page: Page, album: Album, table: Any = None) -> Path:
-    """Write `<save_path>/<stem>.html` and what the options ask for beside it, and show it where
-    a notebook is running. `table` is what save_artifacts stores as csv. Returns the path."""
+    """Write `<save_path>/<stem>.html` and the files that the options ask for beside it, and show
+    it in a running notebook. save_artifacts stores `table` as csv. Returns the path."""
     options = album.options
     folder = options.save_path
     try:
@@ -60,15 +60,15 @@ def publish(page: Page, album: Album, table: Any = None) -> Path:
     path = folder / f"{page.stem}.html"
     with replacing(path) as stream:
         stream.write(html)
-    if place is not None:  # not before, as the earlier page shows them
+    if place is not None:  # not earlier, as the previous page shows them
         artifacts.drop_others(place, {Path(uri).name for uri in uris})
     if options.save_artifacts:
         artifacts.save(folder / f"{page.stem}_artifacts", album, table)
     missing = [name for name, thumb in zip(album.names, thumbs, strict=True) if thumb.why]
-    _log.info("wrote %s: %d pictures, %d of them unreadable", path, len(thumbs), len(missing))
+    _log.info("wrote %s: %d images, %d of them unreadable", path, len(thumbs), len(missing))
     if missing and len(missing) == len(thumbs):
         _log.warning(
-            "none of the %d pictures of %s can be read, the first: %r; where they lie in another "
+            "none of the %d images of %s can be read, for example %r; if they are in another "
             "folder now, give it as input_dir",
             len(thumbs),
             path,
@@ -81,7 +81,7 @@ def publish(page: Page, album: Album, table: Any = None) -> Path:
 def render(
     page: Page, pictures: Sequence[dict[str, Any]], uris: Sequence[str], work_dir: str
 ) -> str:
-    """The HTML text; `uris` are those of the small pictures, in the order of `pictures`."""
+    """The HTML text; `uris` are those of the thumbnails, in the order of `pictures`."""
     style, script = _style(), _script()
     content = {
         "views": page.views,
@@ -115,8 +115,8 @@ def _absolute(path: Path | None) -> str:
 
 
 def _json(content: object) -> Markup:
-    """JSON inside a script element: ASCII, and nothing that could end or open an element. Numbers
-    that JSON lacks (nan, infinities) are null."""
+    """JSON inside a script element: ASCII, without anything that could end or open an element.
+    Numbers that JSON lacks (nan, infinities) become null."""
     try:
         text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     except ValueError:
@@ -135,9 +135,9 @@ def _finite(value: Any) -> Any:
 
 
 def _beside(place: Path, thumbs: Sequence[Thumb]) -> list[str]:
-    """Write small pictures to files; their addresses relative to the page. Names tell what is in
-    them, so that an earlier page, still open or left by a process that was killed, never shows
-    one picture for another."""
+    """Write thumbnails to files; returns their addresses relative to the page. The names are hashes
+    of the content, so that an earlier page, still open or left by a killed process, never shows
+    the wrong image."""
     artifacts.make_place(place)
     files = [f"{hashlib.sha256(t.data).hexdigest()[:24]}.webp" for t in thumbs]
     for name, data in {name: t.data for name, t in zip(files, thumbs, strict=True)}.items():

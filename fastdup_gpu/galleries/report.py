@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu._errors import BackendUnavailable, MissingDependency, WorkDirError
+from fastdup_gpu._arguments import path_text
+from fastdup_gpu._errors import BackendUnavailable, MissingDependency
 from fastdup_gpu.analysis.nearest import nearest
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.features import feature_paths, open_features
@@ -30,19 +31,19 @@ from fastdup_gpu.galleries.stats import stats_view
 
 METRICS = ("blur", "mean", "stdv", "size", "file_size", "unique", "contrast")
 BAD_ROWS = 1000
-NEIGHBORS = 8  # that the label of a picture is compared with
-SEARCHED = 5000  # pictures at most, for a search of all against all
+NEIGHBORS = 8  # that the label of an image is compared with
+SEARCHED = 5000  # at most so many images are searched against all others
 KNOWN = ("get_label_func", "get_bounding_box_func", "input_dir", "lazy_load", "num_images")
 
 
 @dataclass(slots=True)
 class Findings:
-    """The tables of a run that the page is made of, None for a file that is not there, and the
-    similarities that the page speaks of (`marks`), and what thresholds leave of the pairs."""
+    """The tables of a run that the page is made of (None for a missing file), the similarities that
+    it reports (`marks`), and how many pairs each threshold leaves (`curve`)."""
 
     filenames: list[str]
     marks: list[float]
-    of_test: int = 0  # pictures of test_dir, which `filenames` does not name
+    of_test: int = 0  # images of test_dir, which `filenames` does not contain
     pairs: pd.DataFrame | None = None
     curve: list[list[float]] = field(default_factory=list)
     groups: pd.DataFrame | None = None
@@ -60,17 +61,16 @@ def write_report(
 ) -> Path:
     """Write one HTML page about the run in `work_dir`; returns its path.
 
-    save_path: a folder, or a name that ends in .html; default is report.html in `work_dir`.
+    save_path: a folder, or a name ending in .html; by default report.html in `work_dir`.
     options: num_images (entries of each tab, default 60; 0 = all), get_label_func (adds a tab
     about labels), get_bounding_box_func, input_dir, lazy_load, as in the galleries.
 
-    Tabs are those of the result files that are there. Raises WorkDirError where `work_dir` has
-    no features csv, InvalidArgument for wrong options, FormatError for damaged files.
+    There is a tab for each result file that exists. Raises WorkDirError if `work_dir` has no
+    features csv, InvalidArgument for wrong arguments, FormatError for damaged files.
     """
-    source = results.work_dir_of(None, work_dir)
-    if source is None:
-        raise WorkDirError(f"work_dir={os.fspath(work_dir)!r} is no folder")
-    target = source if save_path is None else Path(save_path)
+    source = Path(path_text("work_dir", work_dir))
+    results.work_dir_of(None, source)  # raises WorkDirError if it is not a folder
+    target = source if save_path is None else Path(path_text("save_path", save_path))
     stem = target.stem if target.suffix == ".html" else "report"
     folder = target.parent if target.suffix == ".html" else target
     arguments = {"save_path": folder, "work_dir": source, "num_images": 60, "how": "all"}
@@ -84,7 +84,7 @@ def write_report(
 
 
 def read_findings(album: Album, folder: Path) -> Findings:
-    """Read what is there and make a view of each."""
+    """Read the existing files and make a view of each."""
     found = Findings(
         results.read_filenames(folder),
         similarity_marks(folder),
@@ -114,8 +114,8 @@ def read_findings(album: Album, folder: Path) -> Findings:
 
 
 def _label_rows(album: Album, folder: Path) -> pd.DataFrame:
-    """Rows of the similarity gallery, the lowest score first. A small run is searched anew,
-    because similarity.csv leaves out neighbours under its threshold."""
+    """Rows of the similarity gallery, the lowest score first. A small run is searched again,
+    because similarity.csv leaves out neighbours below the run's threshold."""
     own = Album(replace(album.options, descending=False, max_items=NEIGHBORS), folder)
     edges = _searched(folder)
     if edges is None:
@@ -124,13 +124,13 @@ def _label_rows(album: Album, folder: Path) -> pd.DataFrame:
 
 
 def _searched(folder: Path) -> pd.DataFrame | None:
-    """The nearest of each picture by its features; None where they are not there, or too many, or
-    where no backend is installed to search with."""
+    """The nearest images of each image by features; None if there are none or too many, or if no
+    backend is installed to search with."""
     dat = feature_paths(folder)[0]
     features = open_features(dat) if dat.is_file() else None
     if features is None or len(features.filenames) > SEARCHED:
         return None
-    try:  # so few are searched faster than a GPU is opened
+    try:  # searching so few is faster than opening a GPU
         ids, values = nearest(features.matrix, NEIGHBORS, "cpu")
     except (BackendUnavailable, MissingDependency):
         return None
@@ -186,7 +186,7 @@ def _bad_view(bad: pd.DataFrame) -> View:
         "id": "bad",
         "title": "Bad files",
         "kind": "table",
-        "columns": ["File", "Why", "Bytes"],
+        "columns": ["File", "Reason", "Bytes"],
         "numeric": [2],
         "rows": [[shown(n), shown(str(e)), s] for n, e, s in zip(*columns, strict=True)],
         "more": max(0, len(bad) - BAD_ROWS),

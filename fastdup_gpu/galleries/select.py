@@ -1,4 +1,4 @@
-"""What a gallery shows: pure functions over tables."""
+"""Selects what a gallery shows: pure functions over tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LabelsOf = Mapping[str, Sequence[str]]
 
 
 def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
-    """Which of several pictures to keep, and what sets it apart from the second best."""
+    """Which of several images to keep, and in what it differs from the second best."""
     order = sorted(range(len(members)), key=lambda i: members[i].rank())
     best, second = (members[i].rank() for i in (order[0], order[min(1, len(order) - 1)]))
     differs = (why for why, a, b in zip(REASONS, best, second, strict=True) if a != b)
@@ -27,8 +27,8 @@ def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
 
 
 def unordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:
-    """Each pair of different names once, in its most similar form, most similar first; equal ones
-    by name."""
+    """Each pair of different names once, with its largest similarity, most similar first; ties by
+    name."""
     codes = _codes(edges["from"], edges["to"], sort=True)
     start, end = codes[: len(edges)], codes[len(edges) :]
     low, high = np.minimum(start, end), np.maximum(start, end)
@@ -48,11 +48,11 @@ def slice_mask(
 ) -> NDArray[np.bool_]:
     """Which entries a slice keeps.
 
-    With `others`, the labels of the other end of each pair: 'same' keeps pairs that share a
-    label, 'diff' pairs of labelled pictures that share none, a label (or a list) pairs with that
-    label on exactly one end. Without, or with a label for pictures: those that have it.
-    `everywhere` tells the labels of all pictures, where these are a part of them. Raises
-    InvalidArgument for a label that no picture has.
+    With `others`, the labels of the second image of each pair: 'same' keeps pairs that share a
+    label, 'diff' pairs of labelled images that share none, a label (or a list) pairs in which
+    exactly one image has it. Without `others`, a label keeps the images that have it.
+    `everywhere` returns the labels of all images, if these are only a part of them. Raises
+    InvalidArgument for a label that no image has.
     """
     if others is not None and slice in ("same", "diff"):
         want = slice == "same"
@@ -67,11 +67,11 @@ def slice_mask(
 
 
 def rank_outliers(outliers: pd.DataFrame, how: str, neighbors: int | None = None) -> pd.DataFrame:
-    """One row for each picture of `from`, the farthest first: `from`, `to`, `distance`.
+    """One row for each image of `from`, the least similar first: `from`, `to`, `distance`.
 
-    'one' takes each picture's least similar neighbour listed. 'all' takes pictures whose
-    neighbours are all listed (`neighbors` of them, by default as many as any picture has), each
-    with the most similar one.
+    'one' takes the least similar neighbour listed for each image. 'all' takes images whose
+    neighbours are all listed (`neighbors` of them, by default as many as any image has), each
+    with its most similar one.
     """
     outliers = in_order(outliers, "distance", "from")
     codes = _codes(outliers["from"])
@@ -83,8 +83,8 @@ def rank_outliers(outliers: pd.DataFrame, how: str, neighbors: int | None = None
 
 
 def neighbor_rows(edges: pd.DataFrame, most: int | None) -> pd.DataFrame:
-    """One row for each picture of `from`, in the order met: `from`, lists `to` and `distance`, the
-    most similar first, `most` of them at most."""
+    """One row for each image of `from`, in order of appearance: `from`, lists `to` and `distance`,
+    the most similar first, at most `most` of them."""
     ordered = edges[edges["from"] != edges["to"]].sort_values(
         "distance", ascending=False, kind="stable"
     )
@@ -106,7 +106,7 @@ def neighbor_rows(edges: pd.DataFrame, most: int | None) -> pd.DataFrame:
 
 
 def label_score(own: Sequence[str], others: Sequence[Sequence[str]]) -> float | None:
-    """100 x the share of labelled neighbours that share a label; None where nothing is known."""
+    """The percentage of labelled neighbours that share a label; None if no label is known."""
     labelled = [labels for labels in others if labels]
     if not own or not labelled:
         return None
@@ -114,12 +114,12 @@ def label_score(own: Sequence[str], others: Sequence[Sequence[str]]) -> float | 
 
 
 def curve(pairs: pd.DataFrame, marks: Sequence[float] = (), steps: int = 100) -> list[list[float]]:
-    """What a threshold leaves, for a slider: rows `threshold, pairs, images, groups, spare`.
+    """What each threshold leaves, for a slider: rows `threshold, pairs, images, groups, spare`.
 
     Counted over all of `pairs` (each unordered pair once, most similar first) at evenly spaced
-    thresholds from the smallest similarity to 1, and at those of `marks` between. `groups` are
-    those that pairs of at least this similarity connect, `spare` the images that could go if
-    each group kept one.
+    thresholds from the smallest similarity to 1, and at the `marks` in between. `groups` are
+    connected by pairs of at least this similarity; `spare` is the number of images that could be
+    removed if each group kept one.
     """
     if pairs.empty:
         return []
@@ -142,17 +142,18 @@ def curve(pairs: pd.DataFrame, marks: Sequence[float] = (), steps: int = 100) ->
 
 
 def _codes(*columns: pd.Series[Any], sort: bool = False) -> NDArray[Any]:
-    """A number for each name of the columns, one after the other; with `sort` in their order.
+    """A number for each name of the columns, one column after the other; with `sort` in the order
+    of the names.
 
-    Names are ordered and grouped by these, because pandas may bring a column of text into a form
-    that cannot hold names which are not UTF-8."""
+    Names are ordered and grouped by these numbers, because pandas may convert a column of text to
+    a type that cannot hold names which are not UTF-8."""
     joined = np.concatenate([column.to_numpy(dtype=object) for column in columns])
     return pd.factorize(joined, sort=sort)[0]
 
 
 class _Forest:
-    """Nodes 0 .. n - 1, of which `met` were named so far, and `joined` connections that were none
-    before (disjoint sets with path halving)."""
+    """Nodes 0 .. n - 1, of which `met` have appeared so far, and `joined`, the number of pairs that
+    connected two groups (disjoint sets with path halving)."""
 
     def __init__(self, n: int) -> None:
         self._parent = list(range(n))
@@ -183,15 +184,15 @@ def histogram(values: NDArray[Any], bins: int = 60) -> dict[str, Any]:
 
 
 def ranked(stats: pd.DataFrame, metric: str, *, descending: bool) -> pd.DataFrame:
-    """Rows with a value of `metric`, ordered by it, equal ones by name; raises InvalidArgument for
-    one that is no numeric column."""
+    """Rows with a value of `metric`, ordered by it, ties by name; raises InvalidArgument if it is
+    not a numeric column."""
     columns = [str(c) for c in stats if c != "index"]
     numeric = [c for c in columns if pd.api.types.is_numeric_dtype(stats[c])]
     if metric not in numeric:
         left_out = metric in STATS_COLUMNS_ADVANCED and metric not in stats
         hint = "; run with turi_param='run_advanced_stats=1' to compute it" if left_out else ""
         raise InvalidArgument(
-            f"metric={metric!r} is no column of the statistics{hint}; known are: "
+            f"metric={metric!r} is not a numeric column of the statistics{hint}; expected one of: "
             f"{', '.join(numeric)}"
         )
     return in_order(stats[stats[metric].notna()], metric, "filename", descending=descending)
@@ -200,7 +201,7 @@ def ranked(stats: pd.DataFrame, metric: str, *, descending: bool) -> pd.DataFram
 def in_order(
     table: pd.DataFrame, column: str, names: str, *, descending: bool = False
 ) -> pd.DataFrame:
-    """Rows by a column of numbers, equal ones by a column of names."""
+    """Rows ordered by a column of numbers, ties by a column of names."""
     values = table[column].to_numpy(dtype=float)
     values = -values if descending else values
     if _ascends(table[names].to_numpy(dtype=object)):
@@ -215,7 +216,7 @@ def _ascends(names: NDArray[Any]) -> bool:
 
 
 def call_text(function: Callable[[str], object], name: str, argument: str) -> str:
-    """What a user's function says about a name, as text; raises InvalidArgument naming the file."""
+    """A user's function applied to a name, as text; raises InvalidArgument naming the file."""
     try:
         value = function(name)
     except Exception as error:  # a user's function may raise anything

@@ -1,4 +1,4 @@
-"""The gallery of neighbours: a picture, those most similar to it, and whether labels agree."""
+"""The gallery of neighbours: an image, those most similar to it, and whether labels agree."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import LabelsOf, label_score, neighbor_rows
 
 _LISTS = ("to", "distance")
-INTRO = "A picture and those most similar to it."
+INTRO = "Each image with the images most similar to it."
 SCORE_INTRO = (
-    "A picture and those most similar to it. The score is the share of them that have its label, "
-    "in percent: a low one hints at a wrong label."
+    "Each image with the images most similar to it. The score is the percentage of these that "
+    "have its label; a low score hints at a wrong label."
 )
 
 
 def create_similarity_gallery(
     similarity_file: Any, kwargs: dict[str, Any], **given: Any
 ) -> pd.DataFrame:
-    """Write similarity.html and return the table behind it, all rows of it; see the public
-    function."""
+    """Write similarity.html and return the whole table behind it; see the public function."""
     options = make_options(given, kwargs)
     album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
     edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
@@ -44,12 +43,12 @@ def create_similarity_gallery(
 
 
 def select_rows(album: Album, edges: pd.DataFrame, *, cosine: bool = False) -> pd.DataFrame:
-    """One row for each picture with `min_items` neighbours: `from`, lists `to` and `distance`
+    """One row per image with at least `min_items` neighbours: `from`, lists `to` and `distance`
     (similarities, whatever the metric of the run); with labels also lists `label` (that of `from`,
-    once for each neighbour) and `label2`, and `score` (0 to 100, nan where unknown), `length`.
+    once for each neighbour) and `label2`, and `score` (0 to 100, nan if unknown), `length`.
 
-    Ordered by score, equal ones by the similarity of the neighbours that disagree; without
-    labels by the mean similarity. `cosine`: the edges hold similarities whatever the run did.
+    Ordered by score, ties by the similarity of the neighbours that disagree; without labels by
+    the mean similarity. `cosine`: the edges hold similarities whatever the metric of the run.
     """
     options = album.options
     folder = None if cosine else album.work_dir
@@ -88,7 +87,7 @@ def _single(labels: Any) -> Any:
 
 
 def _key(row: dict[Any, Any]) -> list[float]:
-    """Score, then how much the neighbours that agree are more similar than those that do not."""
+    """Score, then how much more similar the neighbours that agree are than the others."""
     own = _set(row["label"][0])
     signed = [
         value if own & _set(label) else -value
@@ -111,7 +110,7 @@ def _ordered(table: pd.DataFrame, keys: list[list[float]], descending: bool) -> 
 
 
 def _sliced(table: pd.DataFrame, slice: Slice, album: Album) -> pd.DataFrame:
-    """Rows of the labels wanted; 'label_score' those whose score is known, 'diff' and 'same'
+    """Rows with the labels wanted; 'label_score': those with a known score; 'diff' and 'same':
     those with no neighbour, or only neighbours, of the same label."""
     if slice is None:
         return table
@@ -138,7 +137,7 @@ def similarity_view(album: Album, table: pd.DataFrame) -> View:
         "kind": "rows",
         "intro": SCORE_INTRO if scored else INTRO,
         "noun": ["row", "rows"],
-        "empty": "No picture has so many neighbours.",
+        "empty": "No image has enough neighbours.",
         "items": [_item(album, row, scored) for row in listed.to_dict("records")],
     }
     if scored:

@@ -1,4 +1,4 @@
-"""The gallery of a statistic: the pictures with its smallest or largest values."""
+"""The gallery of a statistic: the images with its smallest or largest values."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ NAMES = {
 }
 UNITS = {"size": "pixels", "width": "pixels", "height": "pixels", "file_size": "bytes"}
 MEANINGS = {
-    "blur": "The variance of the Laplacian: low for blurred pictures.",
+    "blur": "The variance of the Laplacian: low for blurred images.",
     "mean": "The mean of all colour values, 0 (black) to 255 (white).",
-    "stdv": "How much the colour values differ: low for pictures of one colour.",
-    "unique": "How many different colour values a picture has.",
+    "stdv": "How much the colour values differ: low for images of one colour.",
+    "unique": "How many different colour values an image has.",
 }
 
 
@@ -43,14 +43,14 @@ def create_stats_gallery(stats_file: Any, kwargs: dict[str, Any], **given: Any) 
     table = sliced(album, table, options.slice)
     view = stats_view(album, table, metric)
     order = "largest" if options.descending else "smallest"
-    subtitle = f"{order} of {words.count(len(table), 'image')}"
+    subtitle = f"{order} values of {words.count(len(table), 'image')}"
     page = Page(metric, title(metric), subtitle, [view], thumb_width=options.max_width)
     publish(page, album, table.iloc[: options.shown])
 
 
 def read_rows(stats_file: Any, options: Options) -> tuple[Album, pd.DataFrame]:
-    """The statistics, and an album for them. Where the run is not known, labels without names
-    belong to the rows of the table as they are given."""
+    """The statistics, and an album for them. If the run is not known, labels without names belong
+    to the rows of the table in their order."""
     work_dir = results.work_dir_of(stats_file, options.work_dir)
     labelled = options.get_label_func is not None
     stats = results.read_stats(stats_file, None if labelled else options.nrows)
@@ -60,7 +60,7 @@ def read_rows(stats_file: Any, options: Options) -> tuple[Album, pd.DataFrame]:
 
 
 def sliced(album: Album, table: pd.DataFrame, slice: Slice) -> pd.DataFrame:
-    """The rows of pictures with the labels wanted."""
+    """The rows of images with the labels wanted."""
     if slice is None:
         return table
     labels = album.labels(table["filename"].tolist()) or {}
@@ -89,7 +89,7 @@ def stats_view(
         "title": title(metric),
         "kind": "cards",
         "intro": MEANINGS.get(metric, ""),
-        "noun": ["picture", "pictures"],
+        "noun": ["image", "images"],
         "empty": "No statistics are stored.",
         "histogram": spread | {"label": title(metric), "digits": 0 if wide > 50 else 3},
         "items": [

@@ -1,4 +1,4 @@
-"""Small versions of pictures, made in threads: WebP, upright, with boxes drawn on them."""
+"""Thumbnails, made in threads: WebP, upright, with boxes drawn on them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from fastdup_gpu.sources.by_name import stored_order
 from fastdup_gpu.sources.pixels import relaxed_limits, room_for, upright
 
 SMALL = 96
-_AHEAD = 2  # pictures that wait for each thread
+_AHEAD = 2  # images that wait for each thread
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_LIGHT, _STRONG = (255, 255, 255), (214, 40, 120)  # one of the two shows on any picture
+_LIGHT, _STRONG = (255, 255, 255), (214, 40, 120)  # one of the two is visible on any image
 
 
 @dataclass(frozen=True, slots=True)
 class Thumb:
-    """One small picture: WebP `data`, or b'' and `why` there is none. `width` and `height` are
-    those of the whole upright picture, 0 where unknown."""
+    """One thumbnail: WebP `data`, or b'' and the reason in `why`. `width` and `height` are those of
+    the whole upright image, 0 if unknown."""
 
     data: bytes
     width: int = 0
@@ -37,12 +37,12 @@ class Thumb:
     why: str = ""
 
     def uri(self) -> str:
-        """The picture as a data: URI."""
+        """The thumbnail as a data: URI."""
         return "data:image/webp;base64," + base64.b64encode(self.data).decode("ascii")
 
 
 def size_for(count: int) -> int:
-    """Pixels of the longer side, so that a page of many pictures stays small."""
+    """Pixels of the longer side, fewer for more images, so that pages stay small."""
     return 512 if count <= 60 else 256 if count <= 1500 else 160
 
 
@@ -52,12 +52,12 @@ def make_thumbs(
     boxes: Callable[[str], list[Corners]] | None = None,
     reader: Reader | None = None,
 ) -> list[Thumb]:
-    """One Thumb for each of `names`, in their order; `sizes` are pixels of the longer side. A
-    picture that cannot be read gives one that says why; a failing `boxes` function raises."""
+    """One Thumb for each of `names`, in their order; `sizes` are pixels of the longer side. For an
+    image that cannot be read it contains the reason; a failing `boxes` function raises."""
     listed = [boxes(name) if boxes else [] for name in names]
     reader = reader or Reader()
     read = partial(_read, reader)
-    read_once = lru_cache(maxsize=1)(read)  # for a name that is there twice
+    read_once = lru_cache(maxsize=1)(read)  # for a name that occurs twice
     workers = min(32, cores())
 
     def make(i: int, data: bytes | str | None) -> tuple[int, Thumb]:
@@ -75,12 +75,12 @@ def make_thumbs(
 
 
 def reader_in(input_dir: str | os.PathLike[str] | None, work_dir: Path | None = None) -> Reader:
-    """A reader that looks in `input_dir` as well, and where the run in `work_dir` was made."""
+    """A reader that also looks in `input_dir`, and where the run in `work_dir` was made."""
     return Reader(input_dir, work_dir)
 
 
 def _read(reader: Reader, name: str) -> bytes | str:
-    """The bytes of a picture, or why it has none."""
+    """The bytes of an image, or the reason why it cannot be read."""
     try:
         return reader(name)
     except (OSError, ValueError) as error:  # ValueError: a NUL in a name
@@ -106,8 +106,8 @@ def _reason(error: Exception) -> str:
 
 
 def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | None:
-    """A JPEG decoded at a fraction of its size, one that is cut off as far as it goes; None for
-    anything else, damaged ones included."""
+    """A JPEG decoded at a fraction of its size, a truncated one as far as possible; None for
+    anything else, including damaged ones."""
     if not data.startswith(_JPEG):
         return None
     if not data.endswith(_JPEG_END):
@@ -123,21 +123,23 @@ def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | 
                 turned = image.getexif().get(0x0112, 1) >= 5
                 seen = ImageOps.exif_transpose(image).convert("RGB")
                 return _reduced(seen, size), (height, width) if turned else (width, height)
-    except Exception:  # Pillow raises errors of every kind on bad input; the slow way says why
+    except (
+        Exception
+    ):  # Pillow raises errors of many kinds on bad input; the slow way gives the reason
         return None
 
 
 def _is_held_whole(image: Image.Image, data: bytes, first_scan: int) -> bool:
-    """Whether libjpeg has to hold all coefficients of a JPEG, however small it is decoded: where it
-    is progressive, or not all of its colours stand in the first scan, whose header ends at
-    `first_scan` and begins with the number of them."""
+    """Whether libjpeg has to hold all coefficients of a JPEG, however small it is decoded: if it is
+    progressive, or if not all of its colours are in the first scan, whose header ends at
+    `first_scan` and begins with their number."""
     colors = len(image.getbands())
     begin = first_scan - 2 * colors - 4
     return "progressive" in image.info or data[begin : begin + 1] != bytes([colors])
 
 
 def _open_any(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | str:
-    """Whatever the run can read; without its packages, whatever Pillow can."""
+    """Any format that the run can read; without its packages, any that Pillow can."""
     with upright(data) as found:
         if isinstance(found, str):
             return found

@@ -1,7 +1,7 @@
 """Galleries of videos that were cut into frames: `<folder>/<video>/output_000001.jpg`.
 
-Frames are compared; what is listed are videos, each by the frame that matches best. Marks are
-left out, because a mark on a frame would not delete the video.
+Frames are compared, but videos are listed, each with the frame that matches best. There are no
+marks, because marking a frame would not delete the video.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def create_component_videos_gallery(work_dir: Any, kwargs: dict[str, Any], **giv
     frames = select_groups(work_dir, options)
     table = groups_of_videos(frames, max(2, whole_number("min_items", given.get("min_items") or 0)))
     view = components_view(album, table)
-    view |= {"intro": "Videos that share similar frames, each by its first one.", "suggest": None}
+    view |= {
+        "intro": "Videos that share similar frames, each shown by its first frame in the group.",
+        "suggest": None,
+    }
     if "slider" in view:
         view["slider"]["text"] = "{0 group} of {1 video}"
     subtitle = f"{words.count(len(table), 'group')} of videos"
@@ -71,7 +74,7 @@ def video_name(video: str) -> str:
 
 def pairs_of_videos(pairs: pd.DataFrame) -> pd.DataFrame:
     """One row for each pair of different videos, with the best pair of frames; `videos` holds the
-    two, `matches` how many pairs of frames they share. Ordered by similarity."""
+    two, `matches` the number of pairs of frames they share. Ordered by similarity."""
     ends = [
         tuple(sorted((video_of(a), video_of(b))))
         for a, b in zip(pairs["from"], pairs["to"], strict=True)
@@ -89,8 +92,8 @@ def pairs_of_videos(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def groups_of_videos(frames: pd.DataFrame, least: int) -> pd.DataFrame:
-    """Groups that hold frames of at least `least` videos: `files` keeps the first frame of each
-    video, `heads` tells its name and how many of its frames are in the group."""
+    """Groups with frames of at least `least` videos: `files` keeps the first frame of each video,
+    `heads` gives its name and how many of its frames are in the group."""
     rows: list[int] = []
     places: list[list[int]] = []
     heads: list[list[str]] = []
@@ -111,7 +114,7 @@ def groups_of_videos(frames: pd.DataFrame, least: int) -> pd.DataFrame:
 
 def _duplicates(album: Album, table: pd.DataFrame) -> View:
     view = duplicates_view(album, table, curve(table))
-    intro = "Each pair of videos by the two frames that are most similar."
+    intro = "Each pair of videos is shown by its two most similar frames."
     view |= {"intro": intro, "suggest": None}
     if "slider" in view:
         view["slider"]["text"] = "{0 pair} of videos"

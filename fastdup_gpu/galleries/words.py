@@ -1,4 +1,4 @@
-"""Numbers and counts in the words of a page."""
+"""Numbers and counts as text for pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["count", "number", "similarity", "similarity_text"]
 
 
 def number(value: float) -> str:
-    """A value of any size in about four digits."""
+    """A value of any size with about four digits."""
     if not math.isfinite(value):
         return "–"
     if float(value).is_integer() or abs(value) >= 1000:
@@ -21,7 +21,7 @@ def number(value: float) -> str:
 
 
 def similarity(value: float) -> str:
-    """A similarity in four digits, of which only the same picture reads 1."""
+    """A similarity with four digits; only identical images are shown as 1."""
     return f"{min(value, 0.9999) if round(value, 6) < 1 else value:.4f}"
 
 

@@ -18,16 +18,16 @@ from fastdup_gpu.indexing import approximate
 from fastdup_gpu.indexing.approximate import Table, points
 from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 
-# Fewer rows than this are answered exactly in every mode: the graphs have 128 links a row while
-# they are made, and product quantization learns 256 codes from half the rows.
+# Below this number of rows every mode is exact: the graphs have 128 links per row during their
+# construction, and product quantization learns 256 codes from half the rows.
 FEWEST = 1024
-EXTRA = 8  # candidates beyond k, which exact scores bring into order
+EXTRA = 8  # candidates beyond k, ordered by their exact scores
 _BLOCK = 16_384  # queries at a time
 _POINTS_SHARE = 0.4  # of the free memory, for rows that an index is built from
 
 
 class Approximate(approximate.Approximate):
-    """An index whose `candidates` takes an effort."""
+    """An index whose `candidates` accepts an effort."""
 
     def __init__(self, features: F32, plan: SearchPlan, table: Table | None = None) -> None:
         super().__init__(features, plan, table)
@@ -38,7 +38,7 @@ class Approximate(approximate.Approximate):
         self, queries: F32, keep: int, own: I64 | None, effort: int
     ) -> NDArray[np.integer[Any]]:
         """Host ids, integers [m, about keep], of near rows, outside 0 .. n - 1 where there is none;
-        own rows and repetitions may be there."""
+        they may include own rows and repetitions."""
 
     def answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
         """See fastdup_gpu.indexing.approximate.Approximate."""
@@ -67,8 +67,8 @@ def found_in_blocks(queries: F32, keep: int, plan: SearchPlan, find: Callable[[A
 
 
 def device_points(rows: F32, plan: SearchPlan) -> Any:
-    """Rows in device memory whose inner products (cosine) or euclidean distances order as the
-    metric does; unusable rows are zeros."""
+    """Rows in device memory whose inner products (cosine) or euclidean distances give the order
+    of the metric; unusable rows are zeros."""
     clean, _ = cleaned(uploaded(rows))
     return unit(clean) if plan.metric == "cosine" else clean
 
@@ -85,7 +85,8 @@ def all_device_points(features: F32, plan: SearchPlan) -> Any:
 
 
 def placed_points(features: F32, plan: SearchPlan) -> Any:
-    """The same on the device where it fits, else in host memory, for what cuVS reads in parts."""
+    """The same on the device if it fits, else in host memory, for algorithms of cuVS that read
+    their input in parts."""
     n, d = features.shape
     if memory.rows_that_fit(4 * d, _POINTS_SHARE, n) >= n:
         return all_device_points(features, plan)
@@ -100,12 +101,12 @@ def placed_points(features: F32, plan: SearchPlan) -> Any:
 
 
 def cuvs_metric(plan: SearchPlan) -> str:
-    """What cuVS calls the order of `device_points`; CAGRA and HNSW know no cosine."""
+    """The metric of cuVS that gives the order of `device_points`; CAGRA and HNSW have no cosine."""
     return "inner_product" if plan.metric == "cosine" else "sqeuclidean"
 
 
 def cuvs_version() -> str:
-    """The installed cuVS; its files are not promised to be read by another."""
+    """The installed version of cuVS; other versions may not be able to read its files."""
     import cuvs
 
     return str(cuvs.__version__)

@@ -34,14 +34,14 @@ from fastdup_gpu.protocol import (
     SearchPlan,
 )
 
-_THREADS = 8  # of the host, for a batch decoded by itself
+_THREADS = 8  # of the host, for a single batch
 
 
 class GpuBackend:
     """See fastdup_gpu.protocol.Backend.
 
     `device`: number of the GPU among the visible ones. `decoder`: 'nvimgcodec', or 'dali', whose
-    batches are given to nvImageCodec where DALI fails. Raises BackendUnavailable naming what is
+    batches are passed to nvImageCodec if DALI fails. Raises BackendUnavailable naming what is
     missing.
     """
 
@@ -54,14 +54,14 @@ class GpuBackend:
         device: int = 0,
         decoder: _decode.Name = "nvimgcodec",
     ) -> None:
-        probe.require(decoder=decoder)
+        probe.require(decoder=decoder, device=device)
         probe.wake(device)
         self.device = _opened(device)
         self._decoders = _decode.Decoders(decoder, self.device, self.batch_size)
 
     def open_model(self, spec: ModelSpec) -> GpuModel:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
-        raises ModelError naming what does not fit."""
+        raises ModelError saying what does not fit."""
         devices.use(self.device)
         search = partial(rehearsal.search, spec.dim)
         pictures = [self.rehearse_pictures] if self._decoders.shared else []
@@ -77,12 +77,12 @@ class GpuBackend:
             return _decode.decode(encoded, plan, self._decoders.of_thread(), pool)
 
     def embed(self, model: GpuModel, batch: GpuBatch) -> F32:
-        """Features f32[n, dim] of the good pictures of a batch."""
+        """Features f32[n, dim] of the good images of a batch."""
         devices.use(self.device)
         return model.embed(batch.model_pixels)
 
     def pixel_stats(self, batch: GpuBatch, *, advanced: bool) -> F64:
-        """Statistics f64[n, m] of the good pictures of a batch."""
+        """Statistics f64[n, m] of the good images of a batch."""
         devices.use(self.device)
         numbers: F64 = fetched(_stats(batch, advanced=advanced))[0]
         return numbers
@@ -112,7 +112,7 @@ class GpuBackend:
             yield from in_lanes(batches, plan, threads, self.device, prepare, work)
 
     def rehearse_pictures(self) -> None:
-        """Decode a few pictures and take their statistics."""
+        """Decode a few images and take their statistics."""
         batch = self.decode(rehearsal.some_pictures(), PixelPlan(STATS_SIDE, STATS_SIDE))
         self.pixel_stats(batch, advanced=False)
 
@@ -158,7 +158,7 @@ class GpuBackend:
     def _extract(
         self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str
     ) -> Extracted:
-        """On CuPy's current stream, which is waited for once, at the end."""
+        """On CuPy's current stream, with one synchronisation at the end."""
         batch = _decode.decode_ready(ready, plan, self._decoders.of_thread())
         features = model.features(batch.model_pixels)
         if wanted == "none":
@@ -174,7 +174,7 @@ def _opened(device: int) -> int:
         return memory.open_device(device)
     except (FastdupError, ImportError):
         raise
-    except Exception as error:  # CuPy and RMM have errors of their own
+    except Exception as error:  # CuPy and RMM raise their own errors
         raise BackendUnavailable(
             f"compute='gpu' cannot open GPU {device}: {type(error).__name__}: {error}"
         ) from error

@@ -13,15 +13,16 @@ from fastdup_gpu.gpu.spaces import Space
 from fastdup_gpu.protocol import F32, I64
 
 _BASE_SHARE, _SCORE_SHARE = 0.6, 0.1  # of the free memory
-_UPLOAD = 65_536  # rows cleaned at a time: what that needs beside them stays small
+_UPLOAD = 65_536  # rows cleaned at a time, so that little extra memory is needed
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Base rows on the device: `rows` f32[c, d] clean, `ids` i64[c] rising, and the space's own.
+    """Base rows on the device: `rows` f32[c, d] clean, `ids` i64[c] ascending, and what the space
+    prepared from them.
 
-    Where an unusable row is infinitely far from everything it is left out. `prepared` is None
-    until a search asks for it.
+    If the metric puts unusable rows infinitely far from everything, they are left out. `prepared`
+    is None until a search needs it.
     """
 
     rows: Any
@@ -35,18 +36,18 @@ class Base:
     def __init__(self, features: F32, space: Space) -> None:
         self._features = features
         self._space = space
-        self._whole: Chunk | None = None  # may be still to be prepared
+        self._whole: Chunk | None = None  # maybe not prepared yet
         self._left_out: dict[int, I64] = {}
 
     def chunk_size(self) -> int:
-        """How many rows fit: 4 bytes a value, and as many again for what a space makes of it."""
+        """How many rows fit: 4 bytes per value, and as many again for what a space prepares."""
         n, d = self._features.shape
         return n if self._whole else memory.rows_that_fit(8 * d + 64, _BASE_SHARE, n)
 
     def chunk(self, part: slice) -> Chunk:
-        """The usable rows of a part; that it is freed before the next is the caller's business."""
+        """The usable rows of a part; the caller has to free it before requesting the next."""
         if (part.start, part.stop) != (0, len(self._features)):
-            self._whole = None  # a part is asked for where memory does not suffice for all
+            self._whole = None  # parts are requested if memory does not suffice for all
             return self._prepared(self._load(part.start, part.stop))
         self._whole = self._prepared(self._whole or self._load(part.start, part.stop))
         return self._whole
@@ -57,7 +58,7 @@ class Base:
         return replace(chunk, prepared=self._space.prepare(chunk.rows))
 
     def bring(self) -> None:
-        """Onto the device as a whole, where it fits: gathering many rows on the host is slow."""
+        """Load everything onto the device if it fits: gathering many rows on the host is slow."""
         n, d = self._features.shape
         if self._whole or memory.rows_that_fit(4 * d + 64, _BASE_SHARE, n) < n:
             return
@@ -68,18 +69,18 @@ class Base:
                 raise
 
     def unusable(self) -> I64:
-        """Rows that were left out of the chunks gone through so far, in order."""
+        """Rows that were left out of the chunks processed so far, in order."""
         parts = [self._left_out[start] for start in sorted(self._left_out)]
         return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
     def resident(self, queries: F32, part: slice) -> Any:
-        """Clean rows f32[m, d] of the base on the device, where `queries` are the base and all of
-        it is there; None elsewhere."""
+        """Clean rows f32[m, d] of the base on the device if `queries` are the base and all of it
+        is there, else None."""
         whole = self._complete()
         return whole.rows[part] if whole and queries is self._features else None
 
     def _complete(self) -> Chunk | None:
-        """The base as one chunk that lacks no row, where it is on the device."""
+        """The base as one chunk without missing rows, if it is on the device."""
         return self._whole if self._whole and len(self._whole.ids) == len(self._features) else None
 
     def gather(self, ids: Any) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from fastdup_gpu.protocol import F32, F64, I64, Neighbors
 
 
 class Best:
-    """For each of m queries the k best (score, id), best first, equal ones by id."""
+    """For each of m queries the k best (score, id), best first, ties by id."""
 
     def __init__(self, m: int, k: int, sign: int) -> None:
         self._scores: F64 = np.full((m, k), np.nan)
@@ -17,7 +17,7 @@ class Best:
         self._sign = sign
 
     def merge(self, part: slice, scores: F64, ids: I64) -> None:
-        """Take f64, i64[part, c] in; nan scores stand for nothing."""
+        """Merge in scores f64 and ids i64, both [part, c]; nan scores are ignored."""
         k = self._ids.shape[1]
         scores = np.concatenate([self._scores[part], scores], axis=1)
         ids = np.concatenate([self._ids[part], ids], axis=1)
@@ -28,10 +28,10 @@ class Best:
     def padded(
         self, n: int, unusable: I64, own: I64 | None, neutral: float, queries: F32
     ) -> Neighbors:
-        """The result, with what no distance orders put last, at score `neutral`.
+        """The result, with rows that no distance orders put last, at score `neutral`.
 
-        That is every one of the n base rows to a query that is unusable, and the `unusable`
-        ones to all others. What is still free is id -1, score nan.
+        For an unusable query these are all n base rows, for other queries the `unusable` ones.
+        Places that are still free have id -1 and score nan.
         """
         bad = ~usable(squared(queries))
         self._ids[bad], self._scores[bad] = -1, np.nan

@@ -29,7 +29,7 @@ _ROUND = 32  # cuVS wants a multiple of this
 
 
 class CagraIndex(Approximate):
-    """`graph`: a cuVS CAGRA index over `device_points` of the features, and those."""
+    """`graph`: a cuVS CAGRA index over `device_points` of the features, which are `rows`."""
 
     kind = "hnsw"
 
@@ -38,14 +38,14 @@ class CagraIndex(Approximate):
     ) -> None:
         super().__init__(features, plan, table)
         self._graph = graph
-        self._rows = rows  # the graph looks at them
+        self._rows = rows  # the graph refers to them
 
     def ladder(self) -> Iterator[int]:
         """Lengths of the list of candidates, cuVS's itopk_size."""
         return doubling(_LEAST, _MOST)
 
     def answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
-        """See fastdup_gpu.indexing.approximate.Approximate; exact where k is past the lists."""
+        """See fastdup_gpu.indexing.approximate.Approximate; exact if k exceeds the lists."""
         if k + EXTRA + 1 > _MOST:
             return self.exact_answer(queries, k, own)
         return super().answer(queries, k, own, effort)
@@ -65,7 +65,7 @@ class CagraIndex(Approximate):
         return found_in_blocks(queries, keep, self.plan, find)
 
     def write(self, path: Path) -> dict[str, Any]:
-        """The graph for GPUs, and in hnswlib's format for machines without one.
+        """The graph for GPUs, and in hnswlib's format for machines without a GPU.
 
         The header's `recalls` are those of the latter, which the CPU backend reads.
         """
@@ -101,7 +101,8 @@ def build(features: F32, plan: SearchPlan) -> CagraIndex:
 
 
 def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> CagraIndex | None:
-    """The index that `CagraIndex.write` wrote; None where another cuVS wrote it or none did."""
+    """The index that `CagraIndex.write` wrote; None if it is missing or from another version of
+    cuVS."""
     file = path.with_name(path.name + SUFFIX)
     if header.get("cuvs") != cuvs_version() or not file.is_file():
         return None
@@ -111,13 +112,13 @@ def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) ->
             graph, rows = _read(name, rows)
     except Exception as error:  # cuVS raises errors of many kinds
         raise FormatError(
-            f"{file} is no stored CAGRA index ({error}); run again to make it."
+            f"{file} is not a stored CAGRA index ({error}); run again to rebuild it."
         ) from error
     return CagraIndex(features, plan, graph, rows, read_recalls(path, header, "cagra_recalls"))
 
 
 def _read(name: str, rows: Any) -> tuple[Any, Any]:
-    """A graph stored without its rows, and the rows that were put back and have to stay."""
+    """A graph that was stored without its rows, and the rows attached to it, which must stay."""
     from cuvs.common import make_device_padded_dataset
     from cuvs.neighbors import cagra
 

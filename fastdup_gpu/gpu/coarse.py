@@ -1,4 +1,4 @@
-"""Exhaustive search by cuVS: the fast first look for distances that are no matrix product."""
+"""Exhaustive search by cuVS: the fast first pass for distances that are not matrix products."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 class Coarse:
     """Candidates of a fast search: `values` f32[m, c], larger is nearer, `places` i64[m, c].
 
-    No true value differs from the coarse one by more than `slack` f32[m]; a row of which that
-    cannot be said has nan there.
+    No true value differs from the coarse one by more than `slack` f32[m], which is nan for
+    rows without such a bound.
     """
 
     values: Any
@@ -20,12 +20,12 @@ class Coarse:
 
 
 class BruteForce:
-    """cuVS brute force over device rows; `search` gives minus the distances, and places."""
+    """cuVS brute force over device rows; `search` returns negative distances, and places."""
 
     def __init__(self, rows: Any, metric: str) -> None:
         from cuvs.neighbors import brute_force as cuvs
 
-        self._rows = rows  # the index looks at them
+        self._rows = rows  # the index refers to them
         self._stream, self._handle = None, None
         handle = self._resources()
         self._index = cuvs.build(rows, metric=metric, resources=handle)
@@ -42,8 +42,8 @@ class BruteForce:
         return -cupy.asarray(distances), cupy.asarray(places).astype("int64")
 
     def _resources(self) -> Any:
-        """Those of the last call where the stream is the same: each holds a cuBLAS handle, which
-        takes longer to open than a block of queries to search."""
+        """Those of the last call if the stream is the same: each holds a cuBLAS handle, and opening
+        one takes longer than searching a block of queries."""
         import cupy
 
         stream = cupy.cuda.get_current_stream().ptr
@@ -60,8 +60,8 @@ def brute_force(rows: Any, metric: str) -> BruteForce:
 def resources() -> Any:
     """cuVS resources on CuPy's current stream; the caller calls their sync().
 
-    Where that is the default stream, cuVS takes the per-thread one, which waits for the default
-    stream's work and is waited for by it.
+    If that is the default stream, cuVS takes the per-thread one; the two wait for each other's
+    work.
     """
     import cupy
     from cuvs.common import Resources

@@ -1,4 +1,4 @@
-"""JPEG decoding by a DALI pipeline, which one bad picture kills: then it is made anew."""
+"""JPEG decoding by a DALI pipeline. A bad image can end the pipeline, which is then rebuilt."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fastdup_gpu.gpu.headers import Bytes
 
 _LOG = logging.getLogger("fastdup_gpu")
 THREADS = 4  # of the host, for each pipeline
-# Share of a batch that goes to the JPEG hardware where the GPU has it.
+# Share of a batch that goes to the JPEG hardware, if the GPU has it.
 _HARDWARE = 0.65
 
 
 class DaliDecoder:
     """A pipeline of one operator; used by one thread at a time. See decode.Decoder.
 
-    `device` None = the CPU, where it can be tried without a GPU.
+    `device` None = the CPU, for tests without a GPU.
     """
 
     name = "dali"
@@ -38,9 +38,9 @@ class DaliDecoder:
         self._died = False
 
     def decode(self, data: Sequence[Bytes]) -> list[Any]:
-        """u8[h, w, 3] RGB pictures on the device, upright; all None where the pipeline died of one.
+        """u8[h, w, 3] RGB images on the device, upright; all None if one ended the pipeline.
 
-        They are DALI's own memory, on CuPy's current stream, and hold until the next call.
+        They are in DALI's own memory, on CuPy's current stream, and valid until the next call.
         """
         decoded = self._run([np.frombuffer(one, np.uint8) for one in data])
         return [None if decoded is None else decoded[i] for i in range(len(data))]
@@ -57,16 +57,16 @@ class DaliDecoder:
             (decoded,) = self._pipeline.run(stream, raw=arrays)
         except RuntimeError as error:
             self._pipeline = None
-            # Told loudly once: where every batch dies, the choice of DALI is in vain.
+            # A warning once: if every batch fails, choosing DALI is pointless.
             level = logging.INFO if self._died else logging.WARNING
             self._died = True
-            _LOG.log(level, "DALI gives a batch to another decoder, as it died of it: %s", error)
+            _LOG.log(level, "DALI failed on a batch, which is passed to another decoder: %s", error)
             return None
         return decoded
 
 
 def build_pipeline(device: int | None, batch_size: int, *, threads: int, hardware: float) -> Any:
-    """The pipeline for one GPU; None = the CPU, where it can be tried without one."""
+    """The pipeline for one GPU; None = the CPU, for tests without a GPU."""
     from nvidia.dali import fn, pipeline_def, types
 
     def decoding() -> Any:

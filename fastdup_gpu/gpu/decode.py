@@ -1,4 +1,4 @@
-"""Batches of decoded pictures in device memory: both pixel sizes made from one decode."""
+"""Batches of decoded images in device memory: both pixel sizes made from one decode."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fastdup_gpu.protocol import STATS_SIDE, Encoded, Outcome, PixelPlan, Status
 _LOG = logging.getLogger("fastdup_gpu")
 DECODERS = ("nvimgcodec", "dali")
 Name = Literal["nvimgcodec", "dali"]
-# Bytes that a decoder needs at most for a pixel: the picture and its coefficients.
+# Bytes that a decoder needs at most per pixel: the image and its coefficients.
 _BYTES_A_PIXEL = 12
-_SHARE = 0.15  # of the free memory, for the decoded pictures of one lane
-# So many together are not worth asking the driver how much is free, which each batch would.
+_SHARE = 0.15  # of the free memory, for the decoded images of one lane
+# Up to this number, asking the driver for the free memory before every batch is not worth it.
 _FEW_PIXELS = (1 << 30) // _BYTES_A_PIXEL
 
 
 @dataclass(frozen=True, slots=True)
 class GpuBatch:
-    """Device arrays of the pictures that are OK, in the order of `outcomes`: `model_pixels`
+    """Device arrays of the images that are OK, in the order of `outcomes`: `model_pixels`
     u8[n, H, W, 3] RGB; `stats_pixels` u8[n, 224, 224, 3] RGB, of which `heights` x `widths`
     (i64[n]) count. `lent`: what the decoders made, kept until the stream was waited for."""
 
@@ -42,10 +42,10 @@ class GpuBatch:
 
 
 class Decoder(Protocol):
-    """Encoded JPEGs to device arrays u8[h, w, 3] RGB, upright; None where one is bad.
+    """Encoded JPEGs to device arrays u8[h, w, 3] RGB, upright; None for a bad one.
 
     The arrays have a `__cuda_array_interface__`, are in order of CuPy's current stream, and may
-    be lent until the next call. `most`: how many pictures a call may have.
+    be lent until the next call. `most`: how many images a call may have.
     """
 
     name: str
@@ -57,10 +57,10 @@ class Decoder(Protocol):
 
 
 class Decoders:
-    """The decoder of that name, and nvImageCodec for what another one gives up.
+    """The decoder of that name, and nvImageCodec for images that it gives up on.
 
-    nvImageCodec is the default: it was faster than DALI on an H100, and one bad picture costs it
-    nothing.
+    nvImageCodec is the default: it was faster than DALI on an H100, and a bad image does not
+    affect others.
     """
 
     def __init__(self, name: Name, device: int, batch_size: int) -> None:
@@ -73,19 +73,19 @@ class Decoders:
 
     @property
     def shared(self) -> bool:
-        """Whether what one thread opens is there for all."""
+        """Whether all threads share one decoder."""
         return self._name != "dali"
 
     def of_thread(self) -> list[Decoder]:
-        """Those of the calling thread, in the order in which they are tried; opened at its first
-        call."""
+        """The decoders of the calling thread, in the order in which they are tried; opened at its
+        first call."""
         if not hasattr(self._own, "decoders"):
             self._own.decoders = [*self._pipeline(), self._nvimgcodec()]
         found: list[Decoder] = self._own.decoders
         return found
 
     def _pipeline(self) -> list[Decoder]:
-        """DALI's pictures hold until its next batch: every thread has a pipeline of its own."""
+        """DALI's images are valid until its next batch, so every thread has its own pipeline."""
         if self.shared:
             return []
         from fastdup_gpu.gpu.dali import DaliDecoder
@@ -104,7 +104,7 @@ class Decoders:
 def decode(
     encoded: Sequence[Encoded], plan: PixelPlan, decoders: Sequence[Decoder], pool: Executor
 ) -> GpuBatch:
-    """Decode one batch; a bad picture costs only itself. `pool` runs what the host does."""
+    """Decode one batch; a bad image affects no other. `pool` runs the host's part."""
     import cupy
 
     ready = list(pool.map(make_ready, encoded, [plan] * len(encoded)))
@@ -115,10 +115,10 @@ def decode(
 
 
 def decode_ready(ready: Sequence[Ready], plan: PixelPlan, decoders: Sequence[Decoder]) -> GpuBatch:
-    """The device's part: what each decoder in turn gives up goes to the next, last to the host.
+    """The device's part: images that a decoder gives up on go to the next one, at last to the host.
 
-    Waits for nothing but what was lent. The batch is in order of CuPy's current stream, which
-    the caller waits for before the next call.
+    Waits only for lent images. The batch is in order of CuPy's current stream, which the caller
+    waits for before the next call.
     """
     done = list(ready)
     canvas = _Canvas(len(ready), plan)
@@ -136,7 +136,7 @@ def decode_ready(ready: Sequence[Ready], plan: PixelPlan, decoders: Sequence[Dec
 def _decode_on_device(
     done: list[Ready], waiting: list[int], decoder: Decoder, canvas: _Canvas
 ) -> list[int]:
-    """Decode what waits, a few pictures at a time; returns what this decoder could not do."""
+    """Decode the waiting images, a few at a time; returns those that this decoder could not do."""
     failed: list[int] = []
     for part in _groups(done, waiting, decoder.most):
         try:
@@ -147,7 +147,7 @@ def _decode_on_device(
         except Exception as error:  # each library has errors of its own for this
             if not memory.is_out_of_memory(error):
                 raise
-            _LOG.info("GPU memory ran out: %d pictures are decoded by the CPU", len(part))
+            _LOG.info("GPU memory ran out: %d images are decoded by the CPU", len(part))
             failed += part
             continue
         for i, size in zip(rows, sizes, strict=True):
@@ -165,8 +165,8 @@ def _decoded(one: Ready, height: int, width: int) -> Ready:
 
 
 def _groups(done: Sequence[Ready], waiting: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Runs of at most `most` pictures that fit into this lane's share of memory together, or one
-    that does not."""
+    """Groups of at most `most` images that together fit into this lane's share of memory, or a
+    single image that does not."""
     if len(waiting) <= most and sum(done[i].pixels for i in waiting) <= _FEW_PIXELS:
         if waiting:
             yield list(waiting)
@@ -197,10 +197,10 @@ class _Canvas:
         self._lent: list[Any] = []
 
     def settle(self) -> None:
-        """Wait until lent pictures are done with, and let go of them.
+        """Wait until lent images are no longer needed, and release them.
 
-        Not before: nvJPEG's hardware writes a new picture into their memory at once, whatever its
-        stream still waits for (meta-pytorch/torchcodec, pull request 1634).
+        Not earlier: nvJPEG's hardware writes a new image into their memory at once, even if its
+        stream still waits for something (meta-pytorch/torchcodec, pull request 1634).
         """
         import cupy
 
@@ -209,9 +209,9 @@ class _Canvas:
         self._lent.clear()
 
     def draw(self, rows: list[int], pictures: list[Any]) -> Sequence[tuple[int, int]]:
-        """Resize device pictures into their rows, which rise; returns (height, width) of each.
+        """Resize device images into their rows (ascending); returns (height, width) of each.
 
-        The pictures are read, and so kept, until `settle`, or until the stream was waited for.
+        The images are read, and therefore kept, until `settle` or until the stream has finished.
         """
         import cupy
 
@@ -236,7 +236,7 @@ class _Canvas:
         return batch.sizes
 
     def upload(self, rows: list[int], shrunk: list[Any]) -> None:
-        """Put pictures that the host has shrunk into their rows."""
+        """Put images that the host has shrunk into their rows."""
         import cupy
 
         if not rows:
@@ -252,7 +252,7 @@ class _Canvas:
         self._sizes[:, places] = cupy.asarray(np.ascontiguousarray(sizes.T))
 
     def batch(self, outcomes: list[Outcome], kept: list[int]) -> GpuBatch:
-        """The rows of the pictures that are OK."""
+        """The rows of the images that are OK."""
         import cupy
 
         model, stats, sizes = self._model, self._stats, self._sizes

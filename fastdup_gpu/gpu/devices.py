@@ -1,4 +1,4 @@
-"""Work on the chosen GPU, whatever thread asks: CUDA keeps a current device for each thread."""
+"""Work on the chosen GPU from any thread: CUDA has a current device for each thread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The distances that are no matrix product: candidates by cuVS or our kernel, scores in float64.
+"""Distances that are not matrix products: candidates by cuVS or our kernel, scores in float64.
 
-Two rows of zeros, for which braycurtis and jensenshannon have no value, are at distance 0; a
-row of zeros is infinitely far from any other by jensenshannon.
+The distance of two rows of zeros, for which braycurtis and jensenshannon are undefined, is 0; by
+jensenshannon a row of zeros is infinitely far from any other.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from fastdup_gpu.gpu.coarse import Coarse, brute_force
 from fastdup_gpu.gpu.rows import squared
 from fastdup_gpu.protocol import Metric
 
-FAR = 1e38  # minus this is the affinity of what has no finite distance
+FAR = 1e38  # minus this is the affinity of rows without a finite distance
 _NAMES = {"l1": "cityblock", "linf": "chebyshev"}
 _SLACK = 2.0**-13  # relative: far above what float32 sums lose over any feature length
 _TINY = 1e-300
 # Absolute. A divergence near 0 is lost in float32's rounding, and its root is what is compared.
 _LEAST = {"jensenshannon": 2.0**-10}
-_ROWS = 65_536  # made ready at a time, in float64
+_ROWS = 65_536  # prepared at a time, in float64
 
 
 class Distances:
@@ -38,12 +38,12 @@ class Distances:
         if self._metric == "jensenshannon" and rows.size and float(rows.min()) < 0:
             raise InvalidArgument(
                 f"distance='jensenshannon' was given features with negative values "
-                f"({float(rows.min()):g}); it compares distributions, so it takes values of 0 "
-                "and more. Choose another distance."
+                f"({float(rows.min()):g}); it compares distributions, so values must not "
+                "be negative. Choose another distance."
             )
 
     def prepare(self, base: Any) -> Any:
-        """The rows themselves, indexed by cuVS where it has the metric."""
+        """The rows themselves, indexed by cuVS if it has the metric."""
         import cupy
 
         if self._metric == "braycurtis":
@@ -110,7 +110,7 @@ class Distances:
             bottom += sums
 
     def _terms(self, a: Any, b: Any) -> tuple[Any, Any]:
-        """What each value adds to the sum above, and for braycurtis to the one below."""
+        """What each value adds to the numerator, and for braycurtis to the denominator."""
         import cupy
 
         if self._metric == "jensenshannon":

@@ -1,4 +1,4 @@
-"""Opened models: pictures on the device -> features."""
+"""Opened models: images on the device -> features."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from fastdup_gpu.forms import check_dim
 from fastdup_gpu.gpu import memory
 from fastdup_gpu.gpu.engines import Engine, Lane, fill, open_engine
 from fastdup_gpu.gpu.fetch import fetched
-from fastdup_gpu.gpu.forms import check_dim
 from fastdup_gpu.protocol import F32, ModelSpec
 
-# Bytes that a picture in flight needs at most in the engine, for each of its input pixels.
+# Bytes that an image in flight needs at most in the engine, for each of its input pixels.
 _BYTES_A_PIXEL = 400
 _SHARE = 0.2  # of the free memory, for the activations of one lane
 
 
 class GpuModel:
-    """An engine, and a lane of its own for `embed`. See fastdup_gpu.protocol.Embedder."""
+    """An engine, and one lane per thread. See fastdup_gpu.protocol.Embedder."""
 
     def __init__(self, spec: ModelSpec, device: int, batch: int) -> None:
         self.spec = spec
         side = (spec.height or 224) * (spec.width or 224)
         fits = int(memory.free_outside_pool() * _SHARE) // (side * _BYTES_A_PIXEL)
-        if fits < batch:  # a power of two, so that the cache is not asked for ever another engine
+        if fits < batch:  # a power of two, so that the cache is not filled with ever new engines
             batch = 1 << (max(fits, 1).bit_length() - 1)
         self.engine: Engine = open_engine(spec, device, batch)
         self.runs_on = self.engine.name
@@ -42,8 +42,8 @@ class GpuModel:
     def features(self, pixels: Any) -> Any:
         """The same on the device, in order of CuPy's current stream.
 
-        Every thread has a lane of its own, on the stream that is current at its first call;
-        later calls of that thread have to be on the same stream.
+        Every thread has its own lane, on the stream that is current at its first call; later calls
+        of that thread have to be on the same stream.
         """
         import cupy
 
@@ -56,7 +56,7 @@ class GpuModel:
         return _unit(out) if self.spec.normalize else out
 
     def prepare(self) -> None:
-        """Run once on nothing: what a library loads and chooses at its first run is done then."""
+        """Run once on a black image, so that libraries load and choose algorithms in advance."""
         import cupy
 
         self.embed(cupy.zeros((1, self.height, self.width, 3), np.uint8))

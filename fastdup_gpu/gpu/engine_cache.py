@@ -1,4 +1,4 @@
-"""Built engines in the user's cache folder: found by what they depend on, checked when read."""
+"""Built engines in the user's cache folder: keyed by what they depend on, checked when read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DIGEST = 64  # hexadecimal digits of the payload's SHA-256
 
 @dataclass(frozen=True, slots=True)
 class EngineKey:
-    """Everything that an engine is tied to; any change makes another file."""
+    """Everything that an engine depends on; any change gives another file."""
 
     model: str
     gpu: str
@@ -35,9 +35,9 @@ class EngineKey:
 
 
 def cached(key: EngineKey, build: Callable[[], bytes]) -> bytes:
-    """The stored engine, or a new one, which is stored; a damaged file is built anew.
+    """The stored engine, or a new one, which is then stored; a damaged file is replaced.
 
-    A cache that cannot be written costs the next run a build, and one warning.
+    If the cache cannot be written, a warning is logged and the next run builds the engine again.
     """
     found = read(key)
     if found is not None:
@@ -46,12 +46,14 @@ def cached(key: EngineKey, build: Callable[[], bytes]) -> bytes:
     try:
         write(key, payload)
     except OSError as error:
-        _LOG.warning("the engine cache cannot be written, so it is built each time: %s", error)
+        _LOG.warning(
+            "the engine cache cannot be written, so every run builds the engine again: %s", error
+        )
     return payload
 
 
 def read(key: EngineKey) -> bytes | None:
-    """The stored engine; None where there is none or it is damaged."""
+    """The stored engine; None if there is none or it is damaged."""
     try:
         stored = key.path().read_bytes()
     except OSError:
@@ -59,13 +61,13 @@ def read(key: EngineKey) -> bytes | None:
     start = len(_MAGIC) + _DIGEST
     digest, payload = stored[len(_MAGIC) : start], stored[start:]
     if not stored.startswith(_MAGIC) or hashlib.sha256(payload).hexdigest().encode() != digest:
-        _LOG.warning("%s is damaged; the engine is built anew", key.path())
+        _LOG.warning("%s is damaged; the engine is built again", key.path())
         return None
     return payload
 
 
 def write(key: EngineKey, payload: bytes) -> None:
-    """Store an engine under its key, whole or not at all."""
+    """Store an engine under its key, completely or not at all."""
     path = key.path()
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path) as temporary:
@@ -79,7 +81,7 @@ def forget(key: EngineKey) -> None:
 
 
 def verdict(key: EngineKey, judge: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What was found out about an engine when it was built; `judge` is asked where nothing was."""
+    """The stored result of `judge` for an engine; `judge` is called if there is none."""
     found = read(key)
     if found is not None:
         stored: dict[str, Any] = json.loads(found)

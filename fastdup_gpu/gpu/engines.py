@@ -16,25 +16,25 @@ from fastdup_gpu._errors import (
     ModelError,
     choose,
 )
+from fastdup_gpu.forms import Form
 from fastdup_gpu.gpu import engine_cache, half
 from fastdup_gpu.gpu.engine_cache import EngineKey
-from fastdup_gpu.gpu.forms import Form
 from fastdup_gpu.protocol import U8, ModelSpec
 
 _LOG = logging.getLogger("fastdup_gpu")
 Name = Literal["tensorrt", "tensorrt_rtx", "onnxruntime"]
 ORDER: tuple[Name, ...] = ("tensorrt", "tensorrt_rtx", "onnxruntime")
-# Engines that models are rewritten in fp16 for. onnxruntime's CUDA provider runs convolutions in
-# TF32, which is as exact as fp16 and was faster than it on an H100 (see docs/performance.md).
+# Engines for which models are rewritten in fp16. onnxruntime's CUDA provider runs convolutions in
+# TF32, which is as accurate as fp16 and was faster on an H100 (see docs/performance.md).
 REWRITTEN: frozenset[Name] = frozenset(("tensorrt", "tensorrt_rtx"))
-# The smallest cosine between fp16 and fp32 features at which fp16 is used.
+# fp16 is used if the cosine between fp16 and fp32 features is at least this.
 AGREES = 0.999
 _SAMPLES = 8
 _HINT = "Other engines run with compute='cpu'."
 
 
 class Lane(Protocol):
-    """One batch in flight: `input` device array of `batch` pictures, `run` -> [batch, dim]."""
+    """One batch in flight: `input` device array of `batch` images, `run` -> [batch, dim]."""
 
     batch: int
     input: Any
@@ -58,10 +58,10 @@ class Engine(Protocol):
 
 
 def open_engine(spec: ModelSpec, device: int, batch: int) -> Engine:
-    """The engine of spec.engine; 'auto' = the first usable of ORDER, told in an INFO line.
+    """The engine of spec.engine; 'auto' = the first usable one of ORDER, named in an INFO line.
 
-    An explicit one never gives way to another: raises MissingDependency, BackendUnavailable or
-    ModelError saying what is wrong with it.
+    An explicit engine is never replaced by another: raises MissingDependency, BackendUnavailable
+    or ModelError saying what is wrong with it.
     """
     if spec.engine != "auto":
         name = next((n for n in ORDER if n == spec.engine), None)
@@ -85,11 +85,11 @@ def open_engine(spec: ModelSpec, device: int, batch: int) -> Engine:
 
 
 def _open_checked(spec: ModelSpec, name: Name, device: int, batch: int) -> Engine:
-    """In fp16 where that agrees with fp32, which is tried once for each model and machine."""
+    """In fp16 if that agrees with fp32, which is tried once for each model and machine."""
     model = spec.path.read_bytes()
     if spec.precision == "int8" or name not in REWRITTEN:
         return _open(spec, name, model, "file", device, batch)
-    # First of all, as it imports the library: without that the rest would be in vain.
+    # First, because it imports the library: without it the rest would be pointless.
     key = _key(spec, name, "fp16 against fp32", device, batch)
     try:
         smaller = half.to_half(model)
@@ -107,7 +107,7 @@ def _open_checked(spec: ModelSpec, name: Name, device: int, batch: int) -> Engin
     if cosine >= AGREES:
         return _open(spec, name, smaller, "fp16", device, batch)
     _LOG.warning(
-        "%s runs in fp32: in fp16 its features agree to a cosine of %.4f only",
+        "%s runs in fp32, because its fp16 features have a cosine similarity of only %.4f to them",
         spec.path.name,
         cosine,
     )
@@ -116,7 +116,7 @@ def _open_checked(spec: ModelSpec, name: Name, device: int, batch: int) -> Engin
 
 @contextmanager
 def _told(name: Name) -> Iterator[None]:
-    """Whatever an engine's library raises becomes an error that names the engine."""
+    """Convert any error of an engine's library to one that names the engine."""
     try:
         yield
     except FastdupError:
@@ -186,7 +186,7 @@ _INSTALL: dict[str, str] = {
 
 
 def least_cosine(one: Engine, two: Engine) -> float:
-    """The smallest cosine between what two engines make of the same made-up pictures."""
+    """The smallest cosine between the features of two engines for the same synthetic images."""
     import cupy
 
     features = []
@@ -208,7 +208,7 @@ def fill(lane: Lane, form: Form, pixels: Any) -> None:
 
 
 def _samples(form: Form) -> U8:
-    """Smooth coloured pictures with some grain, the same every time."""
+    """Smooth coloured images with some grain, the same every time."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0 : form.height, 0 : form.width]
     waves = rng.uniform(0.01, 0.2, (_SAMPLES, 3, 3, 1, 1))

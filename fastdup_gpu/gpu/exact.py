@@ -1,8 +1,8 @@
 """Exhaustive search: candidates by a fast search, exact scores, and proof that none is missing.
 
-A row is done when its k-th exact score beats whatever the fast search left out by more than its
-rounding errors. Rows for which that does not hold (many near-equal neighbours) are searched
-again, with more candidates and at last with every row of the base compared in full.
+A query is done when its k-th exact score beats everything that the fast search left out by more
+than its rounding errors. Other queries (with many almost equal neighbours) are searched again with
+more candidates, and finally compared exactly with every row of the base.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from fastdup_gpu.indexing.keys import EMPTY, ids_of
 from fastdup_gpu.protocol import F32, F64, I64, Neighbors, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
-# Candidates beyond k of the first look, and the factor of the second.
+# Candidates beyond k in the first pass, and the factor of the second.
 _SPARE, _MORE = 30, 8
-# Candidates beyond k in the last: those that its grid cannot tell apart.
+# Candidates beyond k in the last pass: those that its grid cannot tell apart.
 _TIED = 16
 _QUERIES, _SLOW_QUERIES, _SLOW_BASE = 8192, 256, 65_536
 _SHARE = 0.2  # of the free memory, for the candidates of one block of queries
 
 
 class FlatIndex:
-    """The base rows themselves. `plan.mode` is not looked at."""
+    """The base rows themselves. `plan.mode` is ignored."""
 
     kind = "flat"
 
@@ -61,14 +61,14 @@ class FlatIndex:
         for _ in memory.halving(len(self.features), self._base.chunk_size(), work):
             pass
         if self._compared:
-            _LOG.info("%d rows were compared with every other in full", self._compared)
+            _LOG.info("%d queries were compared with every row in full", self._compared)
         return self._finished(best, queries, own)
 
     def settle(
         self, queries: F32, ids: NDArray[np.integer[Any]], k: int, own: I64 | None
     ) -> Neighbors:
-        """The k best of candidates `ids`, integers [m, c], scored exactly; repetitions, and what
-        is no row of the base, stand for nothing."""
+        """The k best of candidates `ids`, integers [m, c], scored exactly; repetitions, and ids
+        that are not rows of the base, are ignored."""
         if len(queries) > _QUERIES:
             self._base.bring()
         best = Best(len(queries), k, self.space.sign)
@@ -89,8 +89,8 @@ class FlatIndex:
         return best.padded(n, self._base.unusable(), own, self.space.neutral, queries)
 
     def _search_part(self, queries: F32, own: I64 | None, k: int, best: Best, part: slice) -> None:
-        """Take the best of a part of the base into `best`: all of them, or none where memory
-        runs out. The part is freed on return."""
+        """Merge the best of a part of the base into `best`: all of them, or none if memory runs
+        out. The part is freed on return."""
         chunk = self._base.chunk(part)
         if not len(chunk.ids):
             return
@@ -142,7 +142,7 @@ class FlatIndex:
         return cupy.asnumpy(scores), cupy.asnumpy(cupy.where(cupy.isnan(scores), -1, near))
 
     def _uploaded(self, queries: F32, own: I64 | None, part: slice) -> tuple[Any, Any]:
-        """Clean queries, and the base row of each that does not count (-1 = none)."""
+        """Clean queries, and for each the base row to exclude (-1 = none)."""
         import cupy
 
         rows = self._base.resident(queries, part)
@@ -153,7 +153,7 @@ class FlatIndex:
         return rows, cupy.asarray(mine)
 
     def _efforts(self, k: int, n: int) -> Iterator[int]:
-        """Numbers of candidates to look at; none where the fast search cannot give enough."""
+        """Numbers of candidates to request; none if the fast search cannot return enough."""
         before = 0
         for wanted in (k + 1 + _SPARE, (k + 1 + _SPARE) * _MORE):
             keep = min(wanted, n, self.space.most)
@@ -200,7 +200,7 @@ class FlatIndex:
 
 
 def _without_repeats(ids: Any, n: int) -> Any:
-    """Each row's ids once, i64[m, c] rising, -1 for repetitions and for what is no row of n."""
+    """Each row's ids once, i64[m, c] ascending, -1 for repetitions and ids outside 0 .. n - 1."""
     import cupy
 
     ids = ids.astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def fetched(*arrays: Any) -> list[Any]:
-    """Host copies of device arrays, in pinned memory; CuPy's current stream is waited for once.
+    """Host copies of device arrays, in pinned memory; CuPy's current stream is synchronised once.
 
     The memory goes back to CuPy's pool of pinned memory when a copy is dropped.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: $XDG_CACHE_HOME/fastdup-gpu or the system's like."""
+    """The folder for caches: $XDG_CACHE_HOME/fastdup-gpu, or the equivalent of the system."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     if Path(given).is_absolute():
         return Path(given) / "fastdup-gpu"

@@ -47,8 +47,8 @@ def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
     handle = ResourceHandle()
     ends = cupy.concatenate([low, high]), cupy.concatenate([high, low])
     graph = _graph(handle, n, *ends, cupy.concatenate([value, value]), turned=True)
-    # cuGraph's manual says that it multiplies the tolerance by n, its source has not done so.
-    # The smaller of the two costs some rounds more at worst.
+    # According to its manual, cuGraph multiplies the tolerance by n, but its source does not. The
+    # smaller of the two costs a few more rounds at worst.
     tolerance = TOLERANCE / n
     vertices, ranks, *_ = cugraph_pagerank(
         handle, graph, None, None, None, None, DAMPING, tolerance, ROUNDS, False, False
@@ -60,7 +60,7 @@ def pagerank(n: int, sources: I64, targets: I64, weights: F64) -> F64:
 
 
 def _graph(handle: Any, n: int, sources: Any, targets: Any, weights: Any, *, turned: bool) -> Any:
-    """All n vertices, those without edges too; `turned` is how pagerank wants it stored."""
+    """All n vertices, including those without edges; pagerank needs it stored `turned`."""
     import cupy
     from pylibcugraph import GraphProperties, SGGraph
 

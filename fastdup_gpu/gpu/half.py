@@ -1,6 +1,6 @@
-"""ONNX files rewritten to compute their convolutions in fp16.
+"""Rewrites ONNX files to compute their convolutions in fp16.
 
-TensorRT takes the precision from the file. Convolutions and the simple operations behind them
+TensorRT takes the precision from the file. Convolutions and the simple operations after them
 run in fp16; pooling, powers and norms at the end stay in fp32, where fp16 could overflow.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from fastdup_gpu._errors import MissingDependency, ModelError
 
-# What begins a part in fp16, and what goes on in it where its input is fp16 already.
+# Operations that start a part in fp16, and those that continue it if their input is in fp16.
 _BEGINS = ("Conv", "ConvTranspose")
 _GOES_ON = (
     "Add AveragePool Clip Concat HardSigmoid HardSwish LeakyRelu MaxPool Mul PRelu Relu Sigmoid"
@@ -22,8 +22,8 @@ REWRITE = 1  # part of the key of cached engines: raise it when the rewriting ch
 def to_half(model: bytes) -> bytes:
     """The same model with fp16 parts; input and output stay as they are.
 
-    A model whose convolutions are in another type than fp32 is given back as it is.
-    Raises MissingDependency without the package onnx, ModelError for what is no model.
+    A model whose convolutions have another type than fp32 is returned unchanged. Raises
+    MissingDependency without the package onnx, ModelError if it is not a model.
     """
     try:
         import onnx
@@ -43,14 +43,14 @@ def to_half(model: bytes) -> bytes:
 
 
 def _in_full(graph: Any) -> bool:
-    """Whether no convolution has weights of another type than fp32."""
+    """Whether all convolutions have weights in fp32."""
     kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
     weights = {name for node in graph.node if node.op_type in _BEGINS for name in node.input}
     return all(kinds.get(name, _FULL) == _FULL for name in weights)
 
 
 class _Rewriter:
-    """One graph. `_half` and `_full`: the name under which a tensor exists in either type."""
+    """One graph. `_half`: the names of tensors that exist in fp16, by their names in fp32."""
 
     def __init__(self, onnx: Any, graph: Any) -> None:
         self._onnx = onnx
@@ -75,7 +75,7 @@ class _Rewriter:
     def _in_half(self, node: Any) -> None:
         """The node on fp16 tensors, and its results under their old names in fp32.
 
-        A cast whose result nobody reads is dropped by every runtime.
+        Every runtime drops a cast whose result is not used.
         """
         for i, name in enumerate(node.input):
             if name and name not in self._other:

@@ -1,8 +1,8 @@
-"""Whether bytes are a JPEG that the GPU decoder may be given, told from their two ends.
+"""Decides from the start and end of a file whether it is a JPEG for the GPU decoder.
 
-A decoder pipeline can die of one bad item, so it gets only what has been looked at: whole
-baseline or progressive JPEGs of 8 bits and one or three colours. Everything else, and everything
-doubtful, goes to the CPU, which also knows what to say of bad files.
+A decoder pipeline can fail because of one bad item, so it gets only JPEGs that were checked:
+complete baseline or progressive ones with 8 bits and one or three colours. Everything else, and
+everything doubtful, goes to the CPU, which also reports what is wrong with bad files.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _OTHER_FRAMES = frozenset((0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(
 _SCAN, _ADOBE = 0xDA, 0xEE
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 _SIZES = struct.Struct(">BHHB")  # bits, height, width, components
-_TAIL = 64  # bytes at the end in which the end marker has to lie
+_TAIL = 64  # bytes at the end that have to contain the end marker
 
 
 class Header(NamedTuple):
-    """What a JPEG says of itself: size in pixels before EXIF orientation, and colours."""
+    """The header of a JPEG: size in pixels before EXIF orientation, and colours."""
 
     width: int
     height: int
@@ -30,14 +30,14 @@ class Header(NamedTuple):
 
 
 def jpeg_header(data: Bytes) -> Header | None:
-    """The header of a JPEG fit for the GPU decoder, None for what the CPU should read."""
+    """The header of a JPEG suitable for the GPU decoder, None if the CPU should read the file."""
     if data[:2] != _SOI or _EOI not in bytes(data[-_TAIL:]):
         return None
     return read_header(data)
 
 
 def read_header(data: Bytes) -> Header | None:
-    """The frame header before the first scan; None where it is not there or not of our kind."""
+    """The frame header before the first scan; None if it is missing or not supported."""
     header, adobe_colours = None, -1
     place, last = 2, len(data) - 4
     while place <= last and data[place] == 0xFF:
@@ -55,7 +55,7 @@ def read_header(data: Bytes) -> Header | None:
         elif marker == _ADOBE and length >= 14 and data[place + 4 : place + 9] == b"Adobe":
             adobe_colours = data[place + 15]
         elif marker == _SCAN:
-            # Three colours stored as they are: libjpeg reads them as RGB, not every decoder.
+            # Three colours stored untransformed: libjpeg reads them as RGB, other decoders may not.
             return None if header and header.components == 3 and adobe_colours == 0 else header
         place += 2 + length
     return None

@@ -1,4 +1,4 @@
-"""HNSW on the host by cuVS: what CAGRA exports and what hnswlib wrote, in hnswlib's format."""
+"""HNSW on the host by cuVS, in hnswlib's format: exported by CAGRA or written by hnswlib."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class HnswIndex(Approximate):
         return efforts()
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> I64:
-        """What the graph finds on the host's cores."""
+        """The rows that the graph finds, on the host's cores."""
         out = np.empty((len(queries), keep), np.int64)
         for start in range(0, len(queries), BLOCK):
             part = slice(start, start + BLOCK)
@@ -42,8 +42,8 @@ class HnswIndex(Approximate):
         return out
 
     def _reached(self, rows: F32, keep: int, ef: int) -> I64:
-        """Where the graph reaches fewer than `keep` rows, cuVS gives some of them twice; more
-        effort reaches more."""
+        """If the graph reaches fewer than `keep` rows, cuVS returns some of them twice; more effort
+        reaches more."""
         ids = host_search(self._graph, rows, keep, ef, self.plan.threads)
         few = _repeats(ids)
         while few.any() and ef < len(self.features):
@@ -81,7 +81,7 @@ def export(graph: Any, features: F32, plan: SearchPlan, path: Path) -> HnswIndex
 
 
 def load(path: Path, features: F32, plan: SearchPlan, table: Table | None = None) -> HnswIndex:
-    """The index that `write` or hnswlib wrote; raises FormatError where it does not fit."""
+    """The index that `write` or hnswlib wrote; raises FormatError if it does not fit."""
     from cuvs.neighbors import hnsw
 
     d, metric = features.shape[1], cuvs_metric(plan)
@@ -93,14 +93,14 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table | None = None
 
 
 def _repeats(ids: I64) -> NDArray[np.bool_]:
-    """Which rows hold an id twice."""
+    """Which rows contain an id twice."""
     ordered = np.sort(ids, axis=1)
     twice: NDArray[np.bool_] = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
     return twice
 
 
 def _write(graph: Any, path: Path) -> None:
-    """The graph is in host memory: nothing to wait for."""
+    """The graph is in host memory, so there is nothing to wait for."""
     from cuvs.neighbors import hnsw
 
     with saved(path.with_name(path.name + SUFFIX)) as name:

@@ -1,4 +1,4 @@
-"""IVF-Flat and IVF-PQ by cuVS; IVF-Flat is written so that the CPU backend reads it too."""
+"""IVF-Flat and IVF-PQ by cuVS; the CPU backend can read IVF-Flat too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from fastdup_gpu.protocol import F32, I64, Index, SearchPlan
 SUFFIX, LISTS_SUFFIX = ".ivf", ".npz"
 _LISTS = 2  # times sqrt(n) lists
 _FEWEST_VISITS, _MOST_VISITS = 4, 256
-_PQ_MORE = 8  # candidates for each one wanted, as the codes are coarse
+_PQ_MORE = 8  # candidates per neighbour wanted, because the codes are coarse
 
 
 class IvfIndex(Approximate):
@@ -108,16 +108,16 @@ def build(features: F32, plan: SearchPlan, kind: str) -> IvfIndex:
 
 
 def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> Index:
-    """The index that `IvfIndex.write` wrote, or a new one where the CPU backend or another cuVS
-    wrote it; raises FormatError where it does not fit."""
+    """The index that `IvfIndex.write` wrote, or a new one if it is from the CPU backend or another
+    version of cuVS; raises FormatError if it does not fit."""
     kind = str(header["kind"])
     table = read_recalls(path, header)
     if "cuvs" not in header:
         return _anew(features, plan, kind)
     if header.get("rows_indexed") != len(features):
         raise FormatError(
-            f"{path} was built over {header.get('rows_indexed')} rows, the features hold "
-            f"{len(features)}; run again to make it."
+            f"{path} was built from {header.get('rows_indexed')} rows, but there are "
+            f"{len(features)} features; run again to rebuild it."
         )
     if header["cuvs"] != cuvs_version():
         return _anew(features, plan, kind)
@@ -129,7 +129,7 @@ def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) ->
         handle.sync()
     except Exception as error:  # cuVS raises errors of many kinds
         raise FormatError(
-            f"{file} is no stored {kind} index ({error}); run again to make it."
+            f"{file} is not a stored {kind} index ({error}); run again to rebuild it."
         ) from error
     return IvfIndex(features, plan, kind, lists, table)
 
@@ -152,5 +152,5 @@ def cuvs_module(kind: str) -> Any:
 
 
 def list_count(plan: SearchPlan, n: int) -> int:
-    """How many lists n rows are put into."""
+    """The number of lists for n rows."""
     return max(1, min(plan.clusters or round(_LISTS * n**0.5), n))

@@ -1,7 +1,7 @@
-"""k-means on the device; the loop is that of both backends.
+"""k-means on the device; both backends use the same loop.
 
-cuVS has k-means too. Its sums are float atomics, so that its centroids differ from run to run,
-which the files of a run must not.
+cuVS has k-means too, but sums with float atomics, so that its centroids differ from run to run.
+The files of a run must not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fastdup_gpu.protocol import F32, F64, I64, Clusters, SearchPlan
 
 _SHARE = 0.4  # of the free memory, for rows that stay
 _BLOCK = 65_536
-_BLOCK_BYTES = 1 << 30  # what a block needs: not by the free memory, which sums would depend on
+_BLOCK_BYTES = 1 << 30  # memory of a block; fixed, because sums depend on the size of blocks
 
 Prepare = Callable[[F32], Any]
 
@@ -29,7 +29,7 @@ def kmeans(features: F32, *, clusters: int, iterations: int, nearest: int, seed:
     """k-means of f32[n, d]; the same input and seed give the same result.
 
     Unusable rows (see indexing/rows.py) move no centroid and are at distance inf. `ids` and
-    `distances` are padded with -1 and nan where `nearest` exceeds `clusters`.
+    `distances` are padded with -1 and nan if `nearest` exceeds `clusters`.
     """
     import cupy
 
@@ -43,7 +43,7 @@ def kmeans(features: F32, *, clusters: int, iterations: int, nearest: int, seed:
 class Assigner:
     """See fastdup_gpu.kmeans.Assign. Rows that fit stay on the device from call to call.
 
-    `prepare` brings host rows to the device, ready to be compared.
+    `prepare` brings host rows to the device in the form that is compared.
     """
 
     def __init__(self, features: F32, prepare: Prepare = uploaded) -> None:

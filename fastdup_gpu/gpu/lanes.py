@@ -1,4 +1,4 @@
-"""Several batches in flight: the host reads ahead, each lane is a thread with a stream."""
+"""Several batches in flight: the host reads ahead, and each lane is a thread with a stream."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fastdup_gpu.gpu.ready import Ready
 from fastdup_gpu.protocol import Encoded, Extracted, PixelPlan
 
 LANES = 3
-# Batches that wait for a lane: enough that none runs dry, few enough to hold little memory.
+# Batches that wait for a lane: enough to keep all lanes busy, few enough to need little memory.
 _AHEAD = 3
-# Pictures handed to a reading thread at a time: a hand-over costs as much Python as a picture.
+# Images passed to a reading thread at a time: passing on costs as much Python time as an image.
 _CHUNK = 32
 
 Work = Callable[[Sequence[Ready]], Extracted]
@@ -31,8 +31,8 @@ def in_lanes(
 ) -> Iterator[Extracted]:
     """`work` on every batch, results in order; `threads` of the host load, vet and decode.
 
-    `work` runs with the device and a stream of its thread's own as CuPy's current ones, and has
-    waited for that when it returns. So does `prepare`, once before, while the first are read.
+    `work` runs with the device and its thread's own stream as CuPy's current ones, and has
+    synchronised that stream when it returns. So does `prepare`, which runs once per thread first.
     """
     local = threading.local()
 

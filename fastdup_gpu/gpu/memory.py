@@ -1,4 +1,4 @@
-"""Device choice, one memory pool for all libraries, and work that shrinks where memory runs out."""
+"""Device choice, one memory pool for all libraries, and work that shrinks if memory runs out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_MEMORY = re.compile(
     r"|CUDA Runtime failure:? '#2'",
     re.IGNORECASE,
 )
-# The pool of each device: it has to outlive everything that was allocated from it.
+# The pool of each device, which has to outlive everything that was allocated from it.
 _POOLS: dict[int, Any] = {}
 T = TypeVar("T")
 
@@ -26,16 +26,16 @@ def open_device(device: int) -> int:
     """Make GPU `device` (counted as CUDA_VISIBLE_DEVICES shows them) the current one.
 
     CuPy, cuVS and cuGraph then take their memory from one RMM pool on it. Several visible GPUs
-    are named in one INFO line. Raises InvalidArgument for a number that no GPU has.
+    are reported in one INFO line. Raises InvalidArgument if there is no GPU with that number.
     """
     import cupy
 
     count = int(cupy.cuda.runtime.getDeviceCount())
     if not 0 <= device < count:
         raise InvalidArgument(
-            f"device={device} was given; {count} GPUs are visible "
-            f"(CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}), so it "
-            f"has to lie in 0 .. {count - 1}."
+            f"device={device} was given, but the number of visible GPUs is {count} "
+            f"(CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}); expected "
+            f"a number from 0 to {count - 1}."
         )
     devices.use(device)
     if device not in _POOLS:
@@ -57,7 +57,7 @@ def _open_pool(device: int) -> Any:
 
 
 def free_bytes() -> int:
-    """Bytes of the current device that can still be had, what the pool keeps unused included."""
+    """Bytes of the current device that are available, including those unused in the pool."""
     import cupy
 
     pool = _POOLS.get(cupy.cuda.runtime.getDevice())
@@ -70,7 +70,7 @@ def free_bytes() -> int:
 
 def free_outside_pool() -> int:
     """Bytes of the current device for libraries that do not allocate from the RMM pool, which
-    keeps what it once had: nvImageCodec and the engines of models."""
+    never shrinks: nvImageCodec and the engines of models."""
     import cupy
 
     free, _ = cupy.cuda.runtime.memGetInfo()
@@ -91,8 +91,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def halving(n: int, size: int, work: Callable[[slice], T]) -> Iterator[tuple[slice, T]]:
     """`work` on slices of `size` out of n rows, in order, with what each returned.
 
-    Where memory runs out, the slice is tried again at half its size, and so are those behind
-    it; a slice of one row that fails raises.
+    If memory runs out, the slice is tried again at half its size, which later slices keep; a
+    slice of one row that fails raises.
     """
     start, size = 0, max(1, min(size, n))
     while start < n:

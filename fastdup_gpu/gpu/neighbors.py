@@ -1,4 +1,4 @@
-"""Indices over features: which kind, and how they come back from disk."""
+"""Indices over features: choosing a kind, and loading from disk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fastdup_gpu.protocol import F32, Index, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
 _MODES = ("auto", "flat", "hnsw", "ivf", "cagra", "ivfpq", "nndescent")
-# Rows up to which exhaustive search is taken. On an H100 1,000,000 x 576 take 5.7 s, and the time
-# grows with the square; the approximate indices were not timed beside it yet.
+# Exhaustive search is used up to this number of rows. On an H100 1,000,000 x 576 take 5.7 s, and
+# the time grows with the square; the approximate indices have not been timed against it yet.
 EXACT_UP_TO = 4_000_000
 
 
@@ -36,8 +36,9 @@ def build_index(features: F32, plan: SearchPlan) -> Index:
         n, d = features.shape
         raise BackendUnavailable(
             f"an index of kind {kind!r} over {n} rows of {d} values does not fit into GPU memory "
-            f"({memory.free_bytes() / 2**30:.1f} GiB are free). nnf_mode='flat' takes any number "
-            "of rows, 'ivfpq' and 'nndescent' more than the others; compute='cpu' needs no GPU."
+            f"({memory.free_bytes() / 2**30:.1f} GiB are free). nnf_mode='flat' works with any "
+            "number of rows, 'ivfpq' and 'nndescent' with more than the other kinds; compute='cpu' "
+            "needs no GPU."
         ) from error
 
 
@@ -60,7 +61,7 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
     if kind == "nndescent":
         return nndescent.load(path, header, features, plan)
     if kind != "hnsw":
-        raise FormatError(f"{path} describes an index of kind {kind!r}; run again to make it.")
+        raise FormatError(f"{path} describes an index of kind {kind!r}; run again to rebuild it.")
     found = cagra.load(path, header, features, plan)
     if found is not None:
         return found

@@ -27,8 +27,8 @@ _ROUNDS = 20
 
 
 class NnDescentIndex(Approximate):
-    """`graph` u32[n, c]: near rows of every base row. Queries that are no rows of the base, and
-    more neighbours than the graph has, are CAGRA's, which is built when it is asked for."""
+    """`graph` u32[n, c]: near rows of every base row. CAGRA, built when first needed, answers
+    queries that are not rows of the base, or that need more neighbours than the graph has."""
 
     kind = "nndescent"
 
@@ -49,7 +49,7 @@ class NnDescentIndex(Approximate):
         return self._walk.search(queries, k, exclude_self=exclude_self)
 
     def ladder(self) -> Iterator[int]:
-        """The graph is what it is."""
+        """Only one effort: the graph is fixed."""
         yield self._near.shape[1]
 
     def candidates(self, queries: F32, keep: int, own: I64 | None, effort: int) -> U32:
@@ -68,7 +68,7 @@ class NnDescentIndex(Approximate):
 
 
 def build(features: F32, plan: SearchPlan) -> NnDescentIndex:
-    """64 near rows for each, fewer where there are not that many."""
+    """64 near rows for each row, or as many as there are."""
     from cuvs.neighbors import nn_descent
 
     degree = max(1, min(_DEGREE, len(features) - 1))
@@ -86,22 +86,22 @@ def build(features: F32, plan: SearchPlan) -> NnDescentIndex:
 
 
 def load(path: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> NnDescentIndex:
-    """The graph that `NnDescentIndex.write` wrote; raises FormatError where it does not fit."""
+    """The graph that `NnDescentIndex.write` wrote; raises FormatError if it does not fit."""
     file = path.with_name(path.name + SUFFIX)
     try:
         graph = np.load(file, allow_pickle=False).astype(np.uint32, copy=False)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise FormatError(
-            f"{file} is no stored neighbour graph ({error}); run again to make it."
+            f"{file} is not a stored neighbour graph ({error}); run again to rebuild it."
         ) from error
     if graph.ndim != 2 or len(graph) != len(features):
         raise FormatError(
-            f"{file} holds a graph of shape {graph.shape}, the features {len(features)} rows; "
-            "run again to make it."
+            f"{file} contains a graph of shape {graph.shape}, but there are {len(features)} "
+            "features; run again to rebuild it."
         )
     return NnDescentIndex(features, plan, graph, read_recalls(path, header))
 
 
 def _on_host(array: Any) -> np.ndarray[Any, Any]:
-    """cuVS gives device arrays or numpy's, by version."""
+    """cuVS returns device or numpy arrays, depending on its version."""
     return np.asarray(array.copy_to_host() if hasattr(array, "copy_to_host") else array)

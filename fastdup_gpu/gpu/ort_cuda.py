@@ -12,14 +12,13 @@ import numpy as np
 
 from fastdup_gpu._errors import BackendUnavailable, ModelError
 from fastdup_gpu._onnxruntime import load_cuda_libraries, ort
-from fastdup_gpu.gpu.forms import read_form
+from fastdup_gpu.forms import numpy_name, read_form
 from fastdup_gpu.protocol import ModelSpec
 
 PROVIDER = "CUDAExecutionProvider"
 DEVICE = "cuda"
 _CUDNN = "libcudnn.so.9"
 _ERRORS = 3  # of onnxruntime's log levels: those and worse
-_KINDS = {"float": "float32", "float16": "float16", "uint8": "uint8"}
 
 
 class OrtCudaEngine:
@@ -35,30 +34,30 @@ class OrtCudaEngine:
                 "pip install 'fastdup-gpu[cu13]' (or [cu12])"
             )
         load_cuda_libraries()
-        # Version 1.31 warns on stderr, at every session, of a plugin that it does not need.
+        # Version 1.31 warns on stderr, at every session, about a plugin that it does not need.
         ort.set_default_logger_severity(_ERRORS)
         self._spec, self._model, self._device = spec, model, device
         session = self.open_session(0)
-        inputs = [(i.name, _kind(i.type), tuple(i.shape)) for i in session.get_inputs()]
+        inputs = [(i.name, numpy_name(i.type), tuple(i.shape)) for i in session.get_inputs()]
         self.form = read_form(spec, inputs)
         self.batch = self.form.batch or batch
         output = session.get_outputs()[0]
-        self.output, self.output_kind = output.name, _kind(output.type)
+        self.output, self.output_kind = output.name, numpy_name(output.type)
         self.sides = _declared_sides(output.shape) or self._measured_sides(session)
         self.dim = math.prod(self.sides)
 
     def lane(self) -> OrtCudaLane:
-        """A session of its own on CuPy's current stream."""
+        """A separate session on CuPy's current stream."""
         import cupy
 
         stream = cupy.cuda.get_current_stream().ptr
         return OrtCudaLane(self, self.open_session(stream), self._device)
 
     def open_session(self, stream: int) -> Any:
-        """A session whose work goes to the CUDA stream at that address, 0 = its own."""
+        """A session that works on the CUDA stream at that address, 0 = its own."""
         options = ort.SessionOptions()
         options.log_severity_level = _ERRORS
-        options.intra_op_num_threads = 1  # of the host, where next to nothing is computed
+        options.intra_op_num_threads = 1  # of the host, where almost nothing is computed
         try:
             provider = (PROVIDER, provider_settings(self._device, stream))
             session = ort.InferenceSession(
@@ -71,14 +70,14 @@ class OrtCudaEngine:
         if session.get_providers()[0] != PROVIDER:
             raise BackendUnavailable(
                 f"engine='onnxruntime' could not load its {PROVIDER}; CUDA and cuDNN have to be "
-                "of the version it was built for: pip install 'fastdup-gpu[cu13]' (or [cu12]) "
-                "brings both"
+                "the versions it was built for: pip install 'fastdup-gpu[cu13]' (or [cu12]) "
+                "installs both"
             )
         _check_cudnn()
         return session
 
     def _measured_sides(self, session: Any) -> tuple[int, ...]:
-        """By a run, which is slow: the first loads cuDNN and chooses algorithms for its shape."""
+        """By a run, which is slow: the first one loads cuDNN and chooses algorithms for it."""
         zeros = np.zeros(self.form.shape(self.form.batch or 1), self.form.dtype)
         (first, *_) = session.run(None, {self.form.name: zeros})
         return np.asarray(first).shape[1:]
@@ -97,7 +96,7 @@ class OrtCudaLane:
         self._options = ort.RunOptions()
         self._stream = cupy.cuda.get_current_stream()
         if self._stream.ptr:
-            # Work stays in order on the lane's stream; whoever reads the output waits for that.
+            # Work stays in order on the lane's stream; readers of the output synchronise with it.
             self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         self._binding = session.io_binding()
         self._binding.bind_input(
@@ -119,14 +118,14 @@ class OrtCudaLane:
 
     def run(self) -> Any:
         """`input` -> [batch, dim] on the device, overwritten by the next run."""
-        if not self._stream.ptr:  # then onnxruntime has a stream of its own, which waits for none
+        if not self._stream.ptr:  # then onnxruntime uses its own stream, which waits for no other
             self._stream.synchronize()
         self._session.run_with_iobinding(self._binding, self._options)
         return self._output
 
 
 def _check_cudnn() -> None:
-    """onnxruntime opens models without cuDNN as well, and fails when it runs them."""
+    """onnxruntime opens models even without cuDNN, and then fails when it runs them."""
     if sys.platform != "linux":
         return
     try:
@@ -134,24 +133,18 @@ def _check_cudnn() -> None:
     except OSError as error:
         raise BackendUnavailable(
             f"engine='onnxruntime' needs cuDNN 9, but {error}: pip install nvidia-cudnn-cu13 "
-            "(or -cu12, as your CUDA is)"
+            "(or -cu12, depending on your CUDA)"
         ) from error
 
 
 def provider_settings(device: int, stream: int) -> dict[str, str]:
-    """Options of the CUDA provider; work goes to the CUDA stream at `stream`, 0 = its own."""
+    """Options of the CUDA provider; it works on the CUDA stream at `stream`, 0 = its own."""
     settings = {"device_id": str(device), "cudnn_conv_algo_search": "HEURISTIC"}
     settings["arena_extend_strategy"] = "kSameAsRequested"  # the rest is for the RMM pool
     return {**settings, "user_compute_stream": str(stream)} if stream else settings
 
 
 def _declared_sides(shape: Sequence[Any]) -> tuple[int, ...]:
-    """The shape of what is given for a picture, () where the file leaves it open."""
+    """The shape of the output for one image, () if the file leaves it open."""
     sides = tuple(shape[1:])
     return sides if all(isinstance(side, int) and side > 0 for side in sides) else ()
-
-
-def _kind(name: str) -> str:
-    """numpy's name of 'tensor(float)' and the like."""
-    inner = name.removeprefix("tensor(").removesuffix(")")
-    return _KINDS.get(inner, inner)

@@ -1,6 +1,6 @@
-"""Is there a GPU, its driver, and the packages of the GPU backend? Answered without importing them.
+"""Looks for a GPU, its driver and the packages of the GPU backend, without importing them.
 
-Installed, of a supported version, and usable are three different answers; `check` gives all.
+`check` tells whether each is installed, has a supported version, and is usable.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _MIN_CAPABILITY = (8, 0)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the answer: `ok`, what was looked for, what was found, what to do; `needed` is
-    False for what runs can do without."""
+    """One line of the result: `ok`, what was looked for, what was found, what to do; `needed` is
+    False for things that runs can do without."""
 
     ok: bool
     name: str
@@ -40,30 +40,37 @@ class Finding:
     needed: bool = True
 
 
-def check() -> list[Finding]:
-    """Driver, GPU and packages, in the order in which they are needed."""
-    driver = _check_driver()
+def check(device: int = 0) -> list[Finding]:
+    """Driver, GPU number `device` and packages, in the order in which they are needed."""
+    driver = _check_driver(device)
     offered = re.search(r"CUDA (\d+)", driver[0].found)
     most = int(offered[1]) if offered else 0
     packages = [_check_package(role, names, least, most) for role, names, least in PACKAGES]
     return [*driver, *packages, replace(_check_package(*_DALI, most), needed=False)]
 
 
-def require(*, decoder: str) -> None:
+def require(*, decoder: str, device: int = 0) -> None:
     """Raise BackendUnavailable naming everything that is missing, and how to get it."""
-    missing = [f for f in check() if not f.ok and (f.needed or decoder == "dali")]
+    missing = [f for f in check(device) if not f.ok and (f.needed or decoder == "dali")]
     if missing:
-        listed = "; ".join(f"{f.name}: {f.found}. {f.hint}" for f in missing)
         raise BackendUnavailable(
-            f"compute='gpu' cannot run here. {listed} "
-            "(`fastdup-gpu doctor` lists all; compute='cpu' needs none of this.)"
+            f"compute='gpu' cannot run here. {_listed(missing)} "
+            "(`fastdup-gpu doctor` lists everything; compute='cpu' needs none of this.)"
         )
 
 
-def wake(device: int) -> threading.Thread:
-    """Begin to open GPU `device`, so that its tenths of a second pass while Python imports.
+def _listed(missing: list[Finding]) -> str:
+    """What was found, with each hint once, after all findings that share it."""
+    found: dict[str, list[str]] = {}
+    for finding in missing:
+        found.setdefault(finding.hint, []).append(f"{finding.name}: {finding.found}")
+    return " ".join(f"{'; '.join(lines)}. {hint}" for hint, lines in found.items())
 
-    What is wrong with it is told by whoever asks for it next.
+
+def wake(device: int) -> threading.Thread:
+    """Start opening GPU `device`, which takes tenths of a second, while Python imports.
+
+    Errors are reported by the code that uses the GPU next.
     """
 
     def retain() -> None:
@@ -77,20 +84,21 @@ def wake(device: int) -> threading.Thread:
     return thread
 
 
-def _check_driver() -> list[Finding]:
+def _check_driver(device: int) -> list[Finding]:
     driver = _load_driver()
     if driver is None:
         hint = "Install the NVIDIA driver (580 or newer for CUDA 13, 525 or newer for CUDA 12)."
         return [Finding(False, "NVIDIA driver", "not installed", hint)]
     code = driver.cuInit(0)
     if code:
-        return [Finding(False, "NVIDIA driver", f"cuInit fails with error {code}", "Is a GPU on?")]
+        hint = "Check that a GPU is present and enabled."
+        return [Finding(False, "NVIDIA driver", f"cuInit fails with error {code}", hint)]
     version = ctypes.c_int()
     driver.cuDriverGetVersion(ctypes.byref(version))
     major, minor = version.value // 1000, version.value % 1000 // 10
     return [
         Finding(major >= 12, "NVIDIA driver", f"CUDA {major}.{minor}", "Needs CUDA 12 or newer."),
-        _check_device(driver),
+        _check_device(driver, device),
     ]
 
 
@@ -103,35 +111,36 @@ def _load_driver() -> ctypes.CDLL | None:
     return None
 
 
-def _check_device(driver: ctypes.CDLL) -> Finding:
+def _check_device(driver: ctypes.CDLL, device: int) -> Finding:
     count = ctypes.c_int()
     driver.cuDeviceGetCount(ctypes.byref(count))
     if not count.value:
         hint = "Check nvidia-smi and CUDA_VISIBLE_DEVICES."
         return Finding(False, "GPU", "none is visible", hint)
+    number = min(device, count.value - 1)  # that there is no such GPU is said when it is opened
     name, major, minor = ctypes.create_string_buffer(256), ctypes.c_int(), ctypes.c_int()
-    driver.cuDeviceGetName(name, 256, 0)
-    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, 0)
-    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, 0)
+    driver.cuDeviceGetName(name, 256, number)
+    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, number)
+    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, number)
     capability = (major.value, minor.value)
     found = f"{count.value} x {name.value.decode()}, compute capability {major.value}.{minor.value}"
     return Finding(capability >= _MIN_CAPABILITY, "GPU", found, "Needs 8.0 or newer.")
 
 
 def _check_package(role: str, candidates: tuple[str, ...], least: str, most: int) -> Finding:
-    """`most`: the newest CUDA that the driver offers, 0 = not known."""
+    """`most`: the newest CUDA version that the driver supports, 0 = unknown."""
     for name in candidates:
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        if not version:  # a package whose files were not all written, or removed in part
+        if not version:  # a package that is only partly installed or removed
             continue
         title = f"{name} ({role})"
         made_for = re.search(r"cu(?:da)?(\d\d)", name)
         if made_for and 0 < most < int(made_for[1]):
             hint = (
-                f"It is made for CUDA {made_for[1]}, the driver offers {most}: update the driver "
+                f"Made for CUDA {made_for[1]}, the driver supports {most}: update the driver "
                 f"(580 or newer for CUDA 13), or pip install 'fastdup-gpu[cu{most}]' instead."
             )
             return Finding(False, title, version, hint)

@@ -1,8 +1,7 @@
 """Cosine and euclidean: candidates by fp16 tensor-core products, scores in float64.
 
-A product of fp16 rows is off by at most |q - q16| |b16| + |q| |b - b16|, and by its own rounding,
-which is computed, not guessed: a row whose answer this could change is searched again (see
-exact.py).
+A product of fp16 rows is off by at most |q - q16| |b16| + |q| |b - b16| plus its own rounding.
+That bound is computed: a query whose answer it could change is searched again (see exact.py).
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from fastdup_gpu.gpu.rows import squared, unit
 from fastdup_gpu.gpu.tiles import ROUNDING, TiledProducts, whole
 from fastdup_gpu.indexing.rows import SHORTEST
 
-# Affinities closer than this are equal: some hundred times the rounding error of float64
+# Affinities closer than this are equal: about a hundred times the rounding error of float64
 # products of unit rows. A power of two, so that rounding to it is exact.
 _GRID = 2.0**-44
-# Tensor cores add in float32; this, times the length, bounds what they lose.
+# Tensor cores add in float32; this times the length bounds their rounding error.
 _SUM = 2.0**-22
-_SMALLEST = 2.0**-24  # of fp16: what a product near 0 loses at most
+_SMALLEST = 2.0**-24  # of fp16: the largest error of a product near 0
 _TAIL = 3  # fp16 numbers that together hold half a squared length
-_ROWS = 65_536  # made ready at a time: what that needs beside the fp16 rows stays small
+_ROWS = 65_536  # prepared at a time, so that little memory is needed beside the fp16 rows
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The `index` of fp16 rows; `scale` that they were multiplied by; the longest fp16 row and
-    the largest rounding error of a row."""
+    """The `index` of fp16 rows; the `scale` they were multiplied by; the length of the longest fp16
+    row, and the largest rounding error of a row."""
 
     index: TiledProducts
     scale: float
@@ -61,7 +60,7 @@ class Cosine:
         return scores
 
     def affinity(self, queries: Any, base: Any) -> Any:
-        """The cosine less 1, on a grid, so that rounding does not order equal rows."""
+        """The cosine minus 1, on a grid, so that rounding does not order equal rows."""
         import cupy
 
         left, right = (unit(rows.astype(np.float64)) for rows in (queries, base))
@@ -86,15 +85,15 @@ class Euclidean:
     sign, neutral, most = -1, float("inf"), 1024
 
     def check(self, rows: Any) -> None:
-        """Every row will do."""
+        """Every row is accepted."""
 
     def prepare(self, base: Any) -> Prepared:
-        """Rows scaled to at most unit length, and minus half their squared length."""
+        """Rows scaled to at most unit length, and half their squared length, negated."""
         scale = _power_below(max(_longest(base[part]) for part in _parts(base)))
         return _prepared(base, scale, lambda rows: rows * np.float32(scale), _TAIL)
 
     def candidates(self, prepared: Prepared, queries: Any, keep: int) -> Coarse:
-        """By q b - |b|^2 / 2; longer queries are shrunk, which changes no order."""
+        """By q b - |b|^2 / 2; longer queries are scaled down, which does not change the order."""
         shrink = self._shrink(prepared, queries)
         scaled = queries * (np.float32(prepared.scale) * shrink)[:, None]
         return _search(prepared, scaled, shrink, keep)

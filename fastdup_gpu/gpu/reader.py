@@ -1,8 +1,8 @@
-"""A process that reads files for another and looks at their headers; see readers.py.
+"""A process that reads files for another and parses their headers; see readers.py.
 
-A thread gives up Python's lock for each open, read and close, and waits for it behind every other
-reader and the threads that feed the GPU. A process of its own waits for nobody. It imports next to
-nothing, so that many of them start quickly and weigh little.
+A thread releases Python's lock for each open, read and close, and then waits for it behind every
+other reader and the threads that feed the GPU. A separate process does not wait. It imports almost
+nothing, so that many of them start quickly and need little memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fastdup_gpu.reading import read_into
 
 
 class Read(NamedTuple):
-    """One file: `size` bytes from `place` of the block on, or `data` where they did not fit."""
+    """One file: `size` bytes from `place` in the block, or `data` if they did not fit."""
 
     place: int
     size: int
@@ -29,7 +29,7 @@ class Read(NamedTuple):
 
 
 def read_all(paths: Sequence[str], room: memoryview) -> list[Read]:
-    """Read files one behind the other into `room`."""
+    """Read files one after the other into `room`."""
     reads, place = [], 0
     for path in paths:
         reads.append(_read(path, place, room))
@@ -52,7 +52,7 @@ def main() -> None:
 
     The memory file with descriptor argv[1] holds blocks of argv[2] bytes.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the other process's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process handles Ctrl-C
     descriptor, room = int(sys.argv[1]), int(sys.argv[2])
     blocks: dict[int, memoryview] = {}
     while True:

@@ -1,4 +1,4 @@
-"""The host's side of extraction: pictures are read and made ready ahead of the GPU."""
+"""The host's side of extraction: images are read and prepared ahead of the GPU."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from fastdup_gpu.protocol import Encoded, PixelPlan
 _LOG = logging.getLogger("fastdup_gpu")
 # Processes at most: a few read as fast as one GPU decodes, and more help where disks are slow.
 _PROCESSES = 8
-_ROOM = 64 << 20  # bytes of a block; only what was written to takes memory
+_ROOM = 64 << 20  # bytes of a block; only parts that were written to take memory
 _MAIN = f"from {Read.__module__} import main; main()"  # by import, so that Read can be pickled
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Pictures made ready; `done` has to be called when their bytes are needed no longer."""
+    """Prepared images; `done` has to be called when their bytes are no longer needed."""
 
     ready: Sequence[Ready]
     done: Callable[[], None]
 
 
 class Readers:
-    """`threads` threads that make pictures ready.
+    """`threads` threads that prepare images.
 
-    Plain files are read by processes of their own (see reader.py), through memory that both sides
-    share; other pictures, and all where no process can be started, by the threads themselves.
+    Plain files are read by separate processes (see reader.py) through shared memory; other images,
+    or all if no process can be started, by the threads themselves.
     """
 
     def __init__(self, threads: int, plan: PixelPlan) -> None:
@@ -50,7 +50,7 @@ class Readers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._idle: queue.SimpleQueue[ReaderProcess | None] = queue.SimpleQueue()
         for _ in range(min(threads, _PROCESSES)):
-            self._idle.put(None)  # one that is not started yet
+            self._idle.put(None)  # a process that is not started yet
         self._started: list[ReaderProcess] = []
         self._without = not hasattr(os, "memfd_create") or not sys.executable
 
@@ -68,11 +68,11 @@ class Readers:
             process.close()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further work."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, items: Sequence[Encoded]) -> Future[Part]:
-        """Make a few pictures ready."""
+        """Prepare a few images."""
         return self._pool.submit(self._make, items)
 
     def _make(self, items: Sequence[Encoded]) -> Part:
@@ -81,7 +81,7 @@ class Readers:
                 return self._by_process(items)
             except (OSError, EOFError, pickle.UnpicklingError) as error:
                 self._without = True
-                _LOG.warning("pictures are read without processes of their own: %s", error)
+                _LOG.warning("images are read without separate processes: %s", error)
         return Part(make_all_ready(items, self._plan), _nothing)
 
     def _by_process(self, items: Sequence[Encoded]) -> Part:
@@ -112,7 +112,7 @@ class ReaderProcess:
             raise
 
     def read(self, paths: Sequence[str]) -> tuple[list[Read], Block]:
-        """The files, and the block that holds them; raises EOFError where the process is gone."""
+        """The files, and the block that holds them; raises EOFError if the process has ended."""
         block = self._block()
         requests: Any = self._process.stdin
         pickle.dump((block.start, list(paths)), requests, pickle.HIGHEST_PROTOCOL)
@@ -121,13 +121,13 @@ class ReaderProcess:
         return pickle.load(answers), block
 
     def close(self) -> None:
-        """End the process; blocks stay what they are."""
+        """End the process; blocks remain valid."""
         with contextlib.suppress(OSError):
             self._process.communicate()
         os.close(self._memory)
 
     def _block(self) -> Block:
-        """One that is free, or a new one."""
+        """A free block, or a new one."""
         try:
             return self._free.pop()
         except IndexError:
@@ -139,20 +139,22 @@ class ReaderProcess:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Memory from `start` of a process's file on, lent until `free`."""
+    """Memory of a process's file from `start` on, lent until `free`."""
 
     start: int
     memory: memoryview
     home: deque[Block]
 
     def free(self) -> None:
-        """Give it back to be read into again."""
+        """Return it for reuse."""
         self.home.append(self)
 
 
 def _started(memory: int) -> subprocess.Popen[bytes]:
     """A process that serves the blocks of the file with descriptor `memory`."""
-    path = os.pathsep.join(map(os.path.abspath, sys.path))  # "" is where this process works
+    path = os.pathsep.join(
+        map(os.path.abspath, sys.path)
+    )  # "" is the current folder of this process
     return subprocess.Popen(
         [sys.executable, "-P", "-c", _MAIN, str(memory), str(_ROOM)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What the host does for each picture before the device sees it: load, vet, or decode itself."""
+"""The host's work for each image before the device gets it: load, check, or decode it itself."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from fastdup_gpu.gpu.headers import Bytes, Header, jpeg_header
 from fastdup_gpu.gpu.vet import vet_header
-from fastdup_gpu.protocol import Encoded, Outcome, PixelPlan, Refused, Status
-from fastdup_gpu.shrink import Shrunk, shrink
+from fastdup_gpu.protocol import Encoded, Outcome, PixelPlan, Status
+from fastdup_gpu.shrink import UNUSABLE, Shrunk, outcome_of, shrink
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One picture made ready: `data` for the GPU decoder, or `shrunk` by the host, or neither.
+    """One prepared image: `data` for the GPU decoder, or `shrunk` by the host, or neither.
 
-    `pixels`: how many the decoded picture has. `outcome` is final where the picture is refused
-    or shrunk, and otherwise lacks what the decoder finds.
+    `pixels`: how many the decoded image has. `outcome` is final if the image is refused
+    or shrunk; otherwise the result of the decoder is still missing.
     """
 
     outcome: Outcome
@@ -26,7 +26,7 @@ class Ready:
 
 
 def make_ready(item: Encoded, plan: PixelPlan) -> Ready:
-    """Load and vet one picture on the calling thread; a bad one costs only itself."""
+    """Load and check one image on the calling thread; a bad one affects no other."""
 
     def load() -> tuple[Bytes, Header | None]:
         data = item.load()
@@ -36,12 +36,12 @@ def make_ready(item: Encoded, plan: PixelPlan) -> Ready:
 
 
 def make_all_ready(items: Sequence[Encoded], plan: PixelPlan) -> list[Ready]:
-    """make_ready of several pictures: what is handed to a thread at a time."""
+    """make_ready for several images, which a thread gets at a time."""
     return [make_ready(item, plan) for item in items]
 
 
 def vetted(index: int, load: Callable[[], tuple[Bytes, Header | None]], plan: PixelPlan) -> Ready:
-    """Picture `index`, of which `load` gives the bytes and what headers.jpeg_header says."""
+    """Prepare image `index`; `load` returns its bytes and the result of headers.jpeg_header."""
     size = -1
     try:
         data, header = load()
@@ -49,28 +49,16 @@ def vetted(index: int, load: Callable[[], tuple[Bytes, Header | None]], plan: Pi
         header = vet_header(size, header, plan)
         if header is None:
             return on_host(index, data, plan)
-    except Refused as refused:
-        return Ready(Outcome(index, refused.status, 0, 0, size, refused.detail))
-    except FileNotFoundError as error:
-        return Ready(Outcome(index, Status.MISSING, detail=_reason(error)))
-    except OSError as error:
-        return Ready(Outcome(index, Status.UNREADABLE, detail=_reason(error)))
-    except MemoryError:
-        return Ready(Outcome(index, Status.TOO_LARGE, 0, 0, size, "not enough memory"))
+    except UNUSABLE as error:
+        return Ready(outcome_of(error, index, size))
     outcome = Outcome(index, Status.OK, header.width, header.height, size)
     return Ready(outcome, data, header.width * header.height)
 
 
 def on_host(index: int, data: Bytes, plan: PixelPlan) -> Ready:
-    """Decode and shrink one picture by the CPU's libraries."""
+    """Decode and shrink one image by the CPU's libraries."""
     try:
         small = shrink(bytes(data), plan)
-    except Refused as refused:
-        return Ready(Outcome(index, refused.status, 0, 0, len(data), refused.detail))
-    except MemoryError:
-        return Ready(Outcome(index, Status.TOO_LARGE, 0, 0, len(data), "not enough memory"))
+    except UNUSABLE as error:
+        return Ready(outcome_of(error, index, len(data)))
     return Ready(Outcome(index, Status.OK, small.width, small.height, len(data)), shrunk=small)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -1,8 +1,8 @@
-"""First uses brought forward: a little of what a run will ask for, on a thread beside the run.
+"""Warm-up: a little of the work of a run, done in advance on a separate thread.
 
 The first decode, launch or search opens libraries, loads code onto the GPU, and compiles kernels
-that no cache holds. Most of that gives up Python's lock, so it can pass while the run lists files,
-opens its model, or waits for the GPU.
+that are not in a cache. Most of that releases Python's lock, so it can happen while the run lists
+files, opens its model, or waits for the GPU.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _BEGUN: set[tuple[int, str]] = set()
 
 
 def rehearse(device: int, part: str, *acts: Callable[[], object]) -> threading.Thread | None:
-    """Begin `acts`, one after the other, none after the program's end; None where this process has
-    done so for `part`.
+    """Start `acts`, one after the other, none after the end of the program; None if this process
+    has already done so for `part`.
 
-    What fails will fail again, and be told, where it is needed.
+    Errors are not reported here: they occur again, and are reported, where the part is needed.
     """
     if (device, part) in _BEGUN:
         return None
@@ -56,7 +56,7 @@ def some_pictures() -> list[Encoded]:
 
 
 def search(dim: int) -> None:
-    """The search that a run makes where nothing else is asked for, among few rows."""
+    """The search of a run with default arguments, among few rows."""
     rows = np.random.default_rng(0).standard_normal((_ROWS, dim), np.float32)
     neighbors.build_index(rows, SearchPlan()).search(rows, 2, exclude_self=True)
 

@@ -10,7 +10,7 @@ from fastdup_gpu.indexing.rows import SHORTEST, usable
 
 
 def squared(rows: Any) -> Any:
-    """Squared lengths along the last axis, in the dtype of `rows`; inf or nan where none."""
+    """Squared lengths along the last axis, in the dtype of `rows`; inf or nan if not finite."""
     return (rows * rows).sum(axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""What a metric is to the searches of the GPU."""
+"""The interface of metrics for the searches of the GPU."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fastdup_gpu.protocol import Metric
 class Space(Protocol):
     """A metric, with a fast search for candidates and the score that is reported.
 
-    `sign`: +1 where a larger score is nearer, -1 for distances. `neutral`: the score of a row
-    that is unusable, to everything. `most`: how many candidates the fast search can give.
+    `sign`: +1 if a larger score is nearer, -1 for distances. `neutral`: the score between an
+    unusable row and any other. `most`: how many candidates the fast search can return.
     """
 
     sign: int
@@ -27,7 +27,7 @@ class Space(Protocol):
         ...
 
     def prepare(self, base: Any) -> Any:
-        """What `candidates` needs of clean rows f32[n, d], n > 0, on the device."""
+        """What `candidates` needs from clean rows f32[n, d], n > 0, on the device."""
         ...
 
     def candidates(self, prepared: Any, queries: Any, keep: int) -> Coarse:
@@ -35,7 +35,7 @@ class Space(Protocol):
         ...
 
     def coarse_of(self, prepared: Any, queries: Any, scores: Any) -> Any:
-        """The coarse values that scores f64[m, c] stand for, without rounding errors."""
+        """The coarse values that correspond to scores f64[m, c], without rounding errors."""
         ...
 
     def affinity(self, queries: Any, base: Any) -> Any:
@@ -48,7 +48,7 @@ class Space(Protocol):
 
 
 def open_space(metric: Metric) -> Space:
-    """The space of a metric; raises InvalidArgument where there is none."""
+    """The space of a metric; raises InvalidArgument if there is none."""
     check_metric(metric)
     if metric == "cosine":
         return Cosine()

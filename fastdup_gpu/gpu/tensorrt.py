@@ -1,4 +1,4 @@
-"""TensorRT and TensorRT-RTX, by what both share."""
+"""TensorRT and TensorRT-RTX, by the API that both share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastdup_gpu._errors import ModelError
+from fastdup_gpu.forms import Form, read_form
 from fastdup_gpu.gpu import engine_cache
 from fastdup_gpu.gpu.engine_cache import EngineKey
-from fastdup_gpu.gpu.forms import Form, read_form
 from fastdup_gpu.protocol import ModelSpec
 
 _LOG = logging.getLogger("fastdup_gpu")
@@ -20,7 +20,7 @@ Flavour = Literal["tensorrt", "tensorrt_rtx"]
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A parsed model. TensorRT's objects use one another, so all are kept."""
+    """A parsed model. TensorRT's objects refer to each other, so all are kept."""
 
     form: Form
     builder: Any
@@ -34,14 +34,14 @@ def library(flavour: Flavour) -> Any:
         import tensorrt
 
         return tensorrt
-    import tensorrt_rtx_libs  # noqa: F401, I001  (loads what the other is linked to)
+    import tensorrt_rtx_libs  # noqa: F401, I001  (loads the libraries that the bindings need)
     import tensorrt_rtx_bindings
 
     return tensorrt_rtx_bindings
 
 
 def parse(trt: Any, spec: ModelSpec, model: bytes) -> Network:
-    """Read an ONNX model; raises ModelError with what TensorRT says of it."""
+    """Read an ONNX model; raises ModelError with the messages of TensorRT."""
     builder = trt.Builder(_logger(trt))
     flag = int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(1 << flag)
@@ -55,11 +55,11 @@ def parse(trt: Any, spec: ModelSpec, model: bytes) -> Network:
 
 
 def build(trt: Any, spec: ModelSpec, model: bytes, batch: int, capability: str = "") -> bytes:
-    """A serialised engine for batches of `batch` pictures, or of the only size the file takes.
+    """A serialised engine for batches of `batch` images, or of the only size the file accepts.
 
-    A lane always runs whole batches, so nothing is gained by an engine for smaller ones.
-    `capability` like 'SM89' builds for GPUs that are not here (TensorRT-RTX only); the GPU of
-    this machine otherwise. Raises ModelError.
+    A lane always runs whole batches, so an engine for smaller ones would not help. A `capability`
+    such as 'SM89' builds for another GPU (TensorRT-RTX only), '' for the GPU of this machine.
+    Raises ModelError.
     """
     parsed = parse(trt, spec, model)
     config = parsed.builder.create_builder_config()
@@ -74,7 +74,7 @@ def build(trt: Any, spec: ModelSpec, model: bytes, batch: int, capability: str =
         config.add_optimization_profile(profile)
     plan = parsed.builder.build_serialized_network(parsed.network, config)
     if plan is None:
-        raise ModelError(f"{trt.__name__} cannot build an engine of {spec.path.name}")
+        raise ModelError(f"{trt.__name__} cannot build an engine for {spec.path.name}")
     return bytes(plan)
 
 
@@ -102,7 +102,7 @@ class TensorRtEngine:
         return TensorRtLane(self, self._engine.create_execution_context(), kind)
 
     def _output_shape(self) -> Sequence[int]:
-        """Of a whole batch, also where the file leaves it open."""
+        """Of a whole batch, also if the file leaves it open."""
         shape: Sequence[int] = self._engine.get_tensor_shape(self.output)
         if -1 in tuple(shape)[1:]:
             context = self._engine.create_execution_context()
@@ -112,7 +112,7 @@ class TensorRtEngine:
 
     def _open(self, spec: ModelSpec, model: bytes, key: EngineKey) -> Any:
         def make() -> bytes:
-            _LOG.info("%s builds an engine of %s; this takes a while", self.name, spec.path.name)
+            _LOG.info("%s builds an engine for %s; this takes a while", self.name, spec.path.name)
             return build(self._trt, spec, model, self.batch)
 
         for _ in range(2):
@@ -121,17 +121,17 @@ class TensorRtEngine:
                 return engine
             engine_cache.forget(key)
         raise ModelError(
-            f"{self.name} cannot run an engine of {spec.path.name} on {key.gpu}; "
+            f"{self.name} cannot run an engine for {spec.path.name} on {key.gpu}; "
             "choose engine=onnxruntime"
         )
 
 
 def _check_known(trt: Any, flavour: Flavour, gpu: str) -> None:
-    """TensorRT-RTX builds engines on GPUs that it cannot run them on, such as an H100: refuse these
-    before it takes its time. `gpu` ends in the compute capability."""
+    """TensorRT-RTX builds engines on GPUs where it cannot run them, such as an H100: refuse these
+    before the slow build. `gpu` ends in the compute capability."""
     name = "SM" + gpu.rpartition(" ")[2].replace(".", "")
     if flavour == "tensorrt_rtx" and not hasattr(trt.ComputeCapability, name):
-        raise ModelError(f"{flavour} runs no engines on {gpu}; choose engine=onnxruntime")
+        raise ModelError(f"{flavour} cannot run engines on {gpu}; choose engine=onnxruntime")
 
 
 class TensorRtLane:
@@ -150,7 +150,7 @@ class TensorRtLane:
         context.set_input_shape(engine.form.name, shape)
         context.set_tensor_address(engine.form.name, self.input.data.ptr)
         context.set_tensor_address(engine.output, self._output.data.ptr)
-        self._execute()  # the first run allocates, which a capture must not
+        self._execute()  # the first run allocates, which is not allowed during a capture
         self._stream.synchronize()
         self._graph = self._captured()
 
@@ -167,8 +167,8 @@ class TensorRtLane:
             raise ModelError("TensorRT could not run the model; its log says why")
 
     def _captured(self) -> Any:
-        """The run as a CUDA graph, which spares a hundred launches; None where that cannot be had:
-        on the null stream, or where the library does on the way what a capture forbids."""
+        """The run as a CUDA graph, which saves a hundred launches; None if that is not possible: on
+        the null stream, or if the library does something that a capture forbids."""
         if not self._stream.ptr:
             return None
         try:
@@ -177,7 +177,7 @@ class TensorRtLane:
                 self._execute()
             finally:
                 graph = self._stream.end_capture()
-        except Exception as error:  # TensorRT's and CUDA's
+        except Exception as error:  # of TensorRT and CUDA
             _LOG.info("the model runs without a CUDA graph: %s", error)
             return None
         return graph
@@ -187,7 +187,7 @@ _LOGGERS: dict[str, Any] = {}
 
 
 def _logger(trt: Any) -> Any:
-    """One logger for each library: TensorRT keeps the first for good."""
+    """One logger for each library: TensorRT keeps the first one."""
     return _LOGGERS.setdefault(trt.__name__, trt.Logger(trt.Logger.ERROR))
 
 

@@ -1,4 +1,4 @@
-"""Inner products of fp16 rows on the tensor cores, a tile at a time, and the best of each query."""
+"""Inner products of fp16 rows on tensor cores, one tile at a time, and the best of each query."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from fastdup_gpu.gpu import memory
 
-EIGHT = 8  # tensor cores and the kernel want rows of a multiple of 16 bytes
-ROUNDING = 2.0**-11  # relative: what a product loses at most by being stored in fp16
+EIGHT = 8  # tensor cores and the kernel need rows of a multiple of 16 bytes
+ROUNDING = 2.0**-11  # relative: the largest error from storing a product in fp16
 _TILE = 131_072  # base rows: a product of that size keeps every multiprocessor busy
 _SHARE = 0.2  # of the free memory, for one tile of products
 
 
 class TiledProducts:
-    """Device rows f16[n, w], w a multiple of 8; they are not copied where n is one too.
+    """Device rows f16[n, w], w a multiple of 8; they are not copied if n is one too.
 
-    Products are added in float32 and stored in fp16: half the bytes, which bound the search.
+    Products are added in float32 and stored in fp16: half the bytes, which limit the speed.
     """
 
     def __init__(self, rows: Any, n: int) -> None:

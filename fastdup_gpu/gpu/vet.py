@@ -1,4 +1,4 @@
-"""Which encoded pictures are refused, given to the GPU decoder, or left to the CPU."""
+"""Which encoded images are refused, passed to the GPU decoder, or left to the CPU."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fastdup_gpu.protocol import PixelPlan, Refused, Status
 
 
 def vet_header(size: int, header: Header | None, plan: PixelPlan) -> Header | None:
-    """The `header` of a file of `size` bytes: that of a JPEG fit for the GPU decoder, or None for
-    what the CPU should read.
+    """The `header` of a file of `size` bytes: that of a JPEG suitable for the GPU decoder, or None
+    for files that the CPU should read.
 
-    Raises Refused for what no decoder is to be given: empty files, files and pictures of sizes
-    that the plan does not take.
+    Raises Refused for files that no decoder should get: empty files, and files and images of sizes
+    that the plan does not accept.
     """
     if not size:
         raise Refused(Status.ZERO_SIZE, "the file is empty")

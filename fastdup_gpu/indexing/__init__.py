@@ -1,1 +1,1 @@
-"""What the indices of both backends do alike: checks, recall, effort, keys, files."""
+"""What the indices of both backends share: checks, recall, effort, keys, files."""

@@ -1,4 +1,4 @@
-"""What the approximate indices share: effort is raised until a sample is answered well."""
+"""What approximate indices share: effort is raised until the recall on a sample is good enough."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastdup_gpu.protocol import F32, F64, I64, Neighbors, SearchPlan
 
 GOAL = 0.99
 _SAMPLE = 1000
-DEPTH = 10  # neighbours of each sampled row that efforts are measured by, at least
+DEPTH = 10  # minimum number of neighbours of each sampled row by which efforts are measured
 
 Table = dict[int, list[float]]
 
@@ -24,9 +24,10 @@ Table = dict[int, list[float]]
 class Approximate(ABC):
     """An index whose `answer` takes an effort.
 
-    The effort of a search for k neighbours is the least on the ladder whose recall at k reaches
-    GOAL, else the last. Recall is that of up to 1,000 rows of the base, drawn by the plan's
-    seed, searched for without themselves; `Neighbors.recall` reports it, also for other queries.
+    The effort of a search for k neighbours is the smallest one on the ladder whose recall at k
+    reaches GOAL, else the last one. Recall is measured on up to 1,000 rows of the base, drawn with
+    the seed of the plan and excluded from their own results; `Neighbors.recall` reports it, also
+    for other queries.
     """
 
     kind = ""
@@ -38,16 +39,16 @@ class Approximate(ABC):
 
     @abstractmethod
     def answer(self, queries: F32, k: int, own: I64 | None, effort: int) -> Neighbors:
-        """The k best that this effort finds, scored exactly; `own` i64[m] are the base rows
-        that are left out of each query's answer."""
+        """The k best that this effort finds, scored exactly; `own` i64[m]: the base row to exclude
+        from the result of each query."""
 
     @abstractmethod
     def exact_answer(self, queries: F32, k: int, own: I64 | None) -> Neighbors:
-        """The truth."""
+        """The exact result."""
 
     @abstractmethod
     def ladder(self) -> Iterator[int]:
-        """Efforts to try, rising."""
+        """Efforts to try, in ascending order."""
 
     @abstractmethod
     def write(self, path: Path) -> dict[str, Any]:
@@ -61,11 +62,11 @@ class Approximate(ABC):
         return replace(self.answer(queries, k, own, effort), exact=False, recall=recall)
 
     def save(self, path: Path) -> dict[str, Any]:
-        """Write the index beside `path`; the header fields hold the measured recalls."""
+        """Write the index beside `path`; the header fields contain the measured recalls."""
         return {"kind": self.kind, "recalls": self.recall_rows(), **self.write(path)}
 
     def recall_rows(self) -> list[list[float]]:
-        """[effort, recall at 1, at 2, ...] of each effort that was measured."""
+        """[effort, recall at 1, at 2, ...] for each measured effort."""
         self.effort(1)
         return [[effort, *recalls] for effort, recalls in self._table.items()]
 
@@ -78,7 +79,8 @@ class Approximate(ABC):
         return effort, self._table[effort][k - 1]
 
     def _measure(self, depth: int) -> Table:
-        """Recall at 1 .. depth for each effort up to the first that is good enough at all."""
+        """Recall at 1 .. depth for each effort, up to the first that is good enough at all of
+        them."""
         n = len(self.features)
         rng = np.random.default_rng(self.plan.seed)
         rows = np.sort(rng.choice(n, min(n, _SAMPLE), replace=False))
@@ -95,9 +97,10 @@ class Approximate(ABC):
 
 
 def recalls(truth: F32, found: F32, sign: int) -> F64:
-    """Recall at 1 .. k, f64[k]: the share of the truth that was found, up to equal scores.
+    """Recall at 1 .. k, f64[k]: the share of the true neighbours that was found; equal scores count
+    as found.
 
-    `sign`: +1 where a larger score is nearer, -1 for distances.
+    `sign`: +1 if a larger score is nearer, -1 for distances.
     """
     depth = truth.shape[1]
     result = np.ones(depth)
@@ -119,5 +122,6 @@ def doubling(least: int, most: int) -> Iterator[int]:
 
 
 def points(rows: F32, plan: SearchPlan) -> F32:
-    """Host rows whose euclidean distances order as the metric does; unusable ones are zeros."""
+    """Host rows whose euclidean distances have the same order as the metric; unusable rows are
+    zeros."""
     return unit(rows) if plan.metric == "cosine" else clean(rows)

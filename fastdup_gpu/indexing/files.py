@@ -1,4 +1,4 @@
-"""Files of libraries that take a name in UTF-8 and nothing else."""
+"""Files of libraries that accept only names in UTF-8."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastdup_gpu._atomic import replaced
 
 @contextmanager
 def saved(path: Path) -> Iterator[str]:
-    """A name in UTF-8; what was written there becomes `path`."""
+    """A name in UTF-8 to write to; the file then becomes `path`."""
     with replaced(path) as temporary, _utf8(temporary) as name:
         yield name
         if name != str(temporary):
@@ -23,7 +23,7 @@ def saved(path: Path) -> Iterator[str]:
 
 @contextmanager
 def stored(path: Path) -> Iterator[str]:
-    """A name in UTF-8 of `path` or of a copy; raises OSError where it cannot be read."""
+    """A name in UTF-8 for `path` or for a copy of it; raises OSError if it cannot be read."""
     with path.open("rb"), _utf8(path) as name:
         if name != str(path):
             shutil.copyfile(path, name)
@@ -32,7 +32,7 @@ def stored(path: Path) -> Iterator[str]:
 
 @contextmanager
 def _utf8(path: Path) -> Iterator[str]:
-    """The path itself, or a name in a folder that is gone afterwards."""
+    """The path itself, or a name in a temporary folder."""
     try:
         os.fspath(path).encode("utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What an HNSW index is to both backends: files of hnswlib, searched on the host."""
+"""HNSW indices of both backends: files of hnswlib, searched on the host."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def efforts() -> Iterator[int]:
 
 @contextmanager
 def stored_graph(path: Path, features: F32) -> Iterator[str]:
-    """The file of the graph that belongs to the index `path`, as its library takes a name, once it
-    was found to be whole and of these features; whatever fails in reading it is a FormatError."""
+    """The name of the graph file of the index `path`, as hnswlib accepts it, after checking that
+    the file is complete and of these features; any error in reading it becomes a FormatError."""
     file = path.with_name(path.name + SUFFIX)
     try:
         check_graph(file, *features.shape)
@@ -35,5 +35,5 @@ def stored_graph(path: Path, features: F32) -> Iterator[str]:
         raise
     except Exception as error:  # the libraries raise errors of many kinds
         raise FormatError(
-            f"{file} is no stored hnsw index ({error}); run again to make it."
+            f"{file} is not a valid hnsw index ({error}); run again to rebuild it."
         ) from error

@@ -1,8 +1,8 @@
-"""Whether a file of hnswlib is whole. hnswlib believes what it reads: a wrong number in a damaged
-file would lead it out of its memory and end the process.
+"""Checks that a file of hnswlib is complete. hnswlib trusts what it reads: a wrong number in a
+damaged file would make it read outside its memory and crash the process.
 
-The file holds a header, then for each row its links of the lowest level, its numbers and its
-label, then for each row the links of its higher levels, a size before them.
+The file contains a header, then for each row its links on the lowest level, its numbers and its
+label, then for each row the links on its higher levels, preceded by their size.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ _BLOCK = 65_536  # rows looked at together: millions have links of gigabytes
 
 
 def check_graph(file: Path, n: int, d: int) -> None:
-    """Raise ValueError where a file is no whole graph over f32[n, d]; OSError as open() does."""
+    """Raise ValueError if a file is not a complete graph over f32[n, d]; OSError as open() does."""
     data = np.memmap(file, np.uint8, "r") if file.stat().st_size else np.empty(0, np.uint8)
-    _require(len(data) >= HEADER.itemsize, "it is cut off")
+    _require(len(data) >= HEADER.itemsize, "it is truncated")
     header = data[: HEADER.itemsize].view(HEADER)[0]
     found = {name: header[name].item() for name in HEADER.names or ()}
-    _require(found["rows"] == n, f"it holds {found['rows']} rows, the features {n}")
+    _require(found["rows"] == n, f"it has {found['rows']} rows, the features {n}")
     lowest = found["lowest_links"]
     _require(0 < found["links"] <= lowest <= _MOST_LINKS, "its header is damaged")
     numbers_at = 4 + 4 * lowest
     label_at = numbers_at + 4 * d
     asked = (0, max(1, n), label_at + 8, label_at, numbers_at)
     told = tuple(found[k] for k in ("first", "capacity", "row_size", "label_at", "numbers_at"))
-    _require(told == asked, f"it is not over rows of {d} numbers, or damaged")
+    _require(told == asked, f"it is not of rows of length {d}, or damaged")
     if not n:
         return
     end = HEADER.itemsize + n * found["row_size"]
-    _require(len(data) >= end, "it is cut off")
+    _require(len(data) >= end, "it is truncated")
     _check_lowest(data[HEADER.itemsize : end].reshape(n, -1), lowest, label_at)
     levels = _check_higher(data[end:], n, found["links"])
     entry, top = found["entry"], found["top"]
-    _require(entry < n and levels[entry] == top == levels.max(), "it has no way in")
+    _require(entry < n and levels[entry] == top == levels.max(), "its entry point is damaged")
 
 
 def _check_lowest(rows: NDArray[np.uint8], links: int, label_at: int) -> None:
@@ -68,11 +68,11 @@ def _check_lowest(rows: NDArray[np.uint8], links: int, label_at: int) -> None:
 
 
 def _check_links(lists: NDArray[np.uint32], n: int) -> NDArray[np.bool_]:
-    """Rows `count, links...`; which of the links count."""
+    """Check rows `count, links...`; returns which of the links are used."""
     counts, links = lists[:, 0], lists[:, 1:]
-    _require(bool((counts <= links.shape[1]).all()), "it counts more links than there are")
+    _require(bool((counts <= links.shape[1]).all()), "its counts of links are damaged")
     used = np.arange(links.shape[1]) < counts[:, None]
-    _require(bool((links[used] < n).all()), "its links lead outside")
+    _require(bool((links[used] < n).all()), "its links point outside")
     return used
 
 
@@ -84,19 +84,19 @@ def _check_higher(data: NDArray[np.uint8], n: int, links: int) -> I64:
     raw, at = data.tobytes(), 0
     for row in range(n):
         length = int.from_bytes(raw[at : at + 4], "little")
-        _require(at + 4 + length <= len(raw) and length % size == 0, "it is cut off or damaged")
+        _require(at + 4 + length <= len(raw) and length % size == 0, "it is truncated or damaged")
         if length:
             levels[row] = length // size
             lists.append((row, data[at + 4 : at + 4 + length]))
         at += 4 + length
-    _require(at == len(raw), "there is more in it than a graph")
+    _require(at == len(raw), "it contains more than a graph")
     if lists:
         _check_levels(lists, levels, size)
     return levels
 
 
 def _check_levels(lists: list[tuple[int, NDArray[np.uint8]]], levels: I64, size: int) -> None:
-    """A link of a level leads to a row that has that level."""
+    """Check that each link on a level leads to a row that has that level."""
     table = np.concatenate([part for _, part in lists]).reshape(-1, size).view("<u4")
     level = np.concatenate([np.arange(1, levels[row] + 1) for row, _ in lists])
     used = _check_links(table, len(levels))

@@ -20,14 +20,14 @@ def pack(values: Any, ids: Any) -> Any:
 
 
 def values_of(keys: I64) -> F32:
-    """The values inside host keys, -inf where the place is empty."""
+    """The values in host keys, -inf for an empty place."""
     ordered = ~(keys >> 32).astype(np.int32)
     values = (ordered ^ ((ordered >> 31) & _SIGN)).view(np.float32)
     return np.where(keys == EMPTY, np.float32(-np.inf), values)
 
 
 def ids_of(keys: Any) -> Any:
-    """The ids inside keys, -1 where the place is empty."""
+    """The ids in keys, -1 for an empty place."""
     ids = keys & np.int64(0xFFFFFFFF)
     ids[keys == EMPTY] = -1
     return ids

@@ -1,7 +1,7 @@
-"""Which rows can be compared at all, in numpy's arrays or CuPy's.
+"""Which rows can be compared, in arrays of numpy or CuPy.
 
-A row with a value that is not finite, or longer than 1e15, is unusable: it has cosine
-similarity 0 to everything, as a row of zeros has, and infinite distance by every other metric.
+A row with a value that is not finite, or with a norm over 1e15, is unusable: it has cosine
+similarity 0 to everything, like a row of zeros, and infinite distance by every other metric.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import numpy as np
 
 from fastdup_gpu.protocol import F32, F64
 
-_LONGEST = 1e30  # squared: beyond it products of two rows overflow float32
-SHORTEST = 1e-30  # squared: below it a row counts as zeros where its direction is asked for
+_LONGEST = 1e30  # squared norm; above it products of two rows overflow float32
+SHORTEST = 1e-30  # squared norm; below it a row has no direction and counts as zeros
 
 
 def usable(length: Any, shortest: float = 0) -> Any:
-    """Whether squared lengths are finite, not too large, and not below `shortest`."""
+    """Whether squared norms are finite, not too large, and not below `shortest`."""
     return (length >= shortest) & (length < _LONGEST)
 
 
 def squared(rows: F32 | F64) -> Any:
-    """Squared lengths along the last axis of host rows; inf or nan where there is none."""
+    """Squared norms along the last axis of host rows; may be inf or nan."""
     with np.errstate(all="ignore"):
         return np.einsum("...j,...j->...", rows, rows)
 
 
 def clean(rows: F32) -> F32:
-    """Host rows with unusable ones zeroed; the rows themselves where there are none."""
+    """Host rows with unusable ones replaced by zeros; the same array if there are none."""
     good = usable(squared(rows))
     return rows if good.all() else np.where(good[:, None], rows, np.float32(0))
 
 
 def unit(rows: F32) -> F32:
-    """Host rows of unit length, or of zeros."""
+    """Host rows scaled to unit norm; unusable rows become zeros."""
     length = squared(rows)
     with np.errstate(all="ignore"):
         scaled: F32 = rows * (1 / np.sqrt(length))[:, None].astype(np.float32)

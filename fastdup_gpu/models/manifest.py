@@ -1,4 +1,4 @@
-"""The model files that come with the package, and which of them a run uses."""
+"""The model files in the package, and the choice of the model of a run."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ DEFAULT_PATH = str(FOLDER / DEFAULT["fp16"].filename)
 
 
 def same_model(sha256: str, other: str) -> bool:
-    """Whether two files give features that can be compared: the same, or a packaged model in two
-    precisions."""
+    """Whether two files give features that can be compared: the same file, or the same packaged
+    model in two precisions."""
     packaged = [{entry.sha256 for entry in model.values()} for model in (DEFAULT, HIGH_ACCURACY)]
     return sha256 == other or any({sha256, other} <= files for files in packaged)
 
@@ -77,10 +77,10 @@ def choose_model(
     backend: str,
     engine: str = "auto",
 ) -> ModelSpec:
-    """The model of a run. `model_path` equal to DEFAULT_PATH means the packaged ones.
+    """The model of a run. If `model_path` is DEFAULT_PATH, it is one of the packaged models.
 
     precision 'auto': int8 on CPUs that multiply 8-bit integers in vectors, where it measures 1.7
-    to 2.3 times faster, fp16 weights elsewhere.
+    to 2.3 times faster; fp16 weights elsewhere.
     """
     if not model_path:
         raise InvalidArgument(
@@ -107,7 +107,7 @@ def _spec(entry: Entry, path: Path, d: int) -> ModelSpec:
 
 
 def _own_model(path: Path, d: int) -> ModelSpec:
-    """A packaged file that is named by its path is treated as what it is."""
+    """The model of a file; a packaged model that is given by its path is recognised as such."""
     if not path.is_file():
         raise ModelError(f"model_path={str(path)!r} is not a file; give an ONNX file")
     with path.open("rb") as f:

@@ -1,4 +1,4 @@
-"""Where pictures come from: one door for folders, lists, archives, videos and boxes."""
+"""Inputs: one entry point for folders, lists, archives, videos, URLs and boxes."""
 
 from __future__ import annotations
 
@@ -55,36 +55,36 @@ def open_source(
     min_file_size: int = 0,
     counting: Counting = uncounted,
 ) -> Source:
-    """List an input, and cut it into boxes where it says so.
+    """List an input, and crop it to boxes if there are any.
 
-    `input_dir`: a folder, a picture, an archive, a video, a text file of names, a csv with a column
+    `input_dir`: a folder, an image, an archive, a video, a text file of names, a csv with a column
     `filename` (with boxes: also `col_x,row_y,width,height`), a yolov5 yaml, or a list, tuple,
     iterator, array or Series of files and folders; or the s3:// or minio:// URL of a bucket,
-    prefix or object, also in such a list; or what `list_input` found. Names stay as given or found,
-    remote ones are URLs. Folders are sorted by code point of the path, lists keep their order.
+    prefix or object, also in such a list; or the result of `list_input`. Names stay as given or
+    found; remote ones are URLs. Folders are sorted by code point of the path, lists keep their
+    order.
 
     Remote archives and videos are copied to `work_dir/tmp` and read there; `delete_tar` deletes
-    the copy of each archive after its last picture. `sync_s3_to_local` copies remote pictures
-    there ahead, `delete_img` deletes these copies when the source is closed. Files of the user
-    are never deleted.
+    the copy of each archive after its last image. `sync_s3_to_local` copies remote images there in
+    advance, `delete_img` deletes these copies when the source is closed. The user's files are never
+    deleted.
 
-    `tar_only` takes the archives of the input and leaves its pictures; without it an input that
-    holds both is refused. Videos are taken where there are no archives, and no pictures or
-    `tar_only`: `extract_frames` tells what becomes of them, `keyframes_only`, `cuda_device`
-    and `resume`.
-    `bounding_box` is cut out of every picture, but for 'face' and 'yolov5s', which
-    `stages.detect` sees to. Crops go to `work_dir/crops`, with `threads` threads (0 = one a
-    core), those of another `kind` than 'atrain' to a folder of that name below it.
+    `tar_only` reads the archives of the input and leaves out its images; without it, an input that
+    contains both is refused. Videos are read if there are no archives, and no images or `tar_only`;
+    for them, `keyframes_only`, `cuda_device` and `resume` see `extract_frames`. `bounding_box` is
+    cropped from every image, except for 'face' and 'yolov5s', which `stages.detect` handles. Crops
+    go to `work_dir/crops`, written by `threads` threads (0 = one per core); those of another `kind`
+    than 'atrain' go to a sub-folder of that name.
 
     `part`: the items that will be loaded. Names and positions are those of the whole input, but
-    only for these boxes are cut and remote pictures copied, and archives behind the last of them
-    are not opened (nor listed in `names`). Videos are cut whole: their frames are not counted
-    before. `min_file_size`: bytes that a picture needs for a box to be cut out of it. `counting`
-    is told of work that takes long.
+    only these items are cropped or copied, and archives after the last of them are not opened (nor
+    listed in `names`). Videos are always extracted completely, because the number of their frames
+    is not known before. `min_file_size`: smallest file, in bytes, that is cropped. `counting` is
+    told about work that takes long.
 
     Raises InvalidArgument for arguments that are wrong or do not fit each other, InputError for
-    an input that is missing, unreadable or holds no picture, WorkDirError where crops or
-    copies cannot be written, MissingDependency for videos without PyAV or URLs without s3fs.
+    an input that is missing, unreadable or contains no images, WorkDirError if crops or copies
+    cannot be written, MissingDependency for videos without PyAV or URLs without s3fs.
     """
     wishes = Wishes(work_dir, sync_s3_to_local, delete_tar, delete_img, part, counting)
     box = parse_bounding_box(bounding_box)
@@ -104,7 +104,7 @@ def open_source(
     found.pictures = _without_frames(found, work_dir)
     check_kinds(found, tar_only)
     if means_videos(found, tar_only):
-        _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
+        _note_left_out(found, len(found.pictures), "images, because of tar_only=1")
         source: Source = extract_frames(
             cloud.local_files(found.videos, work_dir, counting),
             work_dir,
@@ -135,7 +135,7 @@ def list_input(
     bounding_box: str = "",
     argument: str = USUAL,
 ) -> Found:
-    """What an input holds, for `open_source` later; raises its errors, which name `argument`."""
+    """List an input for a later `open_source`; raises the same errors, which name `argument`."""
     with spoken_of_as(argument):
         found = lists.find(given, work_dir)
         check_boxes(found, bounding_box)
@@ -144,20 +144,20 @@ def list_input(
 
 
 def find_videos(input_dir: object, work_dir: Path, counting: Counting = uncounted) -> list[str]:
-    """The videos of an input, whatever else it holds, remote ones copied; raises InputError where
-    there is none."""
+    """The videos of an input (other files are skipped), with remote ones copied; raises InputError
+    if there are none."""
     found = lists.find(input_dir, work_dir)
     if not found.videos:
         raise InputError(
-            f"input_dir: {found.shown!r} holds no videos; looked for names that end in "
+            f"input_dir: {found.shown!r} contains no videos; expected file names that end in "
             f"{', '.join(sorted(VIDEO_EXTENSIONS))}"
         )
     return cloud.local_files(found.videos, work_dir, counting)
 
 
 def _without_frames(found: Found, work_dir: Path) -> list[str]:
-    """Pictures but for the frames that an earlier run cut from the videos beside them, where
-    the work_dir is inside the input or the input itself."""
+    """The images without the frames that an earlier run extracted from the videos beside them, if
+    the work_dir is the input or inside it."""
     if not (found.pictures and found.videos and any(work_dir.glob(FRAMES_CSV.format(kind="*")))):
         return found.pictures
     tmp = (work_dir / TMP_DIR).resolve()
@@ -169,7 +169,7 @@ def _without_frames(found: Found, work_dir: Path) -> list[str]:
 
 
 def _forget_frames(names: list[str], work_dir: Path, kind: str) -> None:
-    """Take away the list of the frames of an earlier run, unless these are the pictures now."""
+    """Remove the table of the frames of an earlier run, unless the input now is these frames."""
     table = work_dir / FRAMES_CSV.format(kind=kind)
     if not table.is_file():
         return
@@ -181,7 +181,7 @@ def _forget_frames(names: list[str], work_dir: Path, kind: str) -> None:
 
 def _open(found: Found, tar_only: bool, wishes: Wishes) -> Source:
     if found.archives:
-        _note_left_out(found, len(found.pictures), "pictures, because of tar_only=1")
+        _note_left_out(found, len(found.pictures), "images, because of tar_only=1")
         _note_left_out(found, len(found.videos), "videos")
         return _archives(found.archives, wishes)
     _note_left_out(found, len(found.videos), "videos")
@@ -192,9 +192,9 @@ def _archives(paths: list[str], wishes: Wishes) -> Source:
     if cloud.has_remote(paths):
         return cloud.open_archives(paths, wishes)
     if wishes.delete_tar:
-        _log.info("delete_tar=1: local archives stay, only copies of remote ones are deleted")
+        _log.info("delete_tar=1: local archives are kept, only copies of remote ones are deleted")
     if wishes.delete_img:
-        _log.info("delete_img=1: pictures are read without unpacking, nothing to delete")
+        _log.info("delete_img=1: images are read without unpacking, nothing to delete")
     return open_archives(paths, wishes.part, wishes.counting)
 
 
@@ -202,14 +202,14 @@ def _pictures(names: list[str], found: Found, wishes: Wishes) -> Source:
     if cloud.has_remote(names):
         return cloud.open_pictures(names, found.etags, wishes)
     if wishes.delete_img:
-        _log.info("delete_img=1: local pictures stay, only copies of remote ones are deleted")
+        _log.info("delete_img=1: local images are kept, only copies of remote ones are deleted")
     return FileSource(names)
 
 
 def _cut_listed(
     found: Found, boxes: list[Box | str], wishes: Wishes, how: Callable[..., Source]
 ) -> Source:
-    """Cut the boxes of a csv, each picture opened once however its rows are spread."""
+    """Crop the boxes of a csv; each image is opened once, wherever its rows are."""
     names = found.pictures
     pictures: dict[str, int] = {}
     asked = {

@@ -1,4 +1,4 @@
-"""Pictures inside tar and zip archives, read where they are: nothing is unpacked to disk."""
+"""Images in tar and zip archives, read in place: nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 class ArchiveSource:
-    """The pictures of some archives, one archive after the other, members as stored.
+    """The images of some archives, archive by archive, in the order of storage.
 
-    A picture is named `{archive}/{member}`. An archive that cannot be listed to its end gives
-    what it has, and one more item under its own name whose load raises the reason.
+    An image is named `{archive}/{member}`. If an archive cannot be listed to its end, the images
+    found so far are followed by one more item with the name of the archive, whose load raises the
+    reason.
     """
 
     crops: Sequence[Crop] = ()
@@ -47,11 +48,11 @@ class ArchiveSource:
         return archive.read(position, self._files)
 
     def path(self, index: int) -> str:
-        """'': a member is a part of a file."""
+        """Always "", because a member is a part of a file."""
         return ""
 
     def stamp(self, index: int) -> bytes:
-        """Of its archive, when that was listed."""
+        """The stamp of its archive at the time of listing."""
         return self._archives[self._which(index)].stamp
 
     def close(self) -> None:
@@ -67,10 +68,9 @@ class ArchiveSource:
 def open_archives(
     paths: Sequence[str], part: Part = ALL, counting: Counting = uncounted
 ) -> ArchiveSource:
-    """List archives, each once, up to the end of the part that is wanted.
+    """List archives, each once, up to the end of `part`.
 
-    Raises InputError where none of them holds a picture, with the reason of those that are
-    damaged.
+    Raises InputError if none of them contains an image, with the reasons for damaged ones.
     """
     archives: list[Contents] = []
     with counting("list archives", len(paths)) as advance:
@@ -85,21 +85,22 @@ def open_archives(
 
 
 def check_listed(archives: Sequence[Contents]) -> None:
-    """Log what archives lack; raises InputError where none of them holds a picture."""
+    """Log problems of the archives; raises InputError if none of them contains an image."""
     if not any(archive.labels for archive in archives):
         told = ((a, "; ".join(filter(None, (a.why, _left_out(a))))) for a in archives)
         reasons = [f"{a.path!r}: {why}" for a, why in told if why][:3]
         raise InputError(
-            f"no pictures in {len(archives)} archive(s), the first {archives[0].path!r}; expected "
-            f"files named like pictures in a tar, tar.gz, tgz or zip. {'; '.join(reasons)}"
+            f"no images in {len(archives)} archive(s), the first is {archives[0].path!r}; expected "
+            "files with extensions of images in a tar, tar.gz, tgz or zip. "
+            f"{'; '.join(reasons)}"
         )
     for archive in archives:
         _report(archive)
 
 
 def list_archive(path: str, also: frozenset[str] = frozenset()) -> Contents:
-    """List one archive, of the kind that its content says: the pictures, and members with the
-    extensions `also`. Never raises for a damaged one."""
+    """List the images of one archive, and members with the extensions `also`. Its kind is detected
+    from its content. Never raises for a damaged archive."""
     stamp = file_stamp(path)
     listed = _listed(path, also)
     listed.stamp = stamp
@@ -109,7 +110,7 @@ def list_archive(path: str, also: frozenset[str] = frozenset()) -> Contents:
 def _listed(path: str, also: frozenset[str]) -> Contents:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            return Contents(path, why="it is no file but a pipe, socket or device")
+            return Contents(path, why="it is a pipe, socket or device, not a regular file")
         with Path(path).open("rb") as stream:
             head = stream.read(512)
         if _is_zip(path, head):
@@ -120,8 +121,8 @@ def _listed(path: str, also: frozenset[str]) -> Contents:
 
 
 def _is_zip(path: str, head: bytes) -> bool:
-    """Whether to read a file as a zip. One may begin with something else (a program that
-    unpacks it), so a file with that extension is one unless it begins like a tar."""
+    """Whether to read a file as a zip. A zip may begin with something else (a program that unpacks
+    it), so a file with that extension counts as one unless it begins like a tar."""
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         return True
     is_tar = head[257:262] == b"ustar" or head.startswith(tuple(COMPRESSED))
@@ -136,7 +137,7 @@ def _names(archive: Contents) -> list[str]:
 def _report(archive: Contents) -> None:
     if archive.why:
         _log.error(
-            "%r cannot be read to its end, %d picture(s) were found: %s",
+            "%r cannot be read to its end, %d image(s) were found: %s",
             archive.path,
             len(archive.labels),
             archive.why,
@@ -146,8 +147,8 @@ def _report(archive: Contents) -> None:
     doubles = len(archive.labels) - len(set(archive.labels))
     if doubles:
         _log.warning(
-            "%r holds %d picture(s) under a name that another has as well; each counts, but pages "
-            "show the last one of a name",
+            "%r contains %d image(s) with the same name as another one; each is used, but pages "
+            "show the last one of that name",
             archive.path,
             doubles,
         )

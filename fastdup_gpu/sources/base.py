@@ -1,4 +1,4 @@
-"""What a source of pictures is: an ordered list of names, and a way to each one's bytes."""
+"""The interface of a source of images: an ordered list of names, and a way to read their bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-# By name only, to pick files out of folders and archives; what a file *is* is read from its
-# content. Siblings of the documented extensions, and others that mean a picture, count as well.
+# Extensions only select files in folders and archives; the format of a file is detected from its
+# content. The list contains variants of the documented extensions and further ones of images.
 IMAGE_EXTENSIONS = frozenset(
     "jpg jpeg jpe jfif tiff tif giff gif heif heic bmp dib png webp "
     "avif jp2 j2k pbm pgm ppm pnm tga".split()
@@ -22,7 +22,7 @@ _SEPARATORS = ("/", os.sep)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Items `first` to `last` (not included; None: to the end) of an input."""
+    """Items `first` to `last` (excluded; None: to the end) of an input."""
 
     first: int = 0
     last: int | None = None
@@ -42,7 +42,7 @@ ALL = Part()
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the picture as a viewer shows it, that is after EXIF orientation:
+    """A rectangle in pixels of the image as a viewer shows it, that is after EXIF orientation:
     columns x, rows y, from the top left."""
 
     col_x: int
@@ -53,9 +53,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """One row of the crops csv: the picture, the box that was asked for, the file it went to.
+    """One row of the csv of crops: the image, the requested box, and the file of the crop.
 
-    Where a detector found the box: the name of its class, and how sure it was (0 to 1).
+    If a detector found the box, `label` is the name of its class and `score` its confidence, 0 to
+    1.
     """
 
     index: int
@@ -67,13 +68,13 @@ class Crop:
 
 
 class Source(Protocol):
-    """An input, listed. Nothing is read but what listing needs.
+    """An input that has been listed; only what listing needs has been read.
 
-    `names`: what the result files call each picture, in order; the position is its index.
-    Names that are not UTF-8 on disk carry surrogate escapes (`os.fsdecode`).
+    `names`: the name of each image in the result files, in order; the position is its index.
+    Names that are not UTF-8 on disk contain surrogate escapes (`os.fsdecode`).
     `sequential`: loads are cheap only in order (a compressed tar); the caller then loads from
     one thread, ascending. Otherwise `load` may be called from any thread in any order.
-    `crops`: the crops behind the names, where pictures were cut into boxes; else empty.
+    `crops`: the crops behind the names, if images were cropped to boxes; else empty.
     """
 
     names: Sequence[str]
@@ -81,17 +82,17 @@ class Source(Protocol):
     crops: Sequence[Crop]
 
     def load(self, index: int) -> bytes:
-        """The encoded bytes of picture `index`; raises OSError (FileNotFoundError where it is
-        gone, IsADirectoryError, PermissionError, ...) with a message for the bad-files list."""
+        """The encoded bytes of image `index`; raises OSError (FileNotFoundError if it does not
+        exist, IsADirectoryError, PermissionError, ...) with a message for the list of bad files."""
         ...
 
     def path(self, index: int) -> str:
-        """The plain file whose bytes `load` gives, "" where it does more than reading one."""
+        """The plain file that `load` reads; "" if it does more than reading a file."""
         ...
 
     def stamp(self, index: int) -> bytes:
-        """What tells, without reading it, that picture `index` is still the same: size and time
-        of its file or archive, the ETag of an object; b"" where nothing does."""
+        """What shows, without reading it, that image `index` is unchanged: size and time of its
+        file or archive, or the ETag of an object; b"" if nothing does."""
         ...
 
     def close(self) -> None:
@@ -101,11 +102,11 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Found:
-    """What an input holds, before anything is opened.
+    """The content of an input, before anything is opened.
 
-    `shown`: the input as messages call it. `boxes`, where not None, has one entry for each of
-    `pictures`: the box to cut out, or why the row that named it gives none. `etags`: those of
-    remote pictures that a server listed.
+    `shown`: the input as messages show it. `boxes`, if not None, has one entry for each of
+    `pictures`: the box to crop, or why its row has none. `etags`: the ETags of remote images that
+    a server listed.
     """
 
     shown: str
@@ -116,7 +117,8 @@ class Found:
     etags: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, *, any_extension: bool) -> None:
-        """File a name under its kind; one of no known kind is a picture or nothing."""
+        """Add a name to the list of its kind; a name of unknown kind counts as an image with
+        `any_extension` and is ignored otherwise."""
         if has_image_extension(name):
             self.pictures.append(name)
         elif is_archive(name):
@@ -127,7 +129,7 @@ class Found:
             self.pictures.append(name)
 
     def extend(self, other: Found) -> None:
-        """Append what another input holds."""
+        """Append the content of another input."""
         self.pictures += other.pictures
         self.archives += other.archives
         self.videos += other.videos
@@ -141,17 +143,17 @@ def extension(name: str) -> str:
 
 
 def has_image_extension(name: str) -> bool:
-    """Whether a name ends like a picture."""
+    """Whether a name has the extension of an image."""
     return extension(name) in IMAGE_EXTENSIONS
 
 
 def is_archive(name: str) -> bool:
-    """Whether a name ends like a tar or zip archive."""
+    """Whether a name has the extension of a tar or zip archive."""
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def is_video(name: str) -> bool:
-    """Whether a name ends like a video."""
+    """Whether a name has the extension of a video."""
     return extension(name) in VIDEO_EXTENSIONS
 
 
@@ -161,5 +163,5 @@ def is_remote(name: str) -> bool:
 
 
 def join(folder: str, name: str) -> str:
-    """The path of `name` in `folder`, with the folder spelled as it was given."""
+    """The path of `name` in `folder`, with the folder as it was given."""
     return folder + name if folder.endswith(_SEPARATORS) else f"{folder}/{name}"

@@ -1,4 +1,4 @@
-"""Which rectangles to cut out: one for all pictures (`bounding_box`), or a csv of boxes."""
+"""The boxes to crop: one for all images (`bounding_box`), or a csv of boxes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 
 
 def parse_bounding_box(given: str) -> Box | None:
-    """The box of the argument `bounding_box`, in pixels; None where it is empty, or one of
-    DETECTED: then every picture has boxes of its own, which a detector finds.
+    """The box of the argument `bounding_box`, in pixels; None if it is empty or one of DETECTED,
+    with which a detector finds the boxes of each image.
 
     Raises InvalidArgument for anything but the four keys of FORM, in any order, with whole
     numbers, positive sizes and a corner that is not negative.
@@ -32,7 +32,7 @@ def parse_bounding_box(given: str) -> Box | None:
         return None
     edges = _edges(given)
     if edges["width"] <= 0 or edges["height"] <= 0 or edges["col_x"] < 0 or edges["row_y"] < 0:
-        raise _refusal(given, "has no area or begins outside of the picture")
+        raise _refusal(given, "has no area or begins outside the image")
     return Box(**edges)
 
 
@@ -45,7 +45,7 @@ def _edges(given: str) -> dict[str, int]:
         try:
             edges[key] = int(value)
         except ValueError:
-            raise _refusal(given, f"has {key}={value!r}, which is no whole number") from None
+            raise _refusal(given, f"has {key}={value!r}, which is not a whole number") from None
     if missing := [key for key in EDGES if key not in edges]:
         raise _refusal(given, f"lacks {', '.join(missing)}")
     return edges
@@ -59,17 +59,17 @@ def _refusal(given: object, why: str) -> InvalidArgument:
 
 
 def has_boxes(table: Table) -> bool:
-    """Whether a csv is meant as one box a row. `width` and `height` alone do not say so: the
-    statistics csv has them."""
+    """Whether a csv has one box per row. `width` and `height` alone are not enough, because the
+    csv of statistics has them too."""
     return "col_x" in table.header or "row_y" in table.header
 
 
 def warn_of_other_forms(table: Table) -> None:
-    """Say so where the columns of a csv look like boxes in another form than the one known."""
+    """Log a warning if the columns of a csv look like boxes in an unknown form."""
     odd = [name for name in table.header if _OTHER_FORM.fullmatch(name.lower())]
     if len(odd) > 1:
         _log.warning(
-            "%r: the columns %s are not used, and whole pictures are compared; a csv of boxes has "
+            "%r: the columns %s are ignored, and whole images are compared; a csv of boxes needs "
             "the columns %s",
             table.path,
             ", ".join(odd),
@@ -78,9 +78,9 @@ def warn_of_other_forms(table: Table) -> None:
 
 
 def read_table(table: Table) -> Found:
-    """One picture name and one box for each row. A row without a usable box keeps its place.
+    """One file name and one box for each row. A row without a usable box keeps its position.
 
-    Raises InputError where a column is missing.
+    Raises InputError if a column is missing.
     """
     if missing := [name for name in BOX_COLUMNS if name not in table.header]:
         raise InputError(
@@ -98,10 +98,10 @@ def _box(row: int, values: tuple[str, ...]) -> Box | str:
         numbers = [_whole(value) for value in values]
     except (ValueError, OverflowError):
         shown = ", ".join(f"{k}={v!r}" for k, v in zip(EDGES, values, strict=True))
-        return f"row {row} of the box csv gives no numbers: {shown}"
+        return f"row {row} of the csv of boxes is not a box of numbers: {shown}"
     return Box(*numbers)
 
 
 def _whole(value: str) -> int:
-    """Nearest whole number; tables often hold 12.0 or 12.5."""
+    """The nearest whole number; tables often contain 12.0 or 12.5."""
     return math.floor(float(value) + 0.5)

@@ -1,4 +1,4 @@
-"""Pictures by their names in result files, one, or many in the order in which that is cheap."""
+"""Images by their names in result files: one, or many in the order in which reading is cheap."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from fastdup_gpu.sources import cloud, named
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.named import NamedArchive
 
-# Of `read_each`: how many names it looks ahead, and how many bytes may wait for their turn.
+# For `read_each`: number of names it looks ahead, and of bytes that may wait for their turn.
 _AHEAD, _WAITING = 1024, 128 << 20
 
 Located = tuple[str, str]  # an archive, and a member of it
 
 
 def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
-    """The bytes of a picture by its name in a result file: a path, a URL, or `{archive}/{member}`.
+    """The bytes of an image by its name in a result file: a path, a URL, or `{archive}/{member}`.
 
-    Remote ones are read from the copies in `work_dir` where there are such. Raises
-    FileNotFoundError where there is no such file or member, OSError where it cannot be read,
-    MissingDependency for a URL without s3fs.
+    Remote images are read from the copies in `work_dir` if there are any. Raises FileNotFoundError
+    if the file or member does not exist, OSError if it cannot be read, MissingDependency for a URL
+    without s3fs.
     """
     if is_cloud(name):
         return cloud.read_by_name(name, work_dir)
@@ -33,22 +33,22 @@ def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
 
 
 def locate(name: str, work_dir: Path | None = None) -> Located | None:
-    """The archive that a name speaks of, and the member; None for any other name. A remote archive
-    is named by its copy in `work_dir` where there is one. Only for `stored_order`: whether there
-    is such a member is not looked at."""
+    """The archive and the member in a name; None for any other name. A remote archive is named by
+    its copy in `work_dir` if there is one. Only for `stored_order`: it does not check whether the
+    member exists."""
     try:
         return cloud.locate(name, work_dir) if is_cloud(name) else named.split(name)
-    except (OSError, ValueError):  # reading it tells why
+    except (OSError, ValueError):  # reading it will show the reason
         return None
 
 
 def stored_order(located: Sequence[Located | None]) -> Iterator[tuple[int, bool]]:
-    """Positions in `located` in an order that suits their archives: files of their own as given,
-    then archive by archive, the members of each as stored.
+    """Positions in `located` in the best order for reading: plain files as given, then archive by
+    archive, the members of each in the order of storage.
 
-    The second value tells of members of an archive that is compressed as a whole: going back in it
-    unpacks it anew, so one thread has to read them, in this order. An archive is not opened before
-    its turn.
+    The second value is True for members of an archive that is compressed as a whole. Going back in
+    such an archive means unpacking it again, so one thread has to read them in this order. An
+    archive is not opened before its turn.
     """
     archives: dict[str, list[int]] = {}
     for i, found in enumerate(located):
@@ -66,7 +66,7 @@ def stored_order(located: Sequence[Located | None]) -> Iterator[tuple[int, bool]
 
 
 def _try_open(path: str) -> NamedArchive | None:
-    """None where it cannot be opened: reading its members tells why."""
+    """None if it cannot be opened; reading its members will show the reason."""
     try:
         return cloud.open_archive(path) if is_cloud(path) else named.open_archive(path)
     except (OSError, ValueError):
@@ -74,11 +74,11 @@ def _try_open(path: str) -> NamedArchive | None:
 
 
 def read_each(names: Sequence[str]) -> Iterator[bytes | Exception]:
-    """What `read_by_name` gives for each of `names`, in their order: the bytes, or its OSError or
+    """The result of `read_by_name` for each of `names`, in order: the bytes, or its OSError or
     ValueError.
 
-    Members of an archive that is compressed as a whole are read in stored order, and wait in
-    memory. Where too many would wait it is gone through once more for the rest of them.
+    Members of an archive that is compressed as a whole are read in the order of storage and wait in
+    memory. If too many would wait, the archive is read once more for the rest of them.
     """
     start = 0
     while start < len(names):
@@ -90,10 +90,10 @@ def read_each(names: Sequence[str]) -> Iterator[bytes | Exception]:
 
 
 def _read_ahead(names: Sequence[str]) -> tuple[dict[int, bytes | Exception], int]:
-    """What must be read in stored order of the first of `names`, by position, and how many are
-    the first: as many as may wait, at least one."""
+    """Read those of the first `end` names that must be read in the order of storage; returns them
+    by position, and `end`: as many names as may wait, at least one."""
     waiting: dict[int, bytes | Exception] = {}
-    read = lru_cache(maxsize=1)(_try_read)  # a name that is there twice is read once
+    read = lru_cache(maxsize=1)(_try_read)  # a name that occurs twice is read once
     size, end = 0, len(names)
     for i, sequential in stored_order([locate(name) for name in names]):
         if not sequential or i >= end:

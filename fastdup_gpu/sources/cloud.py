@@ -1,4 +1,4 @@
-"""Pictures and archives behind s3:// and minio:// URLs; needs the extra `cloud`."""
+"""Images and archives behind s3:// and minio:// URLs; needs the extra `cloud`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from fastdup_gpu.sources.s3 import Stores
 
 _PACKAGES = ("s3fs", "fsspec", "botocore", "aiobotocore", "aiohttp")
-_AHEAD = 32  # pictures asked for before their turn
-_LARGE = 8 << 20  # bytes; a larger picture is read when it is its turn
+_AHEAD = 32  # images requested in advance
+_LARGE = 8 << 20  # bytes; a larger image is not requested in advance
 _AT_ONCE = 32  # copies made at the same time
 
 _log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What turi_param says about remote files, where copies go, which items are wanted, and who
-    is told how copying goes on."""
+    """The settings of turi_param for remote files, the folder for copies, the items to read, and
+    the progress of copying."""
 
     work_dir: Path
     sync: bool = False
@@ -47,16 +47,16 @@ class Wishes:
 
 
 def has_remote(names: Sequence[str]) -> bool:
-    """Whether some of the names are s3:// or minio:// URLs."""
+    """Whether any of the names is an s3:// or minio:// URL."""
     return any(map(is_cloud, names))
 
 
 def find(url: str, *, any_extension: bool = False) -> Found:
-    """Every picture, archive and video below a bucket or prefix, sorted by code point.
+    """All images, archives and videos below a bucket or prefix, sorted by code point.
 
-    `url` is taken as a folder, and where there is nothing below it as one object: with
-    `any_extension` as a picture, which may turn out to be missing. Raises InputError where the
-    server does not list it, MissingDependency without s3fs.
+    `url` is treated as a folder. If it is empty, `url` is treated as one object: with
+    `any_extension` as an image, which may turn out not to exist. Raises InputError if the server
+    does not list it, MissingDependency without s3fs.
     """
     place, found = parse(url), Found(url)
     store = stores().of(place)
@@ -72,7 +72,7 @@ def find(url: str, *, any_extension: bool = False) -> Found:
     except (OSError, ConnectionLost) as error:
         raise InputError(
             f"input_dir={url!r} cannot be listed ({getattr(error, 'strerror', None) or error}); "
-            "check the bucket, the server and your rights"
+            "check the bucket, the server and your permissions"
         ) from error
     for kind in (found.pictures, found.archives, found.videos):
         kind.sort()
@@ -85,22 +85,22 @@ def find(url: str, *, any_extension: bool = False) -> Found:
 def open_pictures(
     names: Sequence[str], etags: Mapping[str, str], wishes: Wishes
 ) -> CloudSource | CopiedSource:
-    """Pictures of which some or all are remote, with the `etags` that the server listed; copied
-    ahead where that is wished."""
+    """Open images of which some or all are remote, with the `etags` that the server listed; copied
+    in advance if requested."""
     servers = stores()
     if wishes.sync:
         from fastdup_gpu.sources.copies import Copies
 
         return CopiedSource(names, Copies(wishes.work_dir), wishes)
     if wishes.delete_img:
-        _log.info("delete_img=1: remote pictures are read without copies, nothing to delete")
+        _log.info("delete_img=1: remote images are read without copies, nothing to delete")
     return CloudSource(names, etags, servers, wishes.part)
 
 
 def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
-    """Archives of which some or all are remote, copied to the work_dir to be read.
+    """Open archives of which some or all are remote; these are copied to the work_dir.
 
-    Raises InputError where none holds a picture, WorkDirError where there is no room for copies.
+    Raises InputError if none contains an image, WorkDirError if copies cannot be written.
     """
     stores()
     from fastdup_gpu.sources.copies import Copies
@@ -110,8 +110,8 @@ def open_archives(paths: Sequence[str], wishes: Wishes) -> ArchiveSource:
 
 
 def local_files(names: Sequence[str], work_dir: Path, counting: Counting = uncounted) -> list[str]:
-    """The names, remote ones copied to the work_dir and replaced by their copies; one that cannot
-    be copied is named as a copy that does not exist, and logged."""
+    """The names, with remote files copied to the work_dir and replaced by their copies. If a file
+    cannot be copied, that is logged, and its name is that of a copy that does not exist."""
     if not has_remote(names):
         return list(names)
     stores()
@@ -126,11 +126,10 @@ def local_files(names: Sequence[str], work_dir: Path, counting: Counting = uncou
 
 
 def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
-    """The bytes of a picture by its URL, or by `{URL of an archive}/{member}`; a copy in the
-    `work_dir` of a run is used where there is one.
+    """The bytes of an image by its URL, or by `{URL of an archive}/{member}`; a copy in the
+    `work_dir` of a run is used if there is one.
 
-    Raises FileNotFoundError where there is no such object or member, OSError where it cannot be
-    read.
+    Raises FileNotFoundError if the object or member does not exist, OSError if it cannot be read.
     """
     servers = stores()
     from fastdup_gpu.sources import remote_archives
@@ -142,7 +141,7 @@ def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
     try:
         return servers.get(url)
     except (FileNotFoundError, PermissionError):
-        # Without the right to list a bucket, what is not there is forbidden.
+        # Without permission to list a bucket, servers answer 'forbidden' for missing objects.
         if found is None:
             raise
         archive, member = found
@@ -150,7 +149,7 @@ def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
 
 
 def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
-    """The archive in a URL, or its copy in a work_dir, and the member; None where there is none."""
+    """The archive in a URL, or its copy in a work_dir, and the member; None if there is none."""
     stores()
     from fastdup_gpu.sources import remote_archives
 
@@ -158,7 +157,7 @@ def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
 
 
 def open_archive(url: str) -> NamedArchive:
-    """An archive outside of a run, copied for a while; raises OSError where that cannot be."""
+    """Open an archive outside a run, by a temporary copy; raises OSError if that fails."""
     stores()
     from fastdup_gpu.sources import remote_archives
 
@@ -166,7 +165,7 @@ def open_archive(url: str) -> NamedArchive:
 
 
 class CloudSource:
-    """Pictures read from the server while they are needed, the next ones asked for ahead.
+    """Images read from the server when they are needed, with the next ones requested in advance.
 
     Local files among the names are read as such.
     """
@@ -186,7 +185,7 @@ class CloudSource:
         self._next = 0
 
     def load(self, index: int) -> bytes:
-        """The bytes of picture `index`."""
+        """The bytes of image `index`."""
         name = self.names[index]
         if not is_cloud(name):
             return read_file(name)
@@ -199,17 +198,17 @@ class CloudSource:
             return self._servers.get(name)
 
     def path(self, index: int) -> str:
-        """What is no address is a file."""
+        """The name itself if it is a local file, else ""."""
         name = self.names[index]
         return "" if is_cloud(name) else name
 
     def stamp(self, index: int) -> bytes:
-        """The ETag that the server listed; none for an object that the input names itself."""
+        """The ETag that the server listed; b"" for an object that the input names itself."""
         name = self.names[index]
         return self._etags.get(name, "").encode() if is_cloud(name) else file_stamp(name)
 
     def close(self) -> None:
-        """Give up what was asked for."""
+        """Cancel pending requests."""
         with self._lock:
             self._next = len(self.names)
             for asked in self._asked.values():
@@ -217,7 +216,7 @@ class CloudSource:
             self._asked.clear()
 
     def _take(self, index: int) -> Future[bytes] | None:
-        """What was asked for ahead, after asking for what comes next."""
+        """The request made in advance for image `index`, after requesting the next ones."""
         with self._lock:
             for passed in [i for i in self._asked if i < index - 4 * _AHEAD]:
                 self._asked.pop(passed).cancel()
@@ -230,11 +229,10 @@ class CloudSource:
 
 
 class CopiedSource:
-    """Pictures of which a part is copied to the work_dir before the first is read
-    (sync_s3_to_local=1).
+    """Images copied to the work_dir before the first one is read (sync_s3_to_local=1).
 
-    One that could not be copied raises its reason when it is loaded. With delete_img=1 the
-    copies are deleted by close().
+    Loading an image that could not be copied raises the reason. With delete_img=1, close() deletes
+    the copies.
     """
 
     sequential = False
@@ -264,14 +262,14 @@ class CopiedSource:
                 raise
 
     def load(self, index: int) -> bytes:
-        """The bytes of picture `index`."""
+        """The bytes of image `index`."""
         name = self.names[index]
         if name in self._failed:
             raise self._failed[name]
         return read_file(str(self._copies.path(name)) if is_cloud(name) else name)
 
     def path(self, index: int) -> str:
-        """The copy, or the file that was one from the start."""
+        """The copy, or the local file."""
         name = self.names[index]
         if name in self._failed:
             return ""
@@ -283,7 +281,7 @@ class CopiedSource:
         return self._copies.etag(name).encode() if is_cloud(name) else file_stamp(name)
 
     def close(self) -> None:
-        """Delete the copies where that is wished."""
+        """Delete the copies if requested."""
         if self._forget:
             self._copies.remove_all(self._remote)
 
@@ -296,7 +294,7 @@ def stores() -> Stores:
         if (error.name or "").partition(".")[0] not in _PACKAGES:
             raise
         raise MissingDependency(
-            "input_dir names s3:// or minio:// files, which needs the package "
+            "input_dir names s3:// or minio:// files, which need the package "
             f"{error.name}: pip install 'fastdup-gpu[cloud]'"
         ) from error
     return Stores()

@@ -1,6 +1,7 @@
-"""Whether a video file was cut off, told from the sizes that its container states.
+"""Detects truncated video files from the sizes stated in their containers.
 
-Decoders read a cut file to its end without complaint; the outermost boxes know better.
+Decoders read a truncated file to its end without an error; the outermost boxes show that data is
+missing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _MOST_BOXES = 1_000_000
 
 def missing_bytes(file: BinaryIO, size: int) -> int:
     """How many bytes are missing at the end of an MP4/MOV, AVI or Matroska file of `size` bytes;
-    0 where it is whole, does not tell, or is of another kind. Moves the position of `file`."""
+    0 if it is complete, does not say, or is of another kind. Moves the position of `file`."""
     head = _read(file, 0, 8)
     if head.startswith(_EBML):
         return max(0, _segment_end(file) - size)
@@ -43,7 +44,7 @@ def _walk(file: BinaryIO, size: int, length_at: Callable[[bytes], int]) -> int:
 
 
 def _box_length(head: bytes) -> int:
-    """Of an ISO box: 32 bits and a type of four letters, or 1, a type, and 64 bits."""
+    """Length of an ISO box: 32 bits and a type of four letters, or 1, a type, and 64 bits."""
     length, kind = int.from_bytes(head[:4]), head[4:8]
     if len(kind) < 4 or not kind.replace(b" ", b"x").isalnum():
         return 0
@@ -58,7 +59,7 @@ def _riff_length(head: bytes) -> int:
 
 
 def _segment_end(file: BinaryIO) -> int:
-    """Where the segment of a Matroska file ends; 0 where it does not tell."""
+    """Where the segment of a Matroska file ends; 0 if it does not say."""
     start = _element_end(file, 4)
     if not start or _read(file, start, 4) != _SEGMENT:
         return 0
@@ -66,7 +67,7 @@ def _segment_end(file: BinaryIO) -> int:
 
 
 def _element_end(file: BinaryIO, position: int) -> int:
-    """The end of an EBML element whose size field stands at `position`; 0 where unknown."""
+    """The end of an EBML element whose size field is at `position`; 0 if unknown."""
     field = _read(file, position, 8)
     width = 9 - field[0].bit_length() if field and field[0] else 0
     if not width or len(field) < width:

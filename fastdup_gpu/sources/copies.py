@@ -1,4 +1,4 @@
-"""Local copies of remote objects, in a folder where a later run finds them again."""
+"""Local copies of remote objects, in a folder in which a later run finds them again."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _ODD = frozenset('<>:"|?*\\')
 class Copies:
     """Copies below `work_dir/tmp`: `s3/<bucket>/<key>` or `minio/<alias>/<bucket>/<key>`.
 
-    A journal keeps size and etag of each, so that a copy that still is what the server has is
-    not fetched again. A copy appears under its name when it is whole. For any thread.
+    A journal keeps size and etag of each, so that a copy that is up to date is not fetched again.
+    A copy gets its name when it is complete. Any thread may use this.
     """
 
     def __init__(self, work_dir: Path) -> None:
@@ -43,8 +43,8 @@ class Copies:
         self._stores = Stores()
 
     def path(self, url: str) -> Path:
-        """Where the copy of an object is or would be. Keys that could lead outside, clash with
-        another key, or that file systems do not take become a hash."""
+        """Where the copy of an object is or would be. Keys that could lead outside the folder or
+        clash with another key, or that file systems do not accept, become a hash."""
         place = parse(url)
         top = self.folder / place.scheme.removesuffix("://") / place.alias / place.bucket
         if _is_plain(place.key.split("/")):
@@ -57,10 +57,10 @@ class Copies:
     def fetch(self, url: str) -> Path:
         """Copy an object unless its copy is up to date.
 
-        Raises OSError where it cannot be read, WorkDirError where the copy cannot be written.
+        Raises OSError if it cannot be read, WorkDirError if the copy cannot be written.
         """
         place, path = parse(url), self.path(url)
-        # The same name in every run, so that a killed one leaves nothing for ever.
+        # The same name in every run, so that nothing of a killed run stays for ever.
         part = path.with_name(f".{path.name}.part")
         with self._turns[hash(path) % len(self._turns)]:
             try:
@@ -73,8 +73,8 @@ class Copies:
         return path
 
     def failure(self, url: str) -> OSError | None:
-        """Copy an object unless its copy is up to date; why it cannot be read, or None. Raises
-        WorkDirError where the copy cannot be written."""
+        """Copy an object unless its copy is up to date; returns why it cannot be read, or None.
+        Raises WorkDirError if the copy cannot be written."""
         try:
             self.fetch(url)
         except WorkDirError:
@@ -84,22 +84,22 @@ class Copies:
         return None
 
     def try_fetch(self, url: str) -> Path:
-        """Where the copy of an object is; where it cannot be read, the reason is logged."""
+        """Copy an object and return the path of the copy; a failure is logged."""
         if error := self.failure(url):
             _log.error("%r cannot be read: %s", url, error.strerror or error)
         return self.path(url)
 
     def etag(self, url: str) -> str:
-        """The etag of a copy; '' where there is none."""
+        """The etag of a copy; '' if there is none."""
         return self._etag(self.path(url))
 
     def remove(self, url: str) -> None:
-        """Delete a copy; one that cannot be deleted now stays."""
+        """Delete a copy if that is possible."""
         with contextlib.suppress(OSError):
             self.path(url).unlink(missing_ok=True)
 
     def remove_all(self, urls: Sequence[str]) -> None:
-        """Delete copies, and the folders that they leave empty."""
+        """Delete copies, and folders that are then empty."""
         for folder in {self._removed(url).parent for url in urls}:
             with contextlib.suppress(OSError):
                 while folder != self.folder:
@@ -130,12 +130,12 @@ class Copies:
         with self._lock:
             self._known[self._relative(path)] = entry
             with (self.folder / _JOURNAL).open("a", encoding="ascii") as stream:
-                # On a line of its own, whatever a killed run left at the end.
+                # On a separate line, because a killed run may have left half a line at the end.
                 stream.write("\n" + json.dumps([self._relative(path), *entry]) + "\n")
 
     @property
     def _known(self) -> dict[str, tuple[int, str]]:
-        """Size and etag of the copies, by their path, as the journal said at the first call."""
+        """Size and etag of the copies by path, as in the journal at the first call."""
         with self._reading:
             if self._read is None:
                 self._read = self._journal()
@@ -148,7 +148,7 @@ class Copies:
         except OSError:
             return known
         for line in lines:
-            # A line may be torn where a run was killed.
+            # A line may be incomplete if a run was killed.
             with contextlib.suppress(ValueError, TypeError, OverflowError):
                 name, size, etag = parse_json(line)
                 known[str(name)] = (int(size), str(etag))
@@ -168,8 +168,8 @@ def _download(store: Store, place: Place, path: Path, part: Path, known: str) ->
 
 
 def _is_plain(parts: Sequence[str]) -> bool:
-    """Whether a key can be a path as it is. Only its last part may be named like a file, so that
-    no file has the name that another key needs as a folder."""
+    """Whether a key can be used as a path. Only its last part may be named like a file, so that
+    no file has the name that another key needs for a folder."""
     *folders, last = parts
     return (
         all(map(_is_ordinary, parts))

@@ -1,4 +1,4 @@
-"""Cut boxes out of pictures, each picture decoded once, and give the crops as a source."""
+"""Crops images to boxes, decoding each image once, and provides the crops as a source."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 JPEG_QUALITY = 95
 STEM = 60
-# Pictures handed to the threads at a time: few where their bytes are already in memory.
+# Images passed to the threads at a time: fewer if their bytes are already in memory.
 CHUNK, CHUNK_LOADED = 1024, 64
 NO_BOX = Box(0, 0, 0, 0)
 
-# Why a picture is not cut, told from other reasons after it was stored as text.
+# Reasons that are recognised again after they were stored as text.
 _SMALL = "{} bytes, min_file_size is {}"
 _MISSING = os.strerror(errno.ENOENT)
 _TOO_SMALL = re.compile(_SMALL.format(r"\d+", r"\d+"))
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Cut `box` (or know why there is none) out of picture `picture` of a source into `path`."""
+    """Crop `box` (or the reason why there is none) from image `picture` of a source to `path`."""
 
     index: int
     picture: int
@@ -54,8 +54,8 @@ class Request:
 
 
 class _Paths(Sequence[str]):
-    """The file of each item's crop, made when it is asked for: an input may have many more items
-    than the part of it that is cut."""
+    """The path of each item's crop, computed on demand: an input may have many more items than the
+    part that is cropped."""
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self._start = f"{folder}{os.sep}"
@@ -79,8 +79,8 @@ class _Paths(Sequence[str]):
 
 
 class CropSource:
-    """One item for each box; loading one that could not be cut raises the reason (Refused where
-    the picture's file was too small), and one that was not asked for finds no file."""
+    """One item for each box. Loading an item that could not be cropped raises the reason (Refused
+    if the file of the image was too small); an item that was not requested has no file."""
 
     sequential = False
 
@@ -96,12 +96,12 @@ class CropSource:
         return read_file(self.names[index])
 
     def path(self, index: int) -> str:
-        """The file of the crop."""
+        """The file of the crop, "" if there is none."""
         return "" if index in self._failed else self.names[index]
 
     def stamp(self, index: int) -> bytes:
-        """Of the file of the crop, which keeps its time where it is cut again with the same
-        pixels."""
+        """The stamp of the file of the crop, which keeps its time if it is written again with the
+        same pixels."""
         return file_stamp(self.names[index])
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def _refusal(why: str) -> Exception:
 
 
 def crops_folder(work_dir: Path, kind: str) -> Path:
-    """Where the crops of `kind` go: those of train and test never overwrite each other."""
+    """The folder for crops of `kind`: those of train and test never overwrite each other."""
     return work_dir / CROPS_DIR / ("" if kind == TRAIN else kind)
 
 
@@ -130,14 +130,14 @@ def cut(
     min_file_size: int = 0,
     counting: Counting = uncounted,
 ) -> CropSource:
-    """Cut the items `asked`, by their index: an index into `source` and a box, into JPEGs in
-    `folder`. `names` are those of the pictures of all items, asked for or not.
+    """Write crops as JPEGs to `folder`. `asked`: item -> index of its image in `source`, and its
+    box. `names`: the names of the images of all items, requested or not.
 
-    Boxes are in pixels after EXIF orientation and are clipped to the picture. Every crop is
-    made anew (quality 95, full colour resolution) with `threads` threads, 0 = one a core; item
-    i becomes `{i:07d}_{name of the picture}.jpg`. A box that gives no crop keeps its place.
-    A picture of less than `min_file_size` bytes gives none. `table`: the csv of crops, which is
-    there before the first of them. Raises WorkDirError where the folder cannot be written to.
+    Boxes are in pixels after EXIF orientation and are clipped to the image. All crops are written
+    again (quality 95, full colour resolution) by `threads` threads, 0 = one per core; item i
+    becomes `{i:07d}_{name of the image}.jpg`. A box without a crop keeps its position. An image of
+    less than `min_file_size` bytes is not cropped. `table`: the csv of crops, which is created
+    before the first of them. Raises WorkDirError if the folder cannot be written to.
     """
     paths = _Paths(folder, names)
     requests = [Request(i, picture, box, paths[i]) for i, (picture, box) in asked.items()]
@@ -147,26 +147,26 @@ def cut(
     if failed:
         index, why = next(iter(failed.items()))
         told = len(failed), len(asked), index, names[index], why
-        _log.warning("%d of %d boxes gave no crop, e.g. box %d of %r: %s", *told)
+        _log.warning("%d of %d boxes could not be cropped, e.g. box %d in %r: %s", *told)
     rows = [_row(names[request.index], request) for request in requests]
     return CropSource(paths, rows, failed)
 
 
 @contextlib.contextmanager
 def writable(folder: Path) -> Iterator[None]:
-    """Make the folder of crops, and say what to do where it cannot be written to."""
+    """Create the folder of crops; a WorkDirError says what to do if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise WorkDirError(
             f"crops cannot be written to {str(folder)!r} ({error.strerror or error}); "
-            "give a work_dir that you may write to, on a disk with room"
+            "give a work_dir with write permission and free space"
         ) from error
 
 
 def file_name(index: int, name: str) -> str:
-    """The name of the file of crop `index` out of the picture `name`, safe and ASCII."""
+    """A safe ASCII file name for crop `index`, from the image `name`."""
     stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
     return f"{index:07d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', stem)[:STEM]}.jpg"
 
@@ -179,7 +179,7 @@ def _row(name: str, request: Request) -> Crop:
 def _cut_all(
     source: Source, requests: Sequence[Request], threads: int, least: int, advance: Advance
 ) -> dict[int, str]:
-    """Item -> why it has no crop."""
+    """Write all crops; returns item -> why it has none."""
     failed: dict[int, str] = {}
     groups: dict[int, list[Request]] = {}
     for request in requests:
@@ -205,7 +205,7 @@ def _chunks(groups: Iterable[list[Request]], size: int) -> Iterator[list[list[Re
 
 
 def fetch(source: Source, picture: int, min_file_size: int = 0) -> bytes | str:
-    """The bytes of a picture, or why they cannot be had or are too few."""
+    """The bytes of an image, or why they cannot be read or are too few."""
     try:
         data = source.load(picture)
     except OSError as error:
@@ -214,7 +214,7 @@ def fetch(source: Source, picture: int, min_file_size: int = 0) -> bytes | str:
 
 
 def _cut_picture(data: bytes | str, group: list[Request]) -> dict[int, str]:
-    """Write all crops of one picture; item -> why it has none."""
+    """Write all crops of one image; returns item -> why it has none."""
     if isinstance(data, str):
         return _write_all(data, group)
     with upright(data) as picture:
@@ -226,7 +226,7 @@ def _write_all(picture: Image.Image | str, group: list[Request]) -> dict[int, st
     for request in group:
         crop = picture if isinstance(picture, str) else encode(picture, request.box)
         if isinstance(crop, str):
-            Path(request.path).unlink(missing_ok=True)  # of an earlier run, of another picture
+            Path(request.path).unlink(missing_ok=True)  # from an earlier run, of another image
             failed[request.index] = crop
         else:
             write(Path(request.path), crop)
@@ -234,14 +234,14 @@ def _write_all(picture: Image.Image | str, group: list[Request]) -> dict[int, st
 
 
 def encode(picture: Image.Image, box: Box | str) -> bytes | str:
-    """The JPEG of a box, clipped to the picture, or why there is none."""
+    """The JPEG of a box, clipped to the image, or why there is none."""
     if isinstance(box, str):
         return box
     left, top = max(box.col_x, 0), max(box.row_y, 0)
     right = min(box.col_x + box.width, picture.width)
     bottom = min(box.row_y + box.height, picture.height)
     if left >= right or top >= bottom:
-        return f"{box} holds no pixel of a picture of {picture.width} x {picture.height}"
+        return f"{box} lies outside the image of {picture.width} x {picture.height} pixels"
     jpeg = io.BytesIO()
     try:
         picture.crop((left, top, right, bottom)).save(
@@ -253,8 +253,8 @@ def encode(picture: Image.Image, box: Box | str) -> bytes | str:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a crop whole; one that stands there already keeps its time, by which resume tells
-    that it is the same."""
+    """Write a crop; an existing one with the same content keeps its time, so that resume
+    recognises it as unchanged."""
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size == len(data) and path.read_bytes() == data:
             return

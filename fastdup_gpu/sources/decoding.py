@@ -1,7 +1,7 @@
-"""Frames of one video, by PyAV.
+"""Frames of one video, decoded by PyAV.
 
-Videos are hostile input: they are read through a file that is open already, with the demuxers
-of plain containers only, so that no playlist among them leads to another file or to the network.
+Videos are hostile input: they are read through a file that is already open, with demuxers of plain
+containers only, so that no playlist can lead to another file or to the network.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 CONTAINERS = "mov,avi,matroska,mpegts,mpeg,flv,asf,ogg,m4v"
 MAX_PIXELS = 8192 * 8192
 _MAX_SIDE = 65_500  # of a JPEG
-# Tables of samples may list the same bytes over and over; what is read stays within this many
-# times the file, which leaves room for compressed tracks.
+# Tables of samples may list the same bytes over and over. At most this many times the size of the
+# file is read, which is enough for compressed tracks.
 _MAX_REPEAT = 100
 _ATTACHED_PICTURE = 0x400
-# Signs of a, b, c, d, where a pixel at x, y is shown at ax + cy, bx + dy.
+# Signs of a, b, c, d; a pixel at x, y is shown at ax + cy, bx + dy.
 _TURNS: dict[tuple[int, ...], str] = {
     (0, 1, -1, 0): "ROTATE_270",
     (-1, 0, 0, -1): "ROTATE_180",
@@ -40,15 +40,15 @@ _TURNED: dict[int, tuple[int, ...]] = {90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 2
 
 
 class VideoError(Exception):
-    """Why no frame of a video can be had."""
+    """Why a video has no readable frame."""
 
 
 class Reader:
-    """A video, opened. Raises VideoError where it has no frames to give.
+    """An open video. Raises VideoError if it has no readable frames.
 
     `file` of `size` bytes is read and not closed. With `keyframes_only` the first frame and each
-    keyframe are decoded. `threads` of the decoder. `cuda_device`: the GPU that decodes, never the
-    CPU in its place; its frames come back to the host.
+    keyframe are decoded. `threads`: of the decoder. `cuda_device`: the GPU that decodes, without
+    falling back to the CPU; frames are copied to the host.
     """
 
     def __init__(
@@ -75,35 +75,35 @@ class Reader:
         self._reason = ""
 
     def close(self) -> None:
-        """Free the decoder; call it on the thread that decoded."""
+        """Free the decoder; must be called by the thread that decoded."""
         self._container.close()
 
     def frames(self) -> Iterator[tuple[int | None, Image.Image]]:
-        """Upright RGB pictures in order of time, each with its time stamp in units of the
-        stream (None where unknown). What cannot be decoded is left out and told by `why`."""
+        """Upright RGB images in order of time, each with its time stamp in units of the stream
+        (None if unknown). Frames that cannot be decoded are left out and reported by `why`."""
         try:
             yield from self._decode()
-        except Exception as error:  # hostile bytes: PyAV lets out more than its own errors
+        except Exception as error:  # hostile bytes: PyAV raises other errors than its own, too
             self._problems.append(f"{type(error).__name__}: {error}")
 
     def why(self) -> str:
-        """What was lost, after `frames` has ended; '' for a whole video."""
+        """What was lost, after `frames` has ended; '' for a complete video."""
         problems = [self._cut()] if self._missing else []
         problems += [_text(self._file.error)] if self._file.error else []
         problems += self._problems
         if self._refused:
             problems.append(
-                f"{self._refused} of {self._packets} packets could not be decoded, the first: "
+                f"{self._refused} of {self._packets} packets could not be decoded; the first: "
                 f"{self._reason}"
             )
         if self._left_out:
-            problems.append(f"{self._left_out} damaged or far too large frames were left out")
+            problems.append(f"{self._left_out} damaged or too large frames were left out")
         if not self._found and not self._stream.codec_context.width:
-            problems.append(f"its frames have no size, or more pixels than {MAX_PIXELS}")
+            problems.append(f"its frames have no size, or more than {MAX_PIXELS} pixels")
         return "; ".join(problems or ([] if self._found else ["no frame could be decoded"]))
 
     def positions(self, times: list[int | None]) -> list[int]:
-        """The place of frames among all frames of the video, from 0, told from their time."""
+        """The numbers of frames in the video, from 0, derived from their time stamps."""
         every = np.sort(np.asarray(self._times))
         return [
             i if time is None else int(np.searchsorted(every, time)) for i, time in enumerate(times)
@@ -123,29 +123,29 @@ class Reader:
         more: dict[str, Any] = (
             {} if cuda_device is None else {"hwaccel": hardware.accelerator(cuda_device)}
         )
-        if int(av.__version__.partition(".")[0]) < 19:  # which takes titles of any bytes by itself
+        if int(av.__version__.partition(".")[0]) < 19:  # from 19 on, titles may have any bytes
             more["metadata_errors"] = "replace"
         try:
             return av.open(self._file, options=options, **more)
         except av.error.FFmpegError as error:
             if self._file.error:
                 raise self._file.error from error
-            text = self._cut() if self._missing else "no video of a known kind"
+            text = self._cut() if self._missing else "not a video of a known format"
             raise VideoError(f"{text} ({_text(error)})") from error
 
     def _choose(self, threads: int) -> Any:
-        """The first stream of moving pictures; a cover is not one."""
+        """The first video stream that is not a cover image."""
         streams = [s for s in self._container.streams.video if not _is_cover(s)]
         if not streams:
             kinds = sorted({str(s.type) for s in self._container.streams})
-            raise VideoError(f"no video in it, only {', '.join(kinds) or 'a header'}")
+            raise VideoError(f"it contains no video, only {', '.join(kinds) or 'a header'}")
         context = streams[0].codec_context
         if context is None:
-            raise VideoError("its codec is not known")
+            raise VideoError("its codec is unknown")
         if _is_too_large(context.width, context.height):
             raise VideoError(
-                f"frames of {context.width} x {context.height} pixels are more than the limit "
-                f"of {MAX_PIXELS}"
+                f"its frames of {context.width} x {context.height} pixels exceed the limit of "
+                f"{MAX_PIXELS}"
             )
         context.options = {"max_pixels": str(MAX_PIXELS)}
         context.thread_type, context.thread_count = "AUTO", threads
@@ -179,7 +179,7 @@ class Reader:
                 if taken > _MAX_REPEAT * self._size:
                     self._problems.append("it lists the same bytes again and again")
                     break
-                if packet.size and self._take(packet):  # an empty one would flush too early
+                if packet.size and self._take(packet):  # an empty packet would flush too early
                     yield packet
         except FFmpegError as error:
             self._problems.append(_text(error))
@@ -200,11 +200,11 @@ class Reader:
         return bool(frame.key_frame) or not (self._keyframes_only and self._found)
 
     def _cut(self) -> str:
-        return f"cut off: {self._missing} of {self._size + self._missing} bytes are missing"
+        return f"truncated: {self._missing} of {self._size + self._missing} bytes are missing"
 
 
 class _Steady:
-    """A file that ends at its first error. Demuxers try again and again otherwise."""
+    """A file that ends at its first error; otherwise demuxers would try again and again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -214,7 +214,7 @@ class _Steady:
         self.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """What `file.read` gives; nothing after an error."""
+        """The result of `file.read`; b"" after an error."""
         try:
             return b"" if self.error else self._file.read(size)
         except OSError as error:
@@ -235,7 +235,7 @@ def _text(error: Any) -> str:
 
 
 def _upright(rgb: Any, frame: Any) -> Image.Image:
-    """The frame turned and mirrored as its video says, by quarters."""
+    """The frame, rotated by quarter turns and mirrored as its video says."""
     from PIL import Image
 
     image: Image.Image = rgb.to_image()
@@ -244,14 +244,14 @@ def _upright(rgb: Any, frame: Any) -> Image.Image:
 
 
 def _shown_by(frame: Any) -> tuple[int, ...]:
-    """Signs of the matrix by which a frame is shown; () without one."""
+    """Signs of the display matrix of a frame; () without one."""
     from av.sidedata import sidedata
 
-    # Not frame.side_data, which is kept in the frame and keeps it: memory would run full.
+    # Not frame.side_data, which forms a reference cycle with the frame: memory would run out.
     container: Any = sidedata.SideDataContainer
     try:
         matrix = container(frame).get("DISPLAYMATRIX")
-    except ValueError:  # other data beside, of a kind that PyAV does not know
+    except ValueError:  # there is also side data of a kind that PyAV does not know
         return _TURNED.get(getattr(frame, "rotation", 0) % 360, ())
     if matrix is None:
         return ()

@@ -1,7 +1,7 @@
-"""What s3:// and minio:// URLs mean: the server, the bucket, the key, the credentials.
+"""The server, bucket, key and credentials behind s3:// and minio:// URLs.
 
-Credentials stay in memory: they are taken from where the tools of AWS and MinIO keep them, never
-from a URL, and no message repeats what may hold one.
+Credentials stay in memory: they are read from where the tools of AWS and MinIO store them, never
+from a URL, and no message repeats text that may contain them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EXPECTED = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An object, or the objects that begin with `key` ('': the whole bucket)."""
+    """An object, or all objects whose keys begin with `key` ('': the whole bucket)."""
 
     scheme: str
     alias: str
@@ -35,13 +35,13 @@ class Place:
     key: str
 
     def url(self, key: str) -> str:
-        """The URL of another key of the bucket."""
+        """The URL of another key in the same bucket."""
         return f"{self.scheme}{'/'.join(filter(None, (self.alias, self.bucket)))}/{key}"
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to ask and as whom; what is '' is left to the usual AWS settings."""
+    """A server and its credentials; '' leaves a value to the usual AWS settings."""
 
     endpoint: str = ""
     key: str = field(default="", repr=False)
@@ -56,13 +56,13 @@ def is_cloud(name: str) -> bool:
 
 
 def without_credentials(url: str) -> str:
-    """A URL as messages may show it: nothing of one that may hold a password."""
+    """A URL as messages may show it: only the scheme if it may contain a password."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://..." if "@" in rest or ":" in rest.partition("/")[0] else url
 
 
 def parse(url: str) -> Place:
-    """Take an s3:// or minio:// URL apart; the key is taken literally. Raises InputError."""
+    """Split an s3:// or minio:// URL; the key is taken literally. Raises InputError."""
     scheme = next(s for s in SCHEMES if url.startswith(s))
     rest = url.removeprefix(scheme)
     alias = ""
@@ -78,7 +78,7 @@ def parse(url: str) -> Place:
 
 
 def server_of(place: Place) -> Server:
-    """The server behind a URL; raises InputError where a minio alias is not known."""
+    """The server behind a URL; raises InputError if a minio alias is not known."""
     if place.alias:
         known = _alias_in_environment(place.alias) or _alias_in_config(place.alias)
         if known is not None:
@@ -103,7 +103,8 @@ def _endpoint_in_environment() -> str:
 def _checked(endpoint: str, source: str) -> str:
     if not _ENDPOINT.fullmatch(endpoint):
         raise InputError(
-            f"{source} is no address of a server; expected https://host:port without credentials"
+            f"{source} is not the address of a server; expected https://host:port without "
+            "credentials"
         )
     return endpoint
 
@@ -142,7 +143,7 @@ def _aliases(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read ({type(error).__name__}); it should be the settings of mc"
+            f"{path} cannot be read ({type(error).__name__}); expected the config.json of mc"
         ) from None
     found = content.get("aliases", content.get("hosts")) if isinstance(content, dict) else None
     return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Pictures as plain files: reading one, and walking a folder for them."""
+"""Images as plain files: reading one, and listing those in a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class FileSource:
-    """Pictures that are files of their own."""
+    """Images that are plain files."""
 
     sequential = False
     crops: Sequence[Crop] = ()
@@ -31,11 +31,11 @@ class FileSource:
         return read_file(self.names[index])
 
     def path(self, index: int) -> str:
-        """File `index`."""
+        """The name of file `index`."""
         return self.names[index]
 
     def stamp(self, index: int) -> bytes:
-        """Of file `index`."""
+        """The stamp of file `index`."""
         return file_stamp(self.names[index])
 
     def close(self) -> None:
@@ -43,19 +43,19 @@ class FileSource:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder is a by-product of macOS, or the trash of deleted duplicates."""
+    """Whether a file or folder is macOS metadata, or the trash folder of deleted duplicates."""
     return name.startswith("._") or name in ("__MACOSX", formats.TRASH_DIR)
 
 
 def walk(root: str, work_dir: Path) -> Found:
-    """Every picture, archive and video in a folder and below, each sorted by code point of its
+    """All images, archives and videos in a folder and below, each sorted by code point of its
     path, so that the order is the same on every machine.
 
-    Hidden files and folders are taken; macOS junk, `work_dir` and pictures of galleries are not.
-    Links to files are taken. Links to folders are followed after all real folders, in order of
-    their paths, and no folder is entered twice: a loop ends, a folder that is linked twice gives
-    each picture once, under its real path where that is inside `root`, and a link to a folder
-    around `root` is not followed. A sub-folder that cannot be listed costs one warning.
+    Hidden files and folders are included; macOS metadata, `work_dir` and images of galleries are
+    not. Links to files are included. Links to folders are followed after all real folders, in order
+    of their paths, and no folder is entered twice: a loop ends, each image in a folder that is
+    linked twice is listed once (with its real path if that is inside `root`), and a link to a
+    parent folder of `root` is not followed. Sub-folders that cannot be listed cause a warning.
     """
     found = Found(root)
     seen = _never_entered(root, work_dir)
@@ -94,8 +94,8 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
 def _enter(
     folder: str, seen: set[tuple[int, int]], unreadable: list[OSError]
 ) -> list[os.DirEntry[str]]:
-    """The entries of a folder; none where it was entered before, cannot be listed, or is part of
-    a gallery."""
+    """The entries of a folder; none if it was entered before, cannot be listed, or is part of a
+    gallery."""
     try:
         identity = _identity(Path(folder))
         if identity in seen:
@@ -115,9 +115,9 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _never_entered(root: str, work_dir: Path) -> set[tuple[int, int]]:
-    """The folders around `root`, and the work_dir inside it.
+    """The parent folders of `root`, and the work_dir inside it.
 
-    Where the two are the same folder, only the crops that an earlier run left in it are kept out.
+    If both are the same folder, only the crops of an earlier run are excluded.
     """
     here = Path(root).resolve()
     barred = [*here.parents, work_dir]
@@ -141,10 +141,10 @@ def _report(root: str, unreadable: list[OSError]) -> None:
     if first.filename == root:
         raise InputError(
             f"input_dir={root!r} cannot be listed ({first.strerror}); "
-            "give a folder that you may read"
+            "give a folder with read permission"
         ) from first
     _log.warning(
-        "%d folder(s) under %r cannot be listed and are left out, the first: %r (%s)",
+        "%d folder(s) in %r cannot be listed and are left out; the first is %r (%s)",
         len(unreadable),
         root,
         first.filename,

@@ -1,4 +1,4 @@
-"""Cut videos into JPEGs: several at a time, each written whole, with a record when it is done."""
+"""Writes videos as JPEGs: several at a time, with a record for each one that is done."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A video and the folder that its frames go to."""
+    """A video and the folder for its frames."""
 
     video: str
     folder: Path
@@ -40,8 +40,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a video gave: place and seconds of each frame written; `why` and `error_number` tell
-    what is missing, '' and 0 where nothing is. `known`: whether another try would give the same."""
+    """The result for a video: number and seconds of each frame written; `why` and `error_number`
+    say what is missing ('' and 0 = nothing). `known`: whether another try would give the same."""
 
     frames: Sequence[tuple[int, float | None]]
     why: str = ""
@@ -51,8 +51,8 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What all videos share: frames taken, width and height written (None = their own), and the
-    GPU that decodes (None = the CPU)."""
+    """Settings of all videos: the frames to take, the width and height to write (None = original),
+    and the GPU that decodes (None = the CPU)."""
 
     keyframes_only: bool
     resize_to: tuple[int, int] | None
@@ -67,8 +67,8 @@ def frame_path(folder: Path, number: int) -> Path:
 def cut_all(
     jobs: Sequence[Job], how: How, threads: int, resume: bool, advance: Advance
 ) -> list[Cut]:
-    """Cut each video, at most `threads` at a time; raises OSError where a frame cannot be
-    written, never for a video."""
+    """Write the frames of all videos, at most `threads` videos at a time; raises OSError if a frame
+    cannot be written, but never because of a bad video."""
     together = max(1, min(threads, len(jobs)))
     cutter = _Cutter(how, max(1, threads // together), resume)
     with ThreadPoolExecutor(threads) as cutter.writers, ThreadPoolExecutor(together) as pool:
@@ -85,7 +85,7 @@ def cut_all(
 
 
 class _Cutter:
-    """The arguments that all videos share, and the threads that write frames."""
+    """The settings of all videos, and the threads that write frames."""
 
     writers: ThreadPoolExecutor
 
@@ -96,7 +96,7 @@ class _Cutter:
         self.stopped = threading.Event()
 
     def cut(self, job: Job) -> Cut:
-        """Cut one video, unless its record says that this was done."""
+        """Write the frames of one video, unless its record says that this was done."""
         if is_remote(job.video):
             return Cut([], "videos are read from local disks only; copy it first", errno.EINVAL)
         try:
@@ -106,7 +106,7 @@ class _Cutter:
         with os.fdopen(fd, "rb") as file:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                return Cut([], "not a regular file but a pipe, socket or device", errno.EINVAL)
+                return Cut([], "a pipe, socket or device, not a regular file", errno.EINVAL)
             return self._cut_file(file, status, job)
 
     def _cut_file(self, file: BinaryIO, status: os.stat_result, job: Job) -> Cut:
@@ -139,7 +139,7 @@ class _Cutter:
             return Cut([], str(error), errno.EIO)
         except OSError as error:
             return _unreadable(error)
-        except Exception as error:  # hostile bytes: PyAV lets out more than its own errors
+        except Exception as error:  # hostile bytes: PyAV raises other errors than its own, too
             return Cut([], f"{type(error).__name__}: {error}", errno.EIO)
         try:
             times = self._write_frames(reader, folder)
@@ -150,7 +150,7 @@ class _Cutter:
             reader.close()
 
     def _write_frames(self, reader: Reader, folder: Path) -> list[int | None]:
-        """Write while decoding goes on, a few frames behind; the time stamps of the frames."""
+        """Write frames while decoding continues; returns their time stamps."""
         times: list[int | None] = []
         waiting: deque[Future[None]] = deque()
         for time, image in reader.frames():
@@ -179,7 +179,7 @@ def _unreadable(error: OSError | ValueError) -> Cut:
 
 
 def _recorded(folder: Path, wanted: dict[str, Any]) -> Cut | None:
-    """What an earlier run did, where the record fits and every frame is still there."""
+    """The result of an earlier run, if its record matches and all frames still exist."""
     record = read_json(folder / _RECORD)
     if record is None or any(record.get(key) != value for key, value in wanted.items()):
         return None
@@ -194,7 +194,7 @@ def _recorded(folder: Path, wanted: dict[str, Any]) -> Cut | None:
 
 
 def _clear(folder: Path) -> None:
-    """An empty folder, apart from files that no run has written."""
+    """Create the folder, and delete the files that an earlier run wrote to it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _RECORD).unlink(missing_ok=True)
     for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""Videos decoded by an NVIDIA GPU (NVDEC), through the FFmpeg that PyAV brings."""
+"""Decoding of videos by an NVIDIA GPU (NVDEC), through the FFmpeg in PyAV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ASKED = "turi_param video_decoder=cuda"
 
 
 def accelerator(device: int) -> Any:
-    """PyAV's HWAccel for the visible GPU `device`; one video takes one."""
+    """PyAV's HWAccel for the visible GPU `device`; each video needs a new one."""
     try:
         from av.codec.hwaccel import HWAccel
     except ImportError as error:
@@ -21,7 +21,7 @@ def accelerator(device: int) -> Any:
 
 
 def check(device: int) -> None:
-    """Raise BackendUnavailable where that GPU cannot be opened, before any video is."""
+    """Raise BackendUnavailable if that GPU cannot be opened, before any video is opened."""
     from av import Codec
     from av.error import FFmpegError
 
@@ -31,5 +31,5 @@ def check(device: int) -> None:
     except (FFmpegError, NotImplementedError) as error:
         raise BackendUnavailable(
             f"{_ASKED} needs an NVIDIA driver and GPU {device}, which cannot be opened ({error}); "
-            "leave the key out to decode on the CPU"
+            "leave out video_decoder to decode on the CPU"
         ) from error

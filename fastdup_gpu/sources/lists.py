@@ -1,4 +1,4 @@
-"""From whatever `input_dir` may be to the names it stands for."""
+"""The names that an `input_dir` of any form stands for."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _log = logging.getLogger(__name__)
 
 
 def find(input_dir: object, work_dir: Path) -> Found:
-    """List an input. Folders are walked; lists keep their order, their missing files and their
-    doubles (with a warning), so that positions mean the same in every run.
+    """List an input. Folders are listed recursively; lists keep their order, their missing files
+    and their duplicates (with a warning), so that positions mean the same in every run.
 
-    Raises InvalidArgument for a wrong type and InputError for what cannot be read.
+    Raises InvalidArgument for a wrong type and InputError for an input that cannot be read.
     """
     if isinstance(input_dir, (str, bytes, os.PathLike)):
         return _from_path(os.fsdecode(input_dir), work_dir)
     names = _items(input_dir)
     if not names:
-        raise InputError("input_dir is an empty list; give the paths of pictures")
+        raise InputError("input_dir is an empty list; give the paths of images")
     return _warn_of_doubles(_from_names("the list given as input_dir", names, work_dir))
 
 
@@ -50,7 +50,7 @@ def _items(input_dir: object) -> list[str]:
     if not isinstance(input_dir, (list, tuple, Iterator)):
         raise InvalidArgument(
             f"input_dir is of type {type(input_dir).__name__}; expected {EXPECTED} "
-            "(of a DataFrame give the column of names)"
+            "(for a DataFrame, give its column of names)"
         )
     return [_item(i, item) for i, item in enumerate(input_dir)]
 
@@ -66,8 +66,8 @@ def _item(i: int, item: object) -> str:
         name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise InvalidArgument(
-            f"input_dir[{i}]={name!r} holds a lone surrogate, which no file name can; "
-            "give names as the operating system does (str, bytes or os.PathLike)"
+            f"input_dir[{i}]={name!r} is not a valid file name (it contains a lone surrogate); "
+            "give names as the operating system returns them (str, bytes or os.PathLike)"
         ) from error
     return name
 
@@ -93,7 +93,7 @@ def _from_folder_or_file(path: str, work_dir: Path, *, with_boxes: bool = True) 
 
 
 def _from_text(path: str, work_dir: Path, with_boxes: bool) -> Found:
-    """A csv where the first row says so, else one name a row."""
+    """Read a csv if the first row is a header, else one name per row."""
     text = read_text(path)
     table = table_of(path, text)
     if table is not None and with_boxes and boxes.has_boxes(table):
@@ -120,14 +120,14 @@ def _from_yaml(path: str, work_dir: Path) -> Found:
 
 
 def _from_names(shown: str, names: Iterable[str], work_dir: Path) -> Found:
-    """Names taken as they are, whatever their extension; folders among them are walked."""
+    """Names as given, with any extension; folders among them are listed recursively."""
     found = Found(shown)
     for name in names:
         _refuse_remote(name)
         if is_cloud(name):
             found.extend(_from_cloud(name, any_extension=True))
             continue
-        # No look at the disk for what is named like a picture: lists may be long and disks slow.
+        # Names of images are not looked up on disk: lists may be long and disks slow.
         if not has_image_extension(name) and _is_folder(name):
             found.extend(walk(name, work_dir))
         else:
@@ -156,7 +156,7 @@ def _require(path: str) -> None:
 
 
 def _from_cloud(url: str, *, any_extension: bool = False) -> Found:
-    """No request for what is named like a file; anything else is listed."""
+    """A URL named like a file is taken without a request; any other one is listed."""
     found = Found(url)
     found.add(url, any_extension=False)
     if found.pictures or found.archives or found.videos:
@@ -179,7 +179,7 @@ def _warn_of_doubles(found: Found) -> Found:
     doubles = len(found.pictures) - len(set(found.pictures))
     if doubles:
         _log.warning(
-            "%r names %d picture(s) more than once; each mention counts as a picture",
+            "%r lists %d image(s) more than once; each entry counts as an image",
             found.shown,
             doubles,
         )

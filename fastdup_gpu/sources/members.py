@@ -1,4 +1,4 @@
-"""What archives have in common: limits, the choice of members, open files."""
+"""What all archives share: limits, the selection of members, open files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from fastdup_gpu.reading import MAX_FILE
 from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
 from fastdup_gpu.sources.folder import is_junk
 
-# A compressed archive that unpacks to more than both is refused as a bomb.
+# A compressed archive that unpacks to more than both is refused as a decompression bomb.
 MAX_RATIO = 1000
 MAX_UNPACKED = 1 << 30
-# So is a member: several are unpacked at a time, each into memory.
+# So is such a member: several are unpacked at a time, each into memory.
 _MEMBER_RATIO, _LARGE = 100, 256 << 20
 
 _OUTSIDE = re.compile(r"([A-Za-z]:)?[/\\]")
@@ -28,12 +28,12 @@ _OUTSIDE = re.compile(r"([A-Za-z]:)?[/\\]")
 
 @dataclass(slots=True)
 class Contents:
-    """The pictures in one archive: their `labels` in stored order, read by position.
+    """The images in one archive: their `labels` (names) in the order of storage, read by position.
 
-    `why`: what stopped the listing before its end; '' for a whole archive. `left_out`: what was
-    met and not taken. `sequential`: reads are cheap only in ascending order. `also`: extensions
-    of other members to take. `most`: the largest member that is read, in bytes; 0: 2 GiB.
-    `stamp`: what tells that the archive is still the same.
+    `why`: what stopped the listing before its end; '' for a complete archive. `left_out`: counts of
+    members that are not read. `sequential`: reads are cheap only in ascending order. `also`:
+    extensions of other members to list. `most`: largest member to read, in bytes; 0 = 2 GiB.
+    `stamp`: shows later that the archive is unchanged.
     """
 
     path: str
@@ -51,16 +51,15 @@ class Contents:
 
     @property
     def items(self) -> int:
-        """Its pictures, and one item for the archive itself where it is damaged."""
+        """Number of its images, plus one for the archive itself if it is damaged."""
         return len(self.labels) + bool(self.why)
 
     def read(self, position: int, files: OpenFiles) -> bytes:
-        """The bytes of member `position`; raises OSError with the reason where they cannot be
-        had."""
+        """The bytes of member `position`; raises OSError with the reason if they cannot be read."""
         raise NotImplementedError
 
     def label(self, name: str, *, regular: bool) -> str | None:
-        """A member's name below the archive's; None (and counted) for one that is not taken."""
+        """The label of a member; None (and counted in `left_out`) for one that is not read."""
         parts = plain_parts(name)
         if not parts or any(is_junk(part) for part in parts):
             return None
@@ -79,8 +78,8 @@ class Contents:
         return None
 
     def check_size(self, position: int, size: int, packed: int = 0) -> None:
-        """Raise OSError for a member over the limit, or one that is `packed` so small that what it
-        unpacks to can be no picture of that size."""
+        """Raise OSError for a member over the limit, or one whose `packed` size is too small for an
+        image of that size."""
         limit = self.most or MAX_FILE
         if size > limit:
             raise self.error(position, f"{size} bytes, more than the limit of {limit}")
@@ -93,7 +92,7 @@ class Contents:
 
 
 def plain_parts(name: str) -> list[str]:
-    """The folders and the file that the name of a member is made of."""
+    """The folders and the file name in the name of a member."""
     return [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
 
 
@@ -103,7 +102,7 @@ def unpacked_limit(archive_size: int) -> int:
 
 
 class _File:
-    """An open file; closed when nothing uses it any more."""
+    """An open file, closed when it is no longer used."""
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -123,9 +122,9 @@ class _File:
 
 
 class OpenFiles:
-    """The archives being read, a bounded number at a time; for any thread.
+    """The archives being read, a bounded number at a time; any thread may use this.
 
-    The one that is dropped from the cache is closed when the last thread in it has finished.
+    An archive dropped from the cache is closed when the last thread that reads it has finished.
     """
 
     def __init__(self, most: int = 64) -> None:
@@ -135,22 +134,22 @@ class OpenFiles:
         self._streamed = ""
 
     def read_at(self, path: str, offset: int, size: int) -> bytes:
-        """Exactly `size` bytes of a file; raises OSError where it has fewer."""
+        """Exactly `size` bytes of a file; raises OSError if it has fewer."""
         file = self._file(path)
         if offset + size > file.size:
-            raise OSError(errno.EIO, "the archive is cut off", path)
+            raise OSError(errno.EIO, "the archive is truncated", path)
         data = file.read(offset, size)
         while len(data) < size:
             more = file.read(offset + len(data), size - len(data))
             if not more:
-                raise OSError(errno.EIO, "the archive is cut off", path)
+                raise OSError(errno.EIO, "the archive is truncated", path)
             data += more
         return data
 
     def read_stream(
         self, path: str, opener: Callable[[str], BinaryIO], offset: int, size: int
     ) -> bytes:
-        """Up to `size` bytes of an unpacked stream. Going back starts it anew."""
+        """Up to `size` bytes of an unpacked stream. Going back starts again from the beginning."""
         with self._lock:
             if self._stream is None or self._streamed != path:
                 self._close_stream()

@@ -17,8 +17,8 @@ _opening = threading.Lock()
 
 
 class NamedArchive:
-    """An archive whose members are read by name, of doubles the last one. `keeps`: what has to
-    live as long."""
+    """An archive whose members are read by name; of several with the same name, the last one.
+    `keeps`: an object that must live as long."""
 
     def __init__(self, contents: Contents, keeps: object = None) -> None:
         self._contents = contents
@@ -32,18 +32,16 @@ class NamedArchive:
         return self._contents.sequential
 
     def read(self, member: str) -> bytes:
-        """The bytes of a member; raises FileNotFoundError where there is none of that name."""
+        """The bytes of a member; raises FileNotFoundError if there is none of that name."""
         if member not in self.positions:
             path = self._contents.path
-            raise FileNotFoundError(
-                errno.ENOENT, f"no such picture in {path!r}", f"{path}/{member}"
-            )
+            raise FileNotFoundError(errno.ENOENT, f"no such image in {path!r}", f"{path}/{member}")
         return self._contents.read(self.positions[member], self._files)
 
 
 def open_archive(path: str) -> NamedArchive:
-    """An archive, which stays listed, and a few of them open, for the next call. Raises OSError
-    where there is none."""
+    """Open an archive; a few of them stay listed and open for the next calls. Raises OSError if it
+    does not exist."""
     status = Path(path).stat()
     with _opening:  # or every thread would list it
         return _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
@@ -56,8 +54,8 @@ def _opened(path: str, mtime: int, size: int, process: int) -> NamedArchive:
 
 
 def read_member(name: str) -> bytes:
-    """The bytes of a member by its name; raises FileNotFoundError where there is no such archive
-    or member."""
+    """The bytes of a member by its name; raises FileNotFoundError if the archive or the member does
+    not exist."""
     found = split(name)
     if found is None:
         raise FileNotFoundError(errno.ENOENT, "neither a file nor a member of an archive", name)
@@ -66,13 +64,13 @@ def read_member(name: str) -> bytes:
 
 
 def split(name: str) -> tuple[str, str] | None:
-    """The archive in a name, and the member; None where no part of it is an archive."""
+    """The archive and the member in a name; None if no part of it is an archive."""
     return next((found for found in splits(name) if _is_file(found[0])), None)
 
 
 def splits(name: str, start: int = 0) -> Iterator[tuple[str, str]]:
-    """Where a name may be cut, behind `start`: each part that is named like an archive, and what
-    follows."""
+    """The ways to split a name after `start`: each part that is named like an archive, and the
+    rest."""
     for slash in (i for i, letter in enumerate(name) if letter == "/" and i > start):
         if is_archive(name[:slash]):
             yield name[:slash], name[slash + 1 :]

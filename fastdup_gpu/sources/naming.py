@@ -1,4 +1,4 @@
-"""Which argument a message speaks of."""
+"""Error messages that name the right argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USUAL = "input_dir"
 
 @contextmanager
 def spoken_of_as(argument: str) -> Iterator[None]:
-    """Errors that begin with 'input_dir' name `argument` instead."""
+    """Make errors whose message begins with 'input_dir' name `argument` instead."""
     try:
         yield
     except (InputError, InvalidArgument) as error:

@@ -1,4 +1,4 @@
-"""Bytes to an upright RGB picture, for cutting crops out of it, and what its header says."""
+"""Decodes bytes to an upright RGB image, for crops and thumbnails, and reads image headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 300_000_000
 _ORIENTATION = 0x0112
-# What Pillow alone may read, where the packages for the rest are missing.
+# Formats read by Pillow alone, if the packages for the others are missing.
 _PLAIN = "JPEG PNG GIF BMP DIB TIFF WEBP PPM".split()
 
 
@@ -26,7 +26,7 @@ def _raised() -> Iterator[None]:
     from PIL import Image
 
     before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # it warns above this and refuses above the double
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns above this and refuses twice as much
     try:
         with pillow_unwarned:
             yield
@@ -38,17 +38,17 @@ _limits = ProcessWide(_raised)
 
 
 def relaxed_limits() -> ProcessWide:
-    """Lets Pillow read up to MAX_PIXELS without warnings, in the whole process, while it is
-    entered by any thread. It goes around all work, not into threads."""
+    """Let Pillow read up to MAX_PIXELS without warnings, in the whole process, while any thread is
+    inside this context. Enter it once around all work, not in each thread."""
     return _limits
 
 
 @contextlib.contextmanager
 def upright(data: bytes) -> Iterator[Image.Image | str]:
-    """The picture in RGB, turned as its EXIF says, or why it cannot be read.
+    """The image in RGB with EXIF orientation applied, or why it cannot be read.
 
-    As whole pictures are read, see fastdup_gpu.room; by Pillow alone where the packages for that
-    are not installed.
+    It is decoded as in a run, see fastdup_gpu.room; by Pillow alone if the packages for that are
+    not installed.
     """
     from PIL import Image
 
@@ -65,14 +65,14 @@ def upright(data: bytes) -> Iterator[Image.Image | str]:
         except Refused as refused:
             found = refused.detail
         except MemoryError:
-            found = "there is not enough memory for its pixels"
+            found = "not enough memory for its pixels"
         yield found
 
 
 @contextlib.contextmanager
 def room_for(pixels: int) -> Iterator[None]:
-    """Hold room for a picture that is unpacked in the block, see fastdup_gpu.room; there is none
-    to share where only Pillow is installed."""
+    """Hold room for an image that is decoded in the block, see fastdup_gpu.room; does nothing if
+    only Pillow is installed."""
     try:
         from fastdup_gpu import room
     except ImportError:
@@ -84,8 +84,8 @@ def room_for(pixels: int) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Width and height of a picture as a viewer shows it, and Pillow's name of its format, ''
-    where OpenCV reads it."""
+    """Width and height of an image as a viewer shows it, and Pillow's name of its format, '' if
+    OpenCV reads it."""
 
     width: int
     height: int
@@ -93,7 +93,7 @@ class Header:
 
 
 def read_header(stream: BinaryIO) -> Header | str:
-    """What the header of a picture says, or why it cannot be read; nothing is decoded."""
+    """Read the header of an image without decoding; returns why if that fails."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -115,7 +115,7 @@ def read_header(stream: BinaryIO) -> Header | str:
 def _is_turned(image: Image.Image) -> bool:
     try:
         return image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    except Exception:  # a damaged EXIF block says nothing about the picture
+    except Exception:  # a damaged EXIF block says nothing about the image
         return False
 
 
@@ -127,4 +127,5 @@ def _read_with_pillow(data: bytes) -> Image.Image | str:
             image.load()
             return ImageOps.exif_transpose(image).convert("RGB")
     except Exception as error:  # Pillow's plug-ins raise errors of every kind on bad input
-        return f"{type(error).__name__}: {error}; more is read with: pip install 'fastdup-gpu[cpu]'"
+        install = "for more formats: pip install 'fastdup-gpu[cpu]'"
+        return f"{type(error).__name__}: {error}; {install}"

@@ -1,4 +1,4 @@
-"""Archives on a server: copied to the work_dir, read there, deleted where that is wished."""
+"""Archives on a server: copied to the work_dir, read there, and deleted if requested."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _opening = threading.Lock()
 
 
 class RemoteArchives(ArchiveSource):
-    """Archives, remote ones by their copies; members are named below the URL.
+    """Archives, remote ones read from copies; members are named `{URL}/{member}`.
 
-    Archives behind the end of the part that is wished for are not copied. With delete_tar=1, a
-    copy goes as soon as all its pictures of that part have been read, and the rest with close().
-    Between listing and reading, copies stay only as long as they fill less than half of the free
-    disk; others are fetched a second time when it is their turn.
+    Archives after the end of the requested part are not copied. With delete_tar=1, a copy is
+    deleted as soon as all its images in that part have been read, and the rest by close(). Between
+    listing and reading, copies are kept only as long as they fill less than half of the free space;
+    others are copied again when they are read.
     """
 
     def __init__(self, paths: Sequence[str], copies: Copies, wishes: Wishes) -> None:
@@ -71,7 +71,7 @@ class RemoteArchives(ArchiveSource):
         return archives
 
     def close(self) -> None:
-        """Close the archives; delete the copies where that is wished."""
+        """Close the archives; delete the copies if requested."""
         super().close()
         self._forget()
 
@@ -81,7 +81,7 @@ class RemoteArchives(ArchiveSource):
 
 
 class RemoteArchive(Contents):
-    """One archive by its URL, read from a copy that is made when it is needed."""
+    """One archive by its URL, read from a copy that is made when needed."""
 
     def __init__(self, url: str, copies: Copies, *, delete: bool) -> None:
         super().__init__(url)
@@ -99,9 +99,8 @@ class RemoteArchive(Contents):
         return self._inside.sequential
 
     def list(self, room: int | None, part: Part) -> int | None:
-        """Copy and list the archive, of which `part` will be read. A copy that is larger than
-        `room` bytes, where that is not None, or not needed any more is deleted again; what is
-        left of the room is returned."""
+        """Copy and list the archive, of which `part` will be read. The copy is deleted again if it
+        is larger than `room` bytes (None = unlimited) or not needed; returns the remaining room."""
         if error := self._copies.failure(self.path):
             self.why = error.strerror or str(error)
             return room
@@ -121,19 +120,19 @@ class RemoteArchive(Contents):
         return room - size
 
     def read(self, position: int, files: OpenFiles) -> bytes:
-        """The bytes of a member; `files` are those of other archives."""
+        """The bytes of a member; `files` is not used."""
         with self._copy(position):
             return self._inside.read(position, self._files)
 
     def close(self) -> None:
-        """Close the copy; delete it where that is wished."""
+        """Close the copy; delete it if requested."""
         self._files.close()
         if self._delete:
             self._copies.remove_all([self.path])
 
     @contextmanager
     def _copy(self, position: int) -> Iterator[None]:
-        """Hold the copy there while a member is read; delete it after the last one."""
+        """Keep the copy while a member is read; delete it after the last one."""
         with self._lock:
             self._fetch_again()
             self._readers += 1
@@ -149,19 +148,19 @@ class RemoteArchive(Contents):
     def _fetch_again(self) -> None:
         if self._copies.etag(self.path) == self._etag and self._copies.path(self.path).is_file():
             return
-        _log.info("%r is copied again to be read", self.path)
+        _log.info("copying %r again to read it", self.path)
         self._copies.fetch(self.path)
         if self._copies.etag(self.path) != self._etag:
             raise OSError(errno.EIO, "the archive changed while it was being read; run again")
 
 
 def split(url: str) -> tuple[str, str] | None:
-    """The URL of the archive in the name of a member, and the member; None where there is none."""
+    """The URL of the archive in the name of a member, and the member; None if there is none."""
     return next(splits(url, len("s3://")), None)
 
 
 def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
-    """The same, the archive by the copy that a run left in its work_dir where there is one."""
+    """The same, with the archive named by its copy in the work_dir of a run if there is one."""
     found = split(url)
     if found is None or work_dir is None:
         return found
@@ -170,8 +169,8 @@ def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
 
 
 def read_copy(url: str, work_dir: Path) -> bytes:
-    """The bytes of an object, or of a member of an archive, by the copy that a run left in its
-    work_dir; raises FileNotFoundError where there is none."""
+    """The bytes of an object, or of a member of an archive, from the copy in the work_dir of a run;
+    raises FileNotFoundError if there is none."""
     copies = Copies(work_dir)
     path = copies.path(url)
     found = split(url)
@@ -181,17 +180,17 @@ def read_copy(url: str, work_dir: Path) -> bytes:
 
 
 def open_archive(url: str) -> NamedArchive:
-    """An archive outside of a run; its copy lives for a while in a temporary folder. Raises
-    FileNotFoundError where there is no such archive."""
+    """Open an archive outside a run, with a copy in a temporary folder. Raises FileNotFoundError if
+    the archive does not exist."""
     with _opening:  # or every thread would make its own copy
         return _opened(url, os.getpid())
 
 
 @lru_cache(maxsize=4)
 def _opened(url: str, process: int) -> NamedArchive:
-    folder = tempfile.TemporaryDirectory()  # goes when nobody uses the archive
+    folder = tempfile.TemporaryDirectory()  # deleted when nobody uses the archive
     archive = RemoteArchive(url, Copies(Path(folder.name)), delete=False)
     archive.list(None, ALL)
     if not archive.labels:
-        raise FileNotFoundError(errno.ENOENT, archive.why or f"no pictures in {url!r}")
+        raise FileNotFoundError(errno.ENOENT, archive.why or f"no images in {url!r}")
     return NamedArchive(archive, keeps=folder)

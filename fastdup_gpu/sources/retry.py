@@ -1,4 +1,4 @@
-"""Trying again what a network may fail at for a moment, and giving up where it is gone."""
+"""Retries requests after transient network failures, and gives up when the server is gone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TypeVar
 from fastdup_gpu._errors import ConnectionLost
 
 T = TypeVar("T")
-_ROUNDS = 3  # how many outages a request may live through
+_ROUNDS = 3  # rounds of tries for one request, with a wait for the server between them
 _log = logging.getLogger(__name__)
 
 
 class Transient(Exception):
-    """A failure that may pass; `reason` is the error to raise where it does not."""
+    """A failure that may be temporary; `reason` is the error to raise if it is not."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(str(reason))
@@ -28,7 +28,7 @@ class Transient(Exception):
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """How often to try, and how many seconds to wait: twice as long each time, up to `longest`,
-    less a random part, so that many readers do not come back at the same moment."""
+    minus a random part, so that many readers do not retry at the same moment."""
 
     attempts: int = 7
     first: float = 0.1
@@ -41,11 +41,11 @@ class Backoff:
 
 
 class Line:
-    """Whether a server answers at all, so that an outage is not taken for bad pictures.
+    """Tracks whether a server responds at all, so that an outage does not count as bad images.
 
-    An answer is whatever tells that the server works, refusals included. `probe` asks it for
-    something small and raises Transient like any request. Where nothing was answered for `lost`
-    seconds of trying, or never anything, requests raise ConnectionLost. For one event loop.
+    Any response that shows that the server works counts, including refusals. `probe` makes a small
+    request and raises Transient like any request. If the server has not responded for `lost`
+    seconds of trying, or never has, requests raise ConnectionLost. For one event loop.
     """
 
     def __init__(self, name: str, probe: Callable[[], Awaitable[object]], lost: float) -> None:
@@ -54,12 +54,11 @@ class Line:
         self._silent_since: float | None = None
 
     async def tried(self, request: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
-        """What `request` gives, tried again after every Transient.
+        """The result of `request`, tried again after every Transient.
 
-        Where all tries failed, the server is asked for the probe, and waited for if it does not
-        answer. A request that fails so in two rounds, after each of which the server answered at
-        once, raises the reason of its last failure: the first round may have met an outage that
-        was over at its end.
+        If all tries fail, the server is probed, and waited for if it does not respond. If a request
+        fails in two rounds and the server responds at once after each of them, the reason of the
+        last failure is raised: the first round may have met an outage that ended with it.
         """
         answered = 0
         for _ in range(_ROUNDS):
@@ -102,11 +101,11 @@ class Line:
         self._silent_since = None
 
     def _silence(self) -> float:
-        """Seconds since the first request that was not answered after the last that was."""
+        """Seconds since the first request without a response after the last response."""
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
     async def _outage(self, backoff: Backoff) -> bool:
-        """Wait until the server answers; False where it does at once."""
+        """Wait until the server responds; False if it does at once."""
         failed = 0
         while True:
             try:
@@ -128,7 +127,7 @@ class Line:
                 "network"
             )
         return ConnectionLost(
-            f"{self._name} has answered no request for {self._silence():.0f} seconds "
-            f"({reason.strerror}). No picture was marked bad because of this: check the "
-            "network and the server, then run again with resume=1, which goes on from here"
+            f"{self._name} has not responded for {self._silence():.0f} seconds "
+            f"({reason.strerror}). No image was marked as bad because of this: check the "
+            "network and the server, then run again with resume=1 to continue from here"
         )

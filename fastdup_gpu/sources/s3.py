@@ -1,7 +1,7 @@
-"""A server of S3 objects: listing, reading and copying, tried again where that may help.
+"""An S3 server: listing, reading and copying objects, with retries where they may help.
 
-Importing this module needs s3fs. Connecting, signing and credentials are those of s3fs; requests
-run on the event loop of fsspec, so any number of threads may ask at once.
+Importing this module needs s3fs, which connects, signs and finds credentials. Requests run on the
+event loop of fsspec, so any number of threads may make them at once.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from fastdup_gpu.sources.retry import Backoff, Line, Transient
 
 T = TypeVar("T")
 BACKOFF = Backoff()
-PATIENCE = 30.0  # seconds for the answer to a request to begin, and for each next part of it
-LOST = 60.0  # seconds of trying without any answer, after which the server is lost
-# Bytes a second; a body that comes more slowly as a whole is asked for again. Many share a line.
+PATIENCE = 30.0  # seconds until a response must begin, and until each next part of it
+LOST = 60.0  # seconds of trying without any response, after which the server counts as lost
+# Bytes per second; a slower body is requested again. Low, as many requests share the network.
 SLOWEST = 1_000
 PAGE = 1000  # keys of one listing request
 PART = 8 << 20  # bytes of one request for a large object
@@ -43,7 +43,7 @@ _HOPELESS = (
     boto.ParamValidationError,
     boto.InvalidRegionError,
     boto.ProfileNotFound,
-    ValueError,  # a key that is no UTF-8
+    ValueError,  # a key that is not UTF-8
 )
 _NO_CREDENTIALS = (
     boto.NoCredentialsError,
@@ -58,12 +58,12 @@ _FORBIDDEN = ("InvalidToken",)
 
 
 class TooLarge(OSError):
-    """An object over the size that was asked for at most."""
+    """An object is larger than the requested limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The bytes of an object or a part of it; `total` is the size of the whole."""
+    """The bytes of an object or a part of it; `total` is the size of the whole object."""
 
     data: bytes
     etag: str
@@ -71,7 +71,7 @@ class Answer:
 
 
 class Stores:
-    """The servers behind URLs, each set up once by the settings of the moment."""
+    """The servers behind URLs, each connected once, with the settings at that time."""
 
     def __init__(self) -> None:
         self._known: dict[str, Store] = {}
@@ -82,7 +82,7 @@ class Stores:
         return self.of(place).ask(place.bucket, place.key).result()
 
     def ask(self, url: str, most: int) -> Future[bytes]:
-        """Begin to read an object of at most `most` bytes."""
+        """Start reading an object of at most `most` bytes."""
         place = parse(url)
         return self.of(place).ask(place.bucket, place.key, most)
 
@@ -99,22 +99,22 @@ def _connect(server: Server, settings: object, process: int) -> Store:
 
 
 def _settings() -> tuple[tuple[str, str], ...]:
-    """The variables that decide how a connection is made."""
+    """The environment variables that affect connections."""
     wanted = ("AWS_", "FSSPEC_S3")
     return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(wanted)))
 
 
 def _wants_no_credentials(server: Server) -> bool:
-    """By the variable, which fsspec reads only when it is imported."""
+    """Whether FSSPEC_S3_ANON is set; fsspec itself reads it only when it is imported."""
     return not server.key and os.environ.get("FSSPEC_S3_ANON", "").lower() in ("1", "true")
 
 
 class Store:
     """A connection; every method may be called from any thread.
 
-    Raises FileNotFoundError for what is not there, PermissionError for what is not allowed,
-    TooLarge and other OSError with a reason that holds no credentials, ConnectionLost where the
-    server answers nothing any more.
+    Raises FileNotFoundError for missing objects, PermissionError if access is denied, TooLarge and
+    other OSErrors with a reason that contains no credentials, and ConnectionLost if the server no
+    longer responds.
     """
 
     def __init__(self, server: Server) -> None:
@@ -150,19 +150,20 @@ class Store:
             token = page["NextContinuationToken"]
 
     def ask(self, bucket: str, key: str, most: int = MAX_FILE) -> Future[bytes]:
-        """Begin to read an object of at most `most` bytes."""
+        """Start reading an object of at most `most` bytes."""
         return asyncio.run_coroutine_threadsafe(self._read(bucket, key, most), get_loop())
 
     def copy(self, bucket: str, key: str, to: BinaryIO, *, known: str = "") -> str | None:
-        """Write an object of any size to `to` and give its etag; None, and nothing written, where
-        it still has the etag `known`."""
+        """Write an object of any size to `to` and return its etag; if it still has the etag
+        `known`, write nothing and return None."""
         return _wait(self._copy(bucket, key, to, known))
 
     def _retried(self, bucket: str, request: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         return self._line(bucket).tried(partial(_translated, request), BACKOFF)
 
     def _line(self, bucket: str) -> Line:
-        """Each bucket may be on another server; listing one key of it is the probe."""
+        """The Line of a bucket, since buckets may be on different servers; the probe lists one
+        key."""
         if bucket not in self._lines:
             probe = partial(_translated, partial(self._page, bucket, "", "", 1))
             self._lines[bucket] = Line(self._name, probe, LOST)
@@ -201,12 +202,12 @@ class Store:
         finally:
             body.close()
         if len(data) != size:
-            raise ConnectionResetError(errno.ECONNRESET, f"{len(data)} of {size} bytes came")
+            raise ConnectionResetError(errno.ECONNRESET, f"received {len(data)} of {size} bytes")
         total = response.get("ContentRange", "").rpartition("/")[2]
         return Answer(data, response.get("ETag", ""), int(total) if total.isdigit() else size)
 
     async def _copy(self, bucket: str, key: str, to: BinaryIO, known: str) -> str | None:
-        """One request for a small object, ranges at once for the rest of a large one."""
+        """One request for a small object, parallel ranges for the rest of a large one."""
         unless = {"IfNoneMatch": known} if known else {}
         try:
             first = await self._part(bucket, key, MAX_FILE, Range=_range(0), **unless)
@@ -239,7 +240,7 @@ def _wait(request: Coroutine[Any, Any, T]) -> T:
 
 
 async def _all_of(body: Any, size: int) -> bytes:
-    """Read up to and with the end, where the layers below compare length and checksum."""
+    """Read until the end of the stream, where the layers below compare length and checksum."""
     parts: list[bytes] = []
     came = 0
     while came <= size:
@@ -257,16 +258,16 @@ def _range(start: int) -> str:
 
 
 class _NotModified(OSError):
-    """The object still is what the caller has."""
+    """The object has not changed."""
 
 
 class _EmptyRange(OSError):
-    """A range was asked for of an object without bytes."""
+    """A range of an empty object was requested."""
 
 
 def _understood(error: Exception) -> OSError | Transient | ConnectionLost:
-    """What to raise for an error of the layers below; their texts may quote requests and are not
-    passed on."""
+    """The error to raise for an error of the layers below, whose texts are not passed on because
+    they may quote requests."""
     if isinstance(error, TooLarge):
         return error
     if isinstance(error, boto.ClientError):
@@ -279,37 +280,37 @@ def _understood(error: Exception) -> OSError | Transient | ConnectionLost:
             "bucket",
         )
     if isinstance(error, _HOPELESS):
-        return OSError(errno.EINVAL, f"not a possible request ({type(error).__name__})")
+        return OSError(errno.EINVAL, f"not a valid request ({type(error).__name__})")
     if isinstance(error, TimeoutError):
-        return Transient(TimeoutError(errno.ETIMEDOUT, "the server answers too slowly"))
+        return Transient(TimeoutError(errno.ETIMEDOUT, "the server responds too slowly"))
     return Transient(OSError(errno.EIO, f"the connection failed ({type(error).__name__})"))
 
 
 def _answered(error: Any) -> OSError | Transient | ConnectionLost:
-    """What to raise for a refusal by the server."""
+    """The error to raise for an error response of the server."""
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(error.response.get("Error", {}).get("Code", ""))[:60]
     if status in (429, 408) or status >= 500 or code in _PASSING:
         return Transient(OSError(errno.EIO, f"the server failed ({status} {code})"))
     if code in _EXPIRED:
         return ConnectionLost(
-            f"the server takes the credentials no more ({code}). No picture was marked bad because "
-            "of this: renew them, then run again with resume=1, which goes on from here"
+            f"the server no longer accepts the credentials ({code}). No image was marked as bad "
+            "because of this: renew them, then run again with resume=1 to continue from here"
         )
     if status == 404:
-        return FileNotFoundError(errno.ENOENT, f"not there ({code})")
+        return FileNotFoundError(errno.ENOENT, f"not found ({code})")
     if status in (401, 403) or code in _FORBIDDEN:
         return PermissionError(errno.EACCES, f"access denied ({code})")
     known: dict[int, OSError] = {
         304: _NotModified(errno.EEXIST, "not modified"),
         412: OSError(errno.EIO, "it changed while it was being read; run again"),
-        416: _EmptyRange(errno.EINVAL, "not that long"),
+        416: _EmptyRange(errno.EINVAL, "the object is not that long"),
     }
     return known.get(status, OSError(errno.EIO, f"the server refused ({status} {code})"))
 
 
 def _keep_signatures_out_of_logs() -> None:
-    """At DEBUG these libraries log whole requests, with access keys and session tokens."""
+    """At level DEBUG, these libraries log whole requests, with access keys and session tokens."""
     for name in ("botocore", "aiobotocore", "s3fs", "fsspec"):
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:

@@ -1,4 +1,4 @@
-"""Text files that name pictures: one name a row, or a csv with a column `filename`."""
+"""Text files that name images: one name per row, or a csv with a column `filename`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fastdup_gpu.formats.names import BOX_COLUMNS
 from fastdup_gpu.sources.base import is_remote, join
 
 FILENAME = "filename"
-_BEGINNING, _MOST = 8192, 4 << 30  # bytes: where zeros tell that a file is no text; of a list
+_BEGINNING, _MOST = 8192, 4 << 30  # bytes: searched for zeros, which no text has; of a whole list
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A csv as text: the file it came from, its header, its rows (blank ones left out)."""
+    """A csv as text: its path, its header, and its rows without blank ones."""
 
     path: str
     header: list[str]
@@ -37,21 +37,21 @@ def read_text(path: str) -> str:
             data = stream.read(_BEGINNING)
             if b"\0" in data:
                 raise InputError(
-                    f"{path!r} was taken for a list of names, but has a zero byte in line "
-                    f"{data[: data.index(0)].count(10) + 1}, which no text has; to run on one "
-                    "picture with an unusual extension put it into a Python list"
+                    f"{path!r} was read as a list of names, but is not a text file (zero byte in "
+                    f"line {data[: data.index(0)].count(10) + 1}); to run on one image with an "
+                    "unusual extension, put it into a Python list"
                 )
             data += stream.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"{path!r} cannot be read ({error.strerror or error})") from error
     if len(data) > _MOST:
-        raise InputError(f"{path!r} was taken for a list of names, but has over {_MOST} bytes")
+        raise InputError(f"{path!r} was read as a list of names, but has over {_MOST} bytes")
     return data.decode("utf-8-sig", "surrogateescape")
 
 
 def table_of(path: str, text: str) -> Table | None:
-    """The csv in a text, or None where the first row is no header with a column `filename`, in
-    whatever case. Raises InputError where other signs than commas stand between the columns."""
+    """The csv in a text; None if the first row is not a header with a column `filename` (in upper
+    or lower case). Raises InputError if the columns are not separated by commas."""
     first, _, _ = text.lstrip("\r\n").partition("\n")
     if "," not in first or FILENAME not in first.lower():
         _refuse_other_separators(path, first)
@@ -60,7 +60,7 @@ def table_of(path: str, text: str) -> Table | None:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except csv.Error as error:
         raise InputError(
-            f"{path!r} begins like a csv but cannot be read as one: {error}"
+            f"{path!r} begins like a csv, but cannot be read as one: {error}"
         ) from error
     header = [_known_name(cell.strip()) for cell in rows[0]]
     return Table(path, header, rows[1:]) if FILENAME in header else None
@@ -75,13 +75,13 @@ def _refuse_other_separators(path: str, first: str) -> None:
         cells = [cell.strip(' "\r').lower() for cell in first.split(sign)]
         if len(cells) > 1 and FILENAME in cells:
             raise InputError(
-                f"{path!r} begins with {first.strip()!r}, a header with {sign!r} between the "
-                "columns; a csv has commas there"
+                f"{path!r} begins with {first.strip()!r}, a header with columns separated by "
+                f"{sign!r}; expected commas"
             )
 
 
 def rows_of(path: str, text: str) -> list[str]:
-    """One name a row, taken literally; blank rows and a first row `filename` are left out."""
+    """One name per row, taken literally; blank rows and a first row `filename` are left out."""
     rows = [row for line in text.split("\n") if (row := line.removesuffix("\r")).strip()]
     if rows and rows[0].strip() == FILENAME:
         del rows[0]
@@ -94,14 +94,14 @@ def names_of(table: Table) -> list[str]:
 
 
 def cells(table: Table, name: str) -> list[str]:
-    """One column of a csv; '' where a row is too short."""
+    """One column of a csv; '' if a row is too short."""
     at = table.column(name)
     return [row[at] if at < len(row) else "" for row in table.rows]
 
 
 def located(names: Sequence[str], list_file: str) -> list[str]:
-    """Relative names as they are where they exist so, else beside the list file where they exist
-    there, else as they are."""
+    """Resolve relative names: unchanged if they exist, else beside the list file if they exist
+    there, else unchanged."""
     folder = str(Path(list_file).parent)
     return [_locate(name, folder) for name in names]
 
@@ -114,5 +114,5 @@ def _locate(name: str, folder: str) -> str:
 
 
 def exists(name: str) -> bool:
-    """Whether there is such a file or folder; False for what cannot be looked at."""
+    """Whether a file or folder exists; False if that cannot be found out."""
     return os.path.exists(name)  # noqa: PTH110  called for every name of a list

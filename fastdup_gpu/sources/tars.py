@@ -1,4 +1,4 @@
-"""Tar archives: plain ones read at random, compressed ones as a stream."""
+"""Tar archives: plain ones read with random access, compressed ones as a stream."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _STREAM_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 @dataclass(slots=True)
 class TarContents(Contents):
-    """Where the bytes of each member are. `opener` unpacks a compressed archive."""
+    """The position of each member. `opener` unpacks a compressed archive."""
 
     offsets: array[int] = field(default_factory=lambda: array("q"))
     sizes: array[int] = field(default_factory=lambda: array("q"))
     opener: Opener | None = None
-    _positions: dict[str, int] | None = None  # of the labels, from the first hard link on
+    _positions: dict[str, int] | None = None  # of the labels; filled at the first hard link
 
     @property
     def sequential(self) -> bool:
@@ -59,11 +59,11 @@ class TarContents(Contents):
         except _STREAM_ERRORS as error:
             raise self.error(position, f"the archive is damaged ({error})") from error
         if len(data) < size:
-            raise self.error(position, "the archive is cut off")
+            raise self.error(position, "the archive is truncated")
         return data
 
     def add(self, info: tarfile.TarInfo) -> None:
-        """Take a member if it is a picture."""
+        """Add a member if it is an image."""
         if info.isdir():
             return
         target = self._target(info) if info.islnk() else None
@@ -78,8 +78,8 @@ class TarContents(Contents):
         self.sizes.append(info.size if target is None else self.sizes[target])
 
     def _target(self, link: tarfile.TarInfo) -> int | None:
-        """The picture before a hard link that it is another name of. Not in a compressed archive,
-        which cannot be read backwards."""
+        """The earlier image that a hard link refers to. None in a compressed archive, which cannot
+        be read backwards."""
         if self.opener is not None:
             return None
         if self._positions is None:
@@ -88,8 +88,8 @@ class TarContents(Contents):
 
 
 class _Watched(io.BufferedIOBase):
-    """A stream that remembers its last read, and refuses to be led too far or back again (a
-    negative size makes some versions of tarfile go round for ever)."""
+    """A stream that remembers its last read and refuses to seek too far or backwards (a negative
+    size makes some versions of tarfile loop for ever)."""
 
     def __init__(self, raw: BinaryIO, limit: float) -> None:
         self._raw = raw
@@ -108,10 +108,10 @@ class _Watched(io.BufferedIOBase):
     def seek(self, offset: int, whence: int = 0) -> int:
         if offset > self._limit:
             raise tarfile.ReadError(
-                f"it unpacks to more than {self._limit} bytes, too far for its size"
+                f"it unpacks to more than {self._limit} bytes, too many for its size"
             )
         if offset < self._raw.tell():
-            raise tarfile.ReadError("a header leads back")
+            raise tarfile.ReadError("a header points backwards")
         return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
@@ -119,7 +119,7 @@ class _Watched(io.BufferedIOBase):
 
 
 def list_tar(path: str, head: bytes, also: frozenset[str] = frozenset()) -> TarContents:
-    """List a tar. What follows a damaged place is lost; `why` then tells what happened."""
+    """List a tar. Everything after a damaged place is lost; `why` then says what happened."""
     found = TarContents(path, also=also)
     found.opener = next((o for magic, o in COMPRESSED.items() if head.startswith(magic)), None)
     limit = math.inf if found.opener is None else unpacked_limit(size_of(path))
@@ -127,21 +127,21 @@ def list_tar(path: str, head: bytes, also: frozenset[str] = frozenset()) -> TarC
         watched = _Watched(raw, limit)
         try:
             _list(found, watched)
-        except Exception as error:  # hostile bytes: tarfile lets out more than its own errors
-            found.why = f"damaged or cut off ({type(error).__name__}: {error})"
+        except Exception as error:  # hostile bytes: tarfile raises other errors than its own, too
+            found.why = f"damaged or truncated ({type(error).__name__}: {error})"
     found.why = found.why or _ending(watched.last)
     return found
 
 
 def _ending(last: bytes) -> str:
-    """What is wrong with the block at which tarfile saw the end; for it, damage is one as well."""
+    """What is wrong with the block that tarfile took for the end; it also stops at damage."""
     if last.strip(b"\0"):
         return "damaged: no tar header where one should be"
-    return "" if len(last) == tarfile.BLOCKSIZE else "cut off, or written without an end mark"
+    return "" if len(last) == tarfile.BLOCKSIZE else "truncated, or written without an end mark"
 
 
 def _list(found: TarContents, stream: _Watched) -> None:
-    """Take each member once the step to the next header has shown that its data are all there."""
+    """Add each member after reading the next header, which shows that its data are complete."""
     with tarfile.open(
         fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape"
     ) as archive:

@@ -1,9 +1,9 @@
-"""Videos as a source of pictures: their frames, written as JPEGs to work_dir/tmp.
+"""Videos as a source of images: their frames, written as JPEGs to work_dir/tmp.
 
 Frames of `clips/a.mp4` go to `tmp/a.mp4/output_000001.jpg` and so on. Of several videos with the
-same base name (upper and lower case being the same) the first keeps it, the others get
-`a.mp4~` and the first 8 hexadecimal digits of the SHA-256 of their path, as given or found.
-Folders of videos that are no longer in the input stay.
+same base name (ignoring case) the first keeps it, the others get `a.mp4~` and the first 8
+hexadecimal digits of the SHA-256 of their path, as given or found. Folders of videos that are no
+longer in the input are kept.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One row of the frames csv: item `index` of the source was written to `filename`.
+    """One row of the csv of frames: item `index` of the source was written to `filename`.
 
-    `frame` is its place in the video, from 0, counting all frames whether they were written or
-    not; `seconds` the time since the beginning of the video, None where unknown.
+    `frame` is its number in the video, from 0, counting all frames whether they were written or
+    not; `seconds` the time since the beginning of the video, None if unknown.
     """
 
     index: int
@@ -47,10 +47,10 @@ class Frame:
 
 
 class FrameSource:
-    """The frames of some videos, one video after the other, in order of time.
+    """The frames of some videos, video by video, in order of time.
 
-    A video that cannot be read to its end gives what it has, and one more item under its own
-    name whose load raises the reason.
+    If a video cannot be read to its end, its readable frames are followed by one more item with the
+    name of the video, whose load raises the reason.
     """
 
     sequential = False
@@ -77,11 +77,11 @@ class FrameSource:
         return read_file(self.names[index])
 
     def path(self, index: int) -> str:
-        """The file of the frame."""
+        """The file of the frame, "" for a damaged video."""
         return "" if index in self.failed else self.names[index]
 
     def stamp(self, index: int) -> bytes:
-        """Of the file of the frame, or of the video that is damaged."""
+        """The stamp of the file of the frame, or of the damaged video."""
         return file_stamp(self.names[index])
 
     def close(self) -> None:
@@ -102,18 +102,18 @@ def extract_frames(
     kind: str = TRAIN,
     counting: Counting = uncounted,
 ) -> FrameSource:
-    """Write the frames of videos `first` to `last` (not included) of `paths` as JPEGs of
-    quality 95 to `work_dir/tmp`, and `work_dir/{kind}_frames.csv` to tell where each is from.
+    """Write the frames of videos `first` to `last` (excluded) of `paths` as JPEGs of quality 95 to
+    `work_dir/tmp`, and list them in `work_dir/{kind}_frames.csv`.
 
-    `keyframes_only`: the first frame and each keyframe. `resize_to`: width and height, whatever
-    the shape of the video. Frames are turned upright. `threads` 0 = one a core. `resume`: a
-    video that was done before, and has not changed, is not decoded again. Frames of another
-    `kind` than 'atrain' go to a folder of that name in `tmp`. A video named twice counts once.
+    `keyframes_only`: the first frame and each keyframe. `resize_to`: width and height, without
+    keeping the aspect ratio. Frames are rotated upright. `threads`: 0 = one per core. `resume`: a
+    video that was done before and has not changed is not decoded again. Frames of another `kind`
+    than 'atrain' go to a folder of that name in `tmp`. A video that is listed twice is used once.
 
-    `cuda_device`: the GPU that decodes; a video whose codec it does not know is one that cannot be
-    read. None = the CPU.
+    `cuda_device`: the GPU that decodes; a video whose codec it does not support counts as
+    unreadable. None = the CPU.
 
-    Raises MissingDependency without PyAV, BackendUnavailable without that GPU, WorkDirError where
+    Raises MissingDependency without PyAV, BackendUnavailable without that GPU, WorkDirError if
     frames cannot be written.
     """
     videos = list(dict.fromkeys(paths))
@@ -122,7 +122,9 @@ def extract_frames(
         hardware.check(cuda_device)
     if len(videos) < len(paths):
         _log.warning(
-            "%d of %d videos are named before and count once", len(paths) - len(videos), len(paths)
+            "%d of %d videos are listed more than once and are used once",
+            len(paths) - len(videos),
+            len(paths),
         )
     tmp = work_dir / TMP_DIR / ("" if kind == TRAIN else kind)
     jobs = [Job(v, tmp / name) for v, name in zip(videos, folder_names(videos), strict=True)]
@@ -139,14 +141,14 @@ def extract_frames(
     except OSError as error:
         raise WorkDirError(
             f"frames cannot be written to {str(tmp)!r} ({error.strerror or error}); "
-            "give a work_dir that you may write to, on a disk with room"
+            "give a work_dir with write permission and free space"
         ) from error
     _report(source, len(jobs))
     return source
 
 
 def folder_names(videos: Sequence[str]) -> list[str]:
-    """One name for each of several different videos; no two are equal, in upper case or not."""
+    """A folder name for each of several different videos; no two are equal, ignoring case."""
     taken: set[str] = set()
     names = []
     for video in videos:
@@ -161,7 +163,7 @@ def folder_names(videos: Sequence[str]) -> list[str]:
 
 
 def _folded(name: str) -> str:
-    """Equal for names that some file systems hold for the same."""
+    """Equal for names that some file systems treat as the same."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -175,8 +177,8 @@ def _require_pyav(videos: Sequence[str]) -> None:
         import av  # noqa: F401
     except ImportError as error:
         raise MissingDependency(
-            f"input_dir names {len(videos)} video(s), the first {videos[0]!r}, and videos are read "
-            f"with the package PyAV ({error}): pip install 'fastdup-gpu[video]'"
+            f"input_dir contains {len(videos)} video(s), the first is {videos[0]!r}; reading them "
+            f"needs the package PyAV ({error}): pip install 'fastdup-gpu[video]'"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Labels from webdataset archives, where a sample is some files that differ in the extension."""
+"""Labels from webdataset archives, where a sample is a set of files that differ in extension."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fastdup_gpu.sources.base import extension, has_image_extension
 from fastdup_gpu.sources.members import Contents, OpenFiles
 
 KINDS = ("cls", "json", "txt")
-_LONGEST = 1 << 20  # bytes; a larger member is no label
-_DIGITS = 18  # of the largest number of a class that is looked for in a list
+_LONGEST = 1 << 20  # bytes; a larger member is not a label
+_DIGITS = 18  # of the largest class number that is looked up in a list
 
 _log = logging.getLogger(__name__)
 
@@ -30,13 +30,13 @@ def labels(
     classes: Sequence[str] | Mapping[Any, str] | None = None,
     work_dir: str | os.PathLike[str] = ".",
 ) -> dict[str, str]:
-    """The label of each picture in the archives of an input, by its name in the result files.
+    """The label of each image in the archives of an input, by its name in the result files.
 
-    The members of a sample have the same path up to the first dot of the last part. The first of
-    `kinds` that tells a label counts: the text of `.cls` (a number is looked up in `classes`,
-    where given), `field` of the object in `.json`, the text of `.txt`. Pictures without a label
-    are left out. `input_dir` is that of run_on_webdataset(); remote archives are copied to
-    `work_dir/tmp`, where those of a run already are.
+    The members of a sample have the same path up to the first dot of the last part. The label comes
+    from the first of `kinds` that has one: the text of `.cls` (a number is looked up in `classes`,
+    if given), `field` of the object in `.json`, the text of `.txt`. Images without a label are left
+    out. `input_dir` is that of run_on_webdataset(); remote archives are copied to `work_dir/tmp`,
+    where those of a run already are.
 
         run_on_webdataset("shards", "out")
         create_duplicates_gallery("out", "page", get_label_func=labels("shards"))
@@ -49,7 +49,7 @@ def labels(
     name_of = _lookup(classes)
     found = lists.find(input_dir, Path(work_dir))
     if not found.archives:
-        raise InputError(f"input_dir: {found.shown!r} holds no archives; give webdataset tars")
+        raise InputError(f"input_dir: {found.shown!r} contains no archives; give webdataset tars")
     result: dict[str, str] = {}
     paths = cloud.local_files(found.archives, Path(work_dir))
     for name, path in zip(found.archives, paths, strict=True):
@@ -67,7 +67,7 @@ def labels(
 def _told(
     contents: Contents, kinds: Sequence[str], field: str, name_of: Callable[[str], str]
 ) -> dict[str, str]:
-    """The label of each sample, by the first kind that tells one."""
+    """The label of each sample, from the first kind that has one."""
     best: dict[str, tuple[int, str]] = {}
     for member, text in _texts(contents):
         kind = extension(member)
@@ -80,7 +80,7 @@ def _told(
 
 
 def _texts(contents: Contents) -> Iterator[tuple[str, str]]:
-    """Name and text of the members that are no pictures, in stored order."""
+    """Name and text of the members that are not images, in the order of storage."""
     files = OpenFiles(most=1)
     try:
         for position, member in enumerate(contents.labels):
@@ -97,7 +97,7 @@ def _texts(contents: Contents) -> Iterator[tuple[str, str]]:
 
 
 def _read(kind: str, text: str, field: str, name_of: Callable[[str], str]) -> str:
-    """The label in one member; '' where it tells none."""
+    """The label in one member; '' if there is none."""
     if kind == "json":
         return _field(text, field)
     return name_of(text) if kind == "cls" else text
@@ -113,8 +113,8 @@ def _field(text: str, field: str) -> str:
 
 
 def _lookup(classes: Sequence[str] | Mapping[Any, str] | None) -> Callable[[str], str]:
-    """What gives the name of a class by the text of `.cls`; one of no known class stays as it
-    is."""
+    """A function from the text of `.cls` to the name of its class; the text itself if the class is
+    unknown."""
     if classes is None:
         return str
     if isinstance(classes, Mapping):
@@ -128,7 +128,7 @@ def _lookup(classes: Sequence[str] | Mapping[Any, str] | None) -> Callable[[str]
 
 
 def _at(text: str, classes: Sequence[str]) -> str:
-    """The class of a number; a text that is none, or one too large, stays as it is."""
+    """The class with a number; the text itself if it is not a number, or too large."""
     digits = text.lstrip("0") or text[-1:]
     known = digits.isdecimal() and len(digits) <= _DIGITS and int(digits) < len(classes)
     return classes[int(digits)] if known else text

@@ -21,9 +21,9 @@ _log = logging.getLogger(__name__)
 def parts(path: str, text: str) -> list[str]:
     """The folders and list files of a yaml, in the order train, val, test.
 
-    Each is looked for below `path` beside the yaml, below `path` in the current directory, and
-    without `path` beside the yaml; then, as yolov5 does, without a leading `../`. A part that is
-    not on this disk costs a warning; raises InputError where none is.
+    Each is looked up below `path` beside the yaml, below `path` in the current directory, and
+    without `path` beside the yaml; then, as yolov5 does, without a leading `../`. Parts that do not
+    exist cause a warning; raises InputError if none exists.
     """
     content = _load(path, text)
     root = "".join(_texts(path, content, "path"))
@@ -31,8 +31,8 @@ def parts(path: str, text: str) -> list[str]:
     here = [place for name in named if (place := _locate(path, root, name))]
     if not here:
         raise InputError(
-            f"{path!r} names no folder or list that exists under train, val or test "
-            f"(path: {root!r}, found: {named}); check these keys"
+            f"{path!r}: no folder or list named by its keys train, val and test exists "
+            f"(path: {root!r}, names: {named}); check these keys"
         )
     if len(here) < len(named):
         _log.warning("%r: %d of %s do not exist", path, len(named) - len(here), named)
@@ -41,12 +41,12 @@ def parts(path: str, text: str) -> list[str]:
 
 def _load(path: str, text: str) -> dict[str, Any]:
     try:
-        # Scalars stay text, as names should; and no merging of keys, which grows without bound.
+        # Scalars stay text, as names should, and keys are not merged, which could grow endlessly.
         content = yaml.load(text, yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path!r} is not a readable yaml: {error}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path!r} is no yolov5 yaml; expected keys path, train, val, test")
+        raise InputError(f"{path!r} is not a yolov5 yaml; expected keys path, train, val, test")
     return content
 
 
@@ -54,7 +54,7 @@ def _texts(path: str, content: dict[str, Any], key: str) -> list[str]:
     value = content.get(key, [])
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(v, str) for v in values):
-        raise InputError(f"{path!r}: {key} holds no names; expected a path, or a list of paths")
+        raise InputError(f"{path!r}: {key} is not a path; expected a path, or a list of paths")
     return [v for v in values if v not in _NOTHING]
 
 

@@ -1,4 +1,4 @@
-"""Zip archives, read at random from any thread without a lock."""
+"""Zip archives, read with random access from any thread without a lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ZipContents(Contents):
     infos: list[zipfile.ZipInfo] = field(default_factory=list)
 
     def read(self, position: int, files: OpenFiles) -> bytes:
-        """The bytes of a member, checked against their stored sum."""
+        """The bytes of a member, checked against the stored checksum."""
         info = self.infos[position]
         self.check_size(position, max(info.file_size, info.compress_size), info.compress_size)
         if info.flag_bits & _ENCRYPTED:
@@ -33,7 +33,7 @@ class ZipContents(Contents):
         except (zlib.error, OSError, EOFError) as error:
             raise self.error(position, f"the member is damaged ({error})") from error
         if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
-            raise self.error(position, "the member is damaged (its size or sum is wrong)")
+            raise self.error(position, "the member is damaged (wrong size or checksum)")
         return data
 
     def _packed(self, position: int, info: zipfile.ZipInfo, files: OpenFiles) -> bytes:
@@ -45,7 +45,7 @@ class ZipContents(Contents):
         return files.read_at(self.path, start, info.compress_size)
 
     def add(self, info: zipfile.ZipInfo) -> None:
-        """Take a member if it is a picture."""
+        """Add a member if it is an image."""
         if not info.filename or info.is_dir():
             return
         kind = stat.S_IFMT(info.external_attr >> 16)
@@ -67,20 +67,20 @@ def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
 
 
 def list_zip(path: str, also: frozenset[str] = frozenset()) -> ZipContents:
-    """List a zip. `why` tells what is wrong with one that has no readable directory."""
+    """List a zip. `why` says what is wrong if it has no readable directory."""
     found = ZipContents(path, also=also)
     limit = unpacked_limit(size_of(path))
     unpacked = 0
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except Exception as error:  # hostile bytes: zipfile lets out more than its own errors
+    except Exception as error:  # hostile bytes: zipfile raises other errors than its own, too
         found.why = f"damaged or not a zip ({type(error).__name__}: {error})"
         return found
     for info in infos:
         unpacked += info.file_size
         if unpacked > limit:
-            found.why = f"it unpacks to more than {limit} bytes, too much for its size"
+            found.why = f"it unpacks to more than {limit} bytes, too many for its size"
             break
         found.add(info)
     return found

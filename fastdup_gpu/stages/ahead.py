@@ -1,4 +1,4 @@
-"""What can be known of a run before it touches anything."""
+"""Checks of a run that are possible before it touches anything."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ONLY_ON_THE_GPU = ("ivfpq", "cagra", "nndescent")
 
 
 def look_ahead(config: RunConfig, backend: str, folder: Path, model: ModelSpec | None) -> None:
-    """Raise InvalidArgument, or what is wrong with the stored files, where a run cannot end well.
+    """Raise InvalidArgument, or the error of a stored file, if a run cannot succeed.
 
-    `model` is the one that pictures will go through, None where none are read.
+    `model` is the model of the run, None if no images are read.
     """
     if config.run_mode in (0, 2):
         _check_mode(config, backend)
@@ -42,12 +42,12 @@ def _check_distance(config: RunConfig, folder: Path) -> None:
     if built_for != asked:
         raise InvalidArgument(
             f"distance={asked!r} was given, but {folder / names.INDEX} was built for "
-            f"{built_for!r}; give that one, or build another index with run_mode=2"
+            f"{built_for!r}; give that distance, or build another index with run_mode=2"
         )
 
 
 def _check_base(config: RunConfig, folder: Path, model: ModelSpec) -> None:
-    """Whether the pictures will have features like those that the index is over."""
+    """Check that the images will have features that can be compared with those in the index."""
     stored = (read_json(folder / names.CONFIG) or {}).get("model")
     stored = stored if isinstance(stored, dict) else {}
     if "sha256" in stored and not same_model(str(stored["sha256"]), model.sha256):
@@ -60,7 +60,7 @@ def _check_base(config: RunConfig, folder: Path, model: ModelSpec) -> None:
     check_header(folder, read_header(folder), base.matrix, config.search)
     if base.matrix.shape[1] != model.dim:
         raise InvalidArgument(
-            f"the features in {folder} have {base.matrix.shape[1]} numbers an image, but "
-            f"{model.path.name!r} would give those of test_dir {model.dim}; give the model_path, d "
-            "and high_accuracy of that run"
+            f"the features in {folder} have length {base.matrix.shape[1]}, but "
+            f"{model.path.name!r} outputs vectors of length {model.dim} for test_dir; give the "
+            "model_path, d and high_accuracy of that run"
         )

@@ -1,4 +1,4 @@
-"""The csv of crops, and the files of crops that no run speaks of any more."""
+"""The csv of crops, and the removal of crops that are no longer listed in it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ _OURS = re.compile(r"\d{7,}_[A-Za-z0-9._-]*\.jpg")
 
 
 def write_crops(folder: Path, kind: str, crops: Sequence[Crop], *, detected: bool = False) -> None:
-    """List the crops of a run, or nothing where it has none. Those that the run before listed and
-    this one does not are removed: they would be taken for pictures where the work_dir is the
-    input."""
+    """Write the csv of the crops of a run, or none if it has no crops. Crops that only the previous
+    run listed are removed; otherwise they would count as images if the work_dir is the input."""
     path = folder / names.CROPS_CSV.format(kind=kind)
     kept = {_last_part(crop.crop_filename) for crop in crops}
     for old in _outdated(path, kept):
@@ -43,8 +42,8 @@ def _last_part(path: str) -> str:
 
 
 def _outdated(path: Path, kept: set[str]) -> set[str]:
-    """The files of crops in a csv of an earlier run, by their names, but for those that are kept;
-    none where the csv is damaged."""
+    """The file names of the crops in the csv of an earlier run, except those in `kept`; none if the
+    csv is damaged."""
     try:
         listed = map(_last_part, read_column(path, "crop_filename"))
         return {name for name in listed if name not in kept and _OURS.fullmatch(name)}

@@ -1,4 +1,4 @@
-"""Pictures -> crops of what a detector finds in them, each picture decoded once."""
+"""Images -> crops of what a detector finds in them, with each image decoded once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fastdup_gpu.detection.detector import Detection, Detector
 
-# Pictures waiting for a thread, for each thread; what waits is the JPEGs of their crops.
+# Images in progress per thread; what they keep in memory is the JPEGs of their crops.
 _AHEAD = 4
 
 _log = logging.getLogger(__name__)
@@ -35,11 +35,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DetectPlan:
-    """Search the pictures of `part`; crops go to `folder`, the record of them to `record`.
+    """Search the images of `part`; crops go to `folder`, the record of them to `record`.
 
-    `margin_x`, `margin_y`: how much a crop reaches beyond its box on either side, in widths and
-    heights of the box. `resume`: keep what an earlier run with the same plan recorded. Pictures
-    of less than `min_file_size` bytes are not searched.
+    `margin_x`, `margin_y`: how far a crop extends beyond its box on each side, in widths and
+    heights of the box. `resume`: keep what an earlier run with the same plan recorded. Images of
+    less than `min_file_size` bytes are not searched.
     """
 
     part: range
@@ -54,7 +54,8 @@ class DetectPlan:
 
 @dataclass(slots=True)
 class Detected:
-    """`crops` in order of picture, then of confidence; counts of pictures and boxes."""
+    """`crops` in order of image, then of confidence; `failed`: why a crop has no file. Counts:
+    `pictures` (images searched), `boxes`, and `without` (images without a box)."""
 
     crops: list[Crop] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
@@ -63,23 +64,23 @@ class Detected:
     without: int = 0
 
     def source(self) -> CropSource:
-        """The crops as pictures."""
+        """The crops as a source of images."""
         return CropSource([c.crop_filename for c in self.crops], self.crops, self.failed)
 
 
 class _Cut(NamedTuple):
-    """A picture that was searched, and the JPEG of each of its boxes that gave one."""
+    """An image that was searched, and the JPEG of each of its boxes, None if that failed."""
 
     searched: Searched
     jpegs: list[bytes | None]
 
 
 def detect(source: Source, detector: Detector, plan: DetectPlan, advance: Advance) -> Detected:
-    """Search and cut; `advance(done, bad)` is told of progress.
+    """Search and crop; `advance(done, bad)` is told about progress.
 
-    A picture that cannot be read keeps one place among the crops, and loading that tells why; one
-    in which nothing is found has none. Raises WorkDirError where crops cannot be written,
-    InputError where no picture has any.
+    An image that cannot be read has one entry among the crops, and loading that raises the reason;
+    an image in which nothing is found has none. Raises WorkDirError if crops cannot be written,
+    InputError if no image has any.
     """
     done = Detected()
     record = Record(plan.record, _fingerprint(source, detector, plan), resume=plan.resume)
@@ -103,7 +104,7 @@ def detect(source: Source, detector: Detector, plan: DetectPlan, advance: Advanc
 def _take_up(
     source: Source, record: Record, plan: DetectPlan, done: Detected, advance: Advance
 ) -> list[Searched]:
-    """The pictures from the first on whose crops an earlier run has left."""
+    """The images, from the first on, whose crops an earlier run has written."""
     kept = []
     for picture, searched in zip(plan.part, record.stored(), strict=False):
         rows = _rows(source, searched, len(done.crops), plan.folder)
@@ -119,7 +120,7 @@ def _take_up(
 def _search_all(
     source: Source, detector: Detector, plan: DetectPlan, pictures: Iterable[int]
 ) -> Iterator[_Cut]:
-    """Each picture on one thread, results in order."""
+    """Search each image on one thread; results come in order."""
     with ThreadPoolExecutor(plan.threads, thread_name_prefix="detect") as pool:
 
         def submit(picture: int) -> Future[_Cut]:
@@ -155,7 +156,7 @@ def _cut_found(detector: Detector, plan: DetectPlan, picture: int, pixels: Image
 
 
 def _with_margin(found: Detection, size: tuple[int, int], plan: DetectPlan) -> Box:
-    """The box and its margins in whole pixels, clipped to the picture, one pixel at least."""
+    """The box with its margins in whole pixels, clipped to the image, at least one pixel."""
     across = plan.margin_x * (found.x2 - found.x1)
     down = plan.margin_y * (found.y2 - found.y1)
     left, right = _span(found.x1 - across, found.x2 + across, size[0])
@@ -169,7 +170,7 @@ def _span(first: float, last: float, end: int) -> tuple[int, int]:
 
 
 def _rows(source: Source, searched: Searched, first: int, folder: Path) -> list[tuple[Crop, str]]:
-    """The crops of a picture, numbered from `first`, each with why it is none, or ''."""
+    """The crops of an image, numbered from `first`, each with the reason why it failed, or ''."""
     name = source.names[searched.picture]
     cutouts = searched.boxes
     if searched.why:
@@ -185,7 +186,7 @@ def _write(source: Source, cut: _Cut, folder: Path, done: Detected) -> None:
     for (crop, _), jpeg in zip(rows, cut.jpegs or [None] * len(rows), strict=True):
         path = Path(crop.crop_filename)
         if jpeg is None:
-            path.unlink(missing_ok=True)  # of an earlier run, of another picture
+            path.unlink(missing_ok=True)  # from an earlier run, of another image
         else:
             crops.write(path, jpeg)
     _count(done, cut.searched, rows)
@@ -201,7 +202,7 @@ def _count(done: Detected, searched: Searched, rows: Sequence[tuple[Crop, str]])
 
 def _report(done: Detected) -> None:
     _log.info(
-        "%d pictures searched: %d boxes found, %d pictures without any",
+        "%d images searched: %d boxes found, %d images without any",
         done.pictures,
         done.boxes,
         done.without,
@@ -209,20 +210,21 @@ def _report(done: Detected) -> None:
     if done.failed:
         number, why = next(iter(done.failed.items()))
         name = done.crops[number].filename
-        _log.warning("%d item(s) gave no crop, the first of %r: %s", len(done.failed), name, why)
+        told = len(done.failed), name, why
+        _log.warning("%d item(s) could not be cropped; the first is in %r: %s", *told)
 
 
 def _nothing(done: Detected, detector: Detector) -> InputError:
     used = detector.describe()
     return InputError(
-        f"nothing was found in {done.pictures} pictures by {used['file']} (confidence of "
-        f"{used['confidence']} or more); is it the right detector, or is turi_param "
-        "detector_confidence too high?"
+        f"{used['file']} found nothing in {done.pictures} images (confidence of "
+        f"{used['confidence']} or more); check that it is the right detector and that turi_param "
+        "detector_confidence is not too high"
     )
 
 
 def _fingerprint(source: Source, detector: Detector, plan: DetectPlan) -> str:
-    """Hash of everything that decides what is found and where it goes."""
+    """Hash of everything that determines what is found and where it is written."""
     digest = hashlib.sha256()
     for identity in identities(source, plan.part):
         digest.update(identity)

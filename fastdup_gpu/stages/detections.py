@@ -1,4 +1,4 @@
-"""The record of what a detector found, picture by picture, from which a killed run goes on."""
+"""The record of what a detector found, image by image, from which a killed run continues."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 from fastdup_gpu.formats.files import TEXT, parse_json, replacing
 from fastdup_gpu.sources.base import Box
 
-# Pictures between two times that the record is brought to the disk itself.
+# Number of images after which the record is flushed to disk.
 _SYNC_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """One box of a picture, clipped to it; `why` tells why it could not be cut out."""
+    """One box, clipped to its image; `why` says why it could not be cropped."""
 
     box: Box
     label: str = ""
@@ -29,7 +29,7 @@ class Cutout:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A picture by its position in the input list; `why` tells why it could not be read."""
+    """An image by its position in the input list; `why` says why it could not be read."""
 
     picture: int
     boxes: list[Cutout]
@@ -37,10 +37,10 @@ class Searched:
 
 
 class Record:
-    """Json lines: first what decides the content, then one `Searched` a line, in order.
+    """Json lines: first the fingerprint of the content, then one `Searched` per line, in order.
 
-    `path` is read where `resume` is asked for and its first line says `fingerprint`; else it is
-    begun anew. Lines that a kill cut short are dropped.
+    With `resume`, `path` is read if its first line has the same `fingerprint`; otherwise it is
+    started again. An incomplete last line of a killed run is dropped.
     """
 
     def __init__(self, path: Path, fingerprint: str, *, resume: bool) -> None:
@@ -50,7 +50,7 @@ class Record:
         self._waiting = 0
 
     def stored(self) -> Iterator[Searched]:
-        """What an earlier run found. `begin` then keeps as many as were taken."""
+        """What an earlier run found; pass the entries to keep to `begin`."""
         if not self._resume:
             return
         try:
@@ -63,7 +63,7 @@ class Record:
             return
 
     def begin(self, kept: list[Searched]) -> None:
-        """Write what stays of an earlier run, and be ready for more."""
+        """Write what is kept of an earlier run, and open the file for more."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self._path) as stream:
             stream.write(self._head)
@@ -71,7 +71,7 @@ class Record:
         self._stream = self._path.open("a", **TEXT)  # type: ignore[call-overload]
 
     def append(self, searched: Searched) -> None:
-        """Store one picture, whose crops are on the disk."""
+        """Store one image, whose crops have been written."""
         self._stream.write(_line(searched))
         self._stream.flush()
         self._waiting += 1
@@ -83,7 +83,7 @@ class Record:
         self._waiting = 0
 
     def close(self) -> None:
-        """Bring the rest to the disk."""
+        """Flush the rest to disk and close the file."""
         self._sync()
         self._stream.close()
 
@@ -105,5 +105,5 @@ def _cutout(box: dict[str, int], label: str, score: float | None, why: str) -> C
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where a text is expected")
+        raise TypeError(f"{type(value).__name__} instead of a text")
     return value

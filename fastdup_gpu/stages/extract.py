@@ -1,4 +1,4 @@
-"""Pictures -> features, statistics and the list of bad files, under a checkpoint."""
+"""Images -> features, statistics and the list of bad files, with checkpoints."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from fastdup_gpu.stages.stamps import identities
 Wanted = Literal["none", "basic", "advanced"]
 
 
-# Seconds between two commits: what a kill loses. The fsync of four files goes on beside the work.
+# Seconds between two commits: what a kill loses. The fsync of four files runs beside the work.
 _COMMIT_SECONDS = 1.0
-_TOLD = 10  # reasons for bad pictures that are logged
+_TOLD = 10  # number of reasons for bad images that are logged
 
 _log = logging.getLogger("fastdup_gpu")
 
@@ -59,8 +59,8 @@ class ExtractPlan:
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """`rows` good pictures, `bad` counts by error code, `resumed_at` items done before,
-    `runs_on` the engine of the model."""
+    """`rows`: number of good images. `bad`: counts by error code. `resumed_at`: items that were
+    already done. `runs_on`: engine of the model."""
 
     rows: int
     bad: dict[str, int]
@@ -76,7 +76,7 @@ class ExtractResult:
 
 
 def stats_columns(wanted: Wanted) -> tuple[str, ...]:
-    """The columns of the stats csv; () where none is written."""
+    """The columns of the csv of statistics; () if none is written."""
     known = {"basic": names.STATS_COLUMNS, "advanced": names.STATS_COLUMNS_ADVANCED}
     return known.get(wanted, ())
 
@@ -88,7 +88,7 @@ def extract(
     plan: ExtractPlan,
     advance: Advance,
 ) -> ExtractResult:
-    """Extract and write the files of `plan.kind`; `advance(done, bad)` is told of progress."""
+    """Extract and write the files of `plan.kind`; `advance(done, bad)` is told about progress."""
     files = ExtractionFiles(plan.folder, plan.kind, stats_columns(plan.wanted))
     model = backend.open_model(spec)
     made_by: list[object] = [backend.name, model.runs_on, spec.sha256, spec.normalize]
@@ -137,14 +137,14 @@ def _extract_rest(
 
 
 class _Reasons:
-    """Why pictures were refused, beyond the codes of the bad-files list: for the log."""
+    """Why images were refused, in more detail than the error codes: for the log."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[Status, str]] = Counter()
         self._examples: dict[tuple[Status, str], str] = {}
 
     def add(self, filenames: Sequence[str], outcomes: Sequence[Outcome]) -> None:
-        """Those of a batch."""
+        """Add the reasons in a batch."""
         for filename, outcome in zip(filenames, outcomes, strict=True):
             if outcome.status is not Status.OK:
                 reason = outcome.status, outcome.detail
@@ -152,7 +152,7 @@ class _Reasons:
                 self._examples.setdefault(reason, filename)
 
     def tell(self) -> None:
-        """The most frequent ones: as a warning where the code says little."""
+        """Log the most frequent ones, as a warning if the error code says little."""
         for reason, count in self._counts.most_common(_TOLD):
             status, why = reason
             level = logging.WARNING if status is Status.UNREADABLE else logging.INFO
@@ -161,7 +161,7 @@ class _Reasons:
 
 
 def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterator[Extracted]:
-    """The results; where the server of the pictures is gone, what came before is kept."""
+    """The results; if the server of the images is gone, the previous ones are committed first."""
     try:
         yield from results
     except ConnectionLost:
@@ -170,7 +170,7 @@ def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterato
 
 
 def _batches(source: Source, plan: ExtractPlan, *, start: int) -> Iterator[list[Encoded]]:
-    """Batches are cut at fixed positions, so that a resumed run forms the same ones."""
+    """Batches begin at fixed positions, so that a resumed run forms the same ones."""
     make = _read_now if source.sequential else _read_later
     for begin in range(start, plan.last, plan.batch_size):
         yield [make(source, i) for i in range(begin, min(begin + plan.batch_size, plan.last))]
@@ -197,7 +197,7 @@ def _raiser(error: OSError) -> Callable[[], bytes]:
 
 
 def _fingerprint(made_by: list[object], source: Source, plan: ExtractPlan) -> str:
-    """Hash of everything that decides the content of the files."""
+    """Hash of everything that determines the content of the files."""
     digest = hashlib.sha256()
     for identity in identities(source, range(plan.first, plan.last)):
         digest.update(identity)

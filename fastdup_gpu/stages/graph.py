@@ -1,4 +1,4 @@
-"""Edges -> connected components and pagerank -> their two csv files."""
+"""Edges -> connected components and PageRank -> their two csv files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastdup_gpu.formats.files import write_columns
 from fastdup_gpu.protocol import F64, I64, Backend
 from fastdup_gpu.stages.neighbors import Edges
 
-# Picture, component, its count and distances, pagerank.
+# Image, component, its count and distances, PageRank.
 _KINDS = ("%d", "%d", "%d", "%.6f", "%.6f", "%.6f", "%.9g")
 
 
@@ -20,7 +20,7 @@ _KINDS = ("%d", "%d", "%d", "%.6f", "%.6f", "%.6f", "%.9g")
 class Components:
     """`labels` i64[n]; `counts`, `mean`, `low`, `high` per component, over its images and edges.
 
-    A component of one image has count 0 and zeros, as the format wants it.
+    A component of one image has count 0 and zeros, as the format requires.
     """
 
     labels: I64
@@ -50,7 +50,8 @@ def find_components(backend: Backend, n: int, edges: Edges, ccthreshold: float) 
 
 
 def write_components(folder: Path, found: Components, pagerank: F64 | None) -> None:
-    """connected_components.csv (one row an image) and component_info.csv (two images and more)."""
+    """Write connected_components.csv (one row per image) and component_info.csv (components of at
+    least two images)."""
     columns = [np.arange(len(found.labels)), *_numbers(found, found.labels)]
     columns += [] if pagerank is None else [pagerank]
     shown = slice(len(columns))

@@ -1,4 +1,4 @@
-"""run_mode 2: bringing features together, from one place or several, into the work_dir."""
+"""run_mode 2: join features from one place or several into the work_dir."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = logging.getLogger("fastdup_gpu")
 
 
 def work_folder(config: RunConfig) -> Path:
-    """The work_dir; in run_mode 2 it may name the features file itself, and means its folder."""
+    """The work_dir; in run_mode 2 it may name a features file, which stands for its folder."""
     return config.work_dir.parent if _names_file(config) else config.work_dir
 
 
@@ -38,13 +38,13 @@ def _names_file(config: RunConfig) -> bool:
 
 
 def features_asked_for(config: RunConfig, folder: Path) -> list[Path]:
-    """The files of features that run_mode=2 means: [] for those in the work_dir as they are.
+    """The features files that run_mode=2 has to join; [] = use those in the work_dir unchanged.
 
-    A features file that work_dir names, else those that input_dir names itself (a features file,
-    a list of them, the folder with them). Otherwise, as the specification says, input_dir is
-    ignored: the features extracted into work_dir count, and only where there are none, or where
-    they were joined before, those somewhere below input_dir do. Nothing is touched here; raises
-    WorkDirError where there are no features, or where extracted ones would be overwritten.
+    These are the features file that work_dir names, else those that input_dir names itself (a
+    features file, a list of them, or the folder with them). Otherwise input_dir is ignored, as the
+    specification says, and the features extracted into work_dir are used; only if there are none,
+    or if they were joined before, those somewhere below input_dir are. Nothing is touched here;
+    raises WorkDirError if there are no features, or if extracted ones would be overwritten.
     """
     own = feature_paths(folder)[0]
     found = _named(config).without(own)
@@ -53,15 +53,15 @@ def features_asked_for(config: RunConfig, folder: Path) -> list[Path]:
         return []
     if own.resolve() in [dat.resolve() for dat in found.files]:
         raise WorkDirError(
-            f"{own} is among the {len(found.files)} files of features to be joined, and would be "
+            f"{own} is one of the {len(found.files)} features files to be joined and would be "
             "overwritten; give another work_dir"
         )
     if not own.is_file() or joins.joined_before(folder):
         return [] if joins.unchanged(folder, found.files) else _without_test(found.files, config)
     if not found.directly:
         _log.warning(
-            "run_mode=2 takes the features in %s, not the %d other(s) below input_dir=%r; name "
-            "those in a list, with another work_dir, to join them",
+            "run_mode=2 uses the features in %s, not the %d other(s) below input_dir=%r; to join "
+            "those, give them as a list with another work_dir",
             folder,
             len(found.files),
             config.input_dir,
@@ -77,7 +77,7 @@ def _named(config: RunConfig) -> Named:
     found = named_features("input_dir", config.input_dir)
     given = config.input_dir if isinstance(config.input_dir, str) else ""
     itself = given and Path(given).resolve() == own.parent.resolve()
-    if itself and joins.joined_before(config.work_dir):  # of folders below, which may be more now
+    if itself and joins.joined_before(config.work_dir):  # from sub-folders; there may be more now
         found = Named(sorted(own.parent.rglob(own.name)))
     return found if found.directly else Named(joins.without_joined(found.files))
 
@@ -85,17 +85,17 @@ def _named(config: RunConfig) -> Named:
 def _require(own: Path, config: RunConfig) -> None:
     if not own.is_file():
         raise WorkDirError(
-            f"run_mode=2 found no features in {shown('input_dir', config.input_dir)} nor {own}; "
-            "run with run_mode=1 first, or store your own with save_binary_feature"
+            f"run_mode=2 found neither features in {shown('input_dir', config.input_dir)} nor "
+            f"{own}; run with run_mode=1 first, or store your own with save_binary_feature"
         )
 
 
 def _without_test(files: list[Path], config: RunConfig) -> list[Path]:
     if config.test_dir:
         raise InvalidArgument(
-            "run_mode=2 was given test_dir and features to be joined, beside which no test "
-            "features stand yet; join them without test_dir, then compare with run_mode=3 "
-            "(pictures) or run_mode=4 (features)"
+            "run_mode=2 was given test_dir together with features to be joined, for which there "
+            "are no test features yet; join them without test_dir, then compare with run_mode=3 "
+            "(images) or run_mode=4 (features)"
         )
     return files
 
@@ -113,14 +113,14 @@ def _unless_the_same(files: list[Path], own: Path, config: RunConfig) -> list[Pa
         if rows == len(stored.filenames):
             return []
     raise WorkDirError(
-        f"{own} holds other features, extracted there or stored by hand, which those of "
-        f"{files[0]} would overwrite; give another work_dir, or remove that file"
+        f"{own} contains other features (extracted or stored there), which those of {files[0]} "
+        "would overwrite; give another work_dir, or remove that file"
     )
 
 
 def join(files: list[Path], config: RunConfig, folder: Path) -> None:
-    """Write the features of `files` one after the other into the work_dir, with what their runs
-    told of the pictures, and from where."""
+    """Write the features of `files` one after the other into the work_dir, with the statistics and
+    lists of their runs, and a record of these files."""
     sets = [open_features(dat, config.d) for dat in files]
     check_same_dim(files, sets)
     record = joins.begin(folder, files)
@@ -134,15 +134,15 @@ def join(files: list[Path], config: RunConfig, folder: Path) -> None:
 
 
 def check_same_dim(found: Sequence[Path], sets: Sequence[FeatureSet]) -> None:
-    """Raise FormatError where the rows of features files are not of one length."""
+    """Raise FormatError if the features do not all have the same length."""
     dims = {s.matrix.shape[1]: dat for dat, s in zip(found, sets, strict=True) if s.filenames}
     if len(dims) > 1:
         listed = ", ".join(f"{d} in {dat}" for d, dat in dims.items())
-        raise FormatError(f"features of different length cannot be joined: {listed}")
+        raise FormatError(f"features of different lengths cannot be joined: {listed}")
 
 
 def _common_model(files: list[Path]) -> dict[str, Any] | None:
-    """What config.json beside the files says of their model, where that is the same."""
+    """What config.json beside the files says about their model, if that is the same for all."""
     models = []
     for dat in files:
         own = dat.name == names.FEATURES.format(kind=names.TRAIN)

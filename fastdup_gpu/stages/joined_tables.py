@@ -1,4 +1,4 @@
-"""run_mode 2: statistics and lists (bad files, crops, frames) beside features that are joined."""
+"""run_mode 2: statistics and lists (bad files, crops, frames) for joined features."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Row = list[str]
 
 
 class _Unlike(Exception):
-    """A table that is not of the features beside it, or not like those of other parts."""
+    """A table does not belong to the features beside it, or differs from those of other parts."""
 
 
 def join_tables(parts: Sequence[tuple[Path, FeatureSet]], folder: Path) -> None:
     """Write the lists (bad files, crops, frames) of all `parts`, each a features file and its
-    content, and their statistics where every part has them and they are alike.
+    content, and their statistics if every part has them with the same columns.
 
-    Statistics are numbered like the joined features; what stands in a list keeps its number in
-    the input of its part.
+    Statistics are numbered like the joined features; entries of lists keep their number in the
+    input of their part.
     """
     dats = [dat for dat, _features in parts]
     for name in (pattern.format(kind=names.TRAIN) for pattern in _LISTS):
@@ -41,7 +41,7 @@ def join_tables(parts: Sequence[tuple[Path, FeatureSet]], folder: Path) -> None:
 
 
 def _write(path: Path, fill: Callable[[CsvWriter, Sequence[T]], None], given: Sequence[T]) -> None:
-    """Fill a table with what was given, or take away what an earlier joining left there."""
+    """Write a table from `given`, or remove that of an earlier join if there is nothing."""
     if not given:
         path.unlink(missing_ok=True)
         return
@@ -50,11 +50,11 @@ def _write(path: Path, fill: Callable[[CsvWriter, Sequence[T]], None], given: Se
             fill(CsvWriter(stream), given)
     except _Unlike as reason:
         path.unlink(missing_ok=True)
-        _log.warning("the features are joined without %s: %s", path.name, reason)
+        _log.warning("the features were joined without %s: %s", path.name, reason)
 
 
 def _beside(dats: Sequence[Path], name: str) -> list[Path]:
-    """The tables of that name which the runs that wrote the features have put beside them."""
+    """The tables of that name that runs wrote beside their features."""
     of_runs = [dat for dat in dats if dat.name == names.FEATURES.format(kind=names.TRAIN)]
     return [path for dat in of_runs if (path := dat.with_name(name)).is_file()]
 
@@ -71,18 +71,18 @@ def _write_stats(writer: CsvWriter, parts: Sequence[tuple[Path, FeatureSet]]) ->
     numbers, columns = count(), None
     for dat, features in parts:
         if not (beside := _beside([dat], _STATS)):
-            raise _Unlike(f"there is no {_STATS} of {dat}")
+            raise _Unlike(f"{dat} has no {_STATS} beside it")
         path = beside[0]
         with _table(path) as (header, rows):
             columns = _same_columns(columns, header, path, writer)
             for row, name in zip_longest(rows, features.filenames):
                 if not row or row[1:2] != [name]:
-                    raise _Unlike(f"{path} is not of the pictures of {dat}")
+                    raise _Unlike(f"{path} does not list the images of {dat}")
                 writer.writerow([next(numbers), *row[1:]])
 
 
 def _same_columns(known: Row | None, header: Row, path: Path, writer: CsvWriter) -> Row:
-    """The columns of all tables, which the first one gives."""
+    """Check that a table has the columns of the first one, and return them."""
     if known is None:
         writer.writerow(header)
     elif known != header:

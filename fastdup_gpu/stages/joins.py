@@ -1,4 +1,4 @@
-"""The record that the features in a work_dir were joined, and out of which files."""
+"""The record that the features in a work_dir were joined, and from which files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Record = dict[str, Any]
 
 
 def begin(folder: Path, files: list[Path]) -> Record:
-    """Note that `files` are being joined: where a kill leaves it so, that is to be done again."""
+    """Record that `files` are being joined; if this is killed, they are joined again."""
     record: Record = {"from": _sources(files), "own": None, "read_ns": _read_ns(files)}
     (folder / names.JOINED).parent.mkdir(exist_ok=True)
     write_json(folder / names.JOINED, record)
@@ -21,12 +21,12 @@ def begin(folder: Path, files: list[Path]) -> Record:
 
 
 def finish(folder: Path, record: Record) -> None:
-    """Note that the joined features are written."""
+    """Record that the joined features were written."""
     write_json(folder / names.JOINED, {**record, "own": _stamp(feature_paths(folder)[0])})
 
 
 def joined_before(folder: Path) -> bool:
-    """Whether the features in a work_dir are those that an earlier run brought together."""
+    """Whether the features in a work_dir were joined by an earlier run."""
     record, own = read_json(folder / names.JOINED), feature_paths(folder)[0]
     if record is None or not own.is_file():
         return False
@@ -34,14 +34,14 @@ def joined_before(folder: Path) -> bool:
 
 
 def unchanged(folder: Path, files: list[Path]) -> bool:
-    """Whether that run came to its end, and these files are those that it found."""
+    """Whether that run finished, and joined the same, unchanged files."""
     record = read_json(folder / names.JOINED)
     whole = record is not None and record.get("own") == _stamp(feature_paths(folder)[0])
     return whole and record is not None and bool(record.get("from") == _sources(files))
 
 
 def without_joined(files: list[Path]) -> list[Path]:
-    """The files but for those that were joined out of others among them, whose rows would count
+    """The files without those that were joined from others among them, whose rows would count
     twice."""
     here = {str(dat.absolute()) for dat in files}
     return [dat for dat in files if not (parts := _joined_from(dat)) or not parts <= here]
@@ -60,7 +60,7 @@ def _sources(files: list[Path]) -> list[list[Any]]:
 
 
 def _read_ns(files: list[Path]) -> int:
-    """When the first of the pictures behind `files` may have been read last."""
+    """The earliest time at which an image behind `files` may have been read."""
     joined = (
         read_json(d.parent / names.JOINED) if joined_before(d.parent) else None for d in files
     )

@@ -24,7 +24,7 @@ def cluster(
     seed: int = 0,
     threads: int = 0,
 ) -> Clusters:
-    """Cluster f32[n, d] and write both files; `nearest` centroids an image, nearest first."""
+    """Cluster f32[n, d] and write both files, with the `nearest` centroids of each image."""
     found = backend.kmeans(
         features,
         clusters=clusters,

@@ -29,7 +29,7 @@ _INDEX_FORMAT = "fastdup-gpu index 1"
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Directed edges, most similar first, equal ones by source and target.
+    """Directed edges, most similar first, ties by source and target.
 
     `sources` i64[e] rows of the queries, `targets` i64[e] rows of the base, `scores` f64[e]
     as written (cosine similarity, or distance), `similarity` f64[e] in 0..1.
@@ -48,7 +48,7 @@ class Edges:
 
 
 def to_edges(found: Neighbors, metric: Metric) -> Edges:
-    """Flatten neighbour lists; where fewer than k exist, nothing stands."""
+    """Flatten neighbour lists; the padding of rows with fewer than k neighbours is dropped."""
     n, k = found.ids.shape
     by_target = np.argsort(found.ids, axis=1, kind="stable")
     targets = np.take_along_axis(found.ids, by_target, axis=1).ravel()
@@ -57,20 +57,20 @@ def to_edges(found: Neighbors, metric: Metric) -> Edges:
     sources = np.repeat(np.arange(n, dtype=np.int64), k)[kept]
     targets, scores = targets[kept], scores[kept]
     similarity = similarity_of(scores, metric)
-    order = np.argsort(-similarity, kind="stable")  # sources and targets rise already
+    order = np.argsort(-similarity, kind="stable")  # sources and targets are in order already
     return Edges(sources, targets, scores, similarity).take(order)
 
 
 def similarity_of(scores: F64, metric: Metric) -> F64:
-    """Cosine stands for itself; a distance x counts as 1 / (1 + x)."""
+    """Similarities of scores: cosine as it is, a distance x as 1 / (1 + x)."""
     return scores if metric == "cosine" else 1.0 / (1.0 + scores)
 
 
 def write_similarity(
     folder: Path, edges: Edges, threshold: float, query: Sequence[str], base: Sequence[str]
 ) -> Edges:
-    """similarity.csv: every edge of at least `threshold`. Returns those edges."""
-    # Scores are stored with six decimals; what would be written as the threshold is kept.
+    """Write similarity.csv: all edges with similarity >= `threshold`. Returns those edges."""
+    # Scores are stored with six decimals; a score that rounds to the threshold is kept.
     kept = edges.take(edges.similarity >= threshold - 5e-7)
     _write(folder / names.SIMILARITY, kept, query, base)
     return kept
@@ -79,7 +79,7 @@ def write_similarity(
 def write_outliers(
     folder: Path, edges: Edges, lower_threshold: float, query: Sequence[str], base: Sequence[str]
 ) -> Edges:
-    """outliers.csv: of all n edges the last n - round((1 - lower_threshold) * n)."""
+    """Write outliers.csv: of all n edges the last n - round((1 - lower_threshold) * n)."""
     first = round((1 - lower_threshold) * len(edges.scores))
     kept = edges.take(slice(first, None))
     _write(folder / names.OUTLIERS, kept, query, base)
@@ -94,7 +94,7 @@ def _write(path: Path, edges: Edges, query: Sequence[str], base: Sequence[str]) 
 
 
 def save_index(index: Index, folder: Path, features: F32, plan: SearchPlan) -> None:
-    """nnf.index: a json header that says what the index is, payload files beside it."""
+    """Write nnf.index, a json header that describes the index, and its data files beside it."""
     header = {
         "format": _INDEX_FORMAT,
         "kind": index.kind,
@@ -109,9 +109,9 @@ def save_index(index: Index, folder: Path, features: F32, plan: SearchPlan) -> N
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """What the stored index is: `metric`, `rows`, `d`, and what its kind needs.
+    """The header of the stored index: `metric`, `rows`, `d`, and fields of its kind.
 
-    Raises WorkDirError where there is none, FormatError for another file.
+    Raises WorkDirError if there is none, FormatError for any other file.
     """
     path = folder / names.INDEX
     if not path.is_file():
@@ -134,11 +134,11 @@ def load_index(backend: Backend, folder: Path, features: F32, plan: SearchPlan) 
 
 
 def check_header(folder: Path, header: dict[str, Any], features: F32, plan: SearchPlan) -> None:
-    """Raise FormatError where a stored index is not over these features, by this metric."""
+    """Raise FormatError if a stored index is not of these features with this metric."""
     stored = (header["metric"], header["rows"], header["d"])
     asked = (plan.metric, *features.shape)
     if stored != asked:
         raise FormatError(
             f"{folder / names.INDEX} was built for (distance, rows, d) = {stored}, not for "
-            f"{asked}; run with run_mode=2 to build it anew"
+            f"{asked}; run with run_mode=2 to build it again"
         )

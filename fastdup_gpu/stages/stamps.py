@@ -1,4 +1,4 @@
-"""Whether pictures are still those that an earlier run read."""
+"""Stamps that show whether images are unchanged since an earlier run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import islice
 
 from fastdup_gpu.sources.base import Source
 
-# Of each block of _MANY pictures the first _FEW are looked up one by one; where that is slow, as
-# over a network, the rest by threads, which on a local disk would only be in each other's way.
+# In each block of _MANY images, the first _FEW are looked up one by one. If that is slow, as over a
+# network, threads look up the rest; on a local disk, threads would only slow each other down.
 _MANY, _FEW, _SLOW = 8192, 32, 1e-4
 _THREADS = 32
 
 
 def stamps(source: Source, wanted: range) -> Iterator[bytes]:
-    """The stamp of each of the wanted pictures (`Source.stamp`), in order."""
+    """The stamp (`Source.stamp`) of each of the wanted images, in order."""
     left = iter(wanted)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="stamps") as pool:
         while some := list(islice(left, _MANY)):
@@ -27,6 +27,6 @@ def stamps(source: Source, wanted: range) -> Iterator[bytes]:
 
 
 def identities(source: Source, wanted: range) -> Iterator[bytes]:
-    """Name and stamp of each, as a fingerprint takes them."""
+    """Name and stamp of each wanted image, as input for a fingerprint."""
     for i, stamp in zip(wanted, stamps(source, wanted), strict=True):
         yield source.names[i].encode("utf-8", "surrogateescape") + b"\0" + stamp

@@ -1,4 +1,4 @@
-"""Which stored features an argument of a run means."""
+"""The stored features that an argument of a run stands for."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ from fastdup_gpu.sources.base import has_image_extension, is_archive, is_video
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The `files` of features that an argument means; `directly`: it names them or the folders
-    that they lie in, rather than a folder with some somewhere below."""
+    """The features `files` that an argument stands for; `directly`: it names them or their folders,
+    rather than a folder with some of them somewhere below."""
 
     files: list[Path]
     directly: bool = False
 
     def without(self, own: Path) -> Named:
-        """The same without what a work_dir below that folder holds itself."""
+        """The same without `own`, the features of the work_dir, unless named directly."""
         if self.directly:
             return self
         return Named([dat for dat in self.files if dat.resolve() != own.resolve()])
 
 
 def named_features(argument: str, given: Input) -> Named:
-    """The features that an argument means; none where it means something else, such as pictures.
+    """The features that an argument stands for; none if it stands for something else, such as
+    images.
 
-    Raises WorkDirError for features files that are not there and for places in a list that have
-    none, InvalidArgument for what is no path.
+    Raises WorkDirError for missing features files and for entries of a list that have none,
+    InvalidArgument for entries that are not paths.
     """
     if not isinstance(given, (str, os.PathLike)):
         entries = [_path(argument, i, entry) for i, entry in enumerate(given)]
@@ -59,7 +60,7 @@ def named_features(argument: str, given: Input) -> Named:
 
 
 def shown(argument: str, given: Input) -> str:
-    """An argument in a message, however long its list."""
+    """An argument as messages show it, without the entries of a list."""
     if isinstance(given, (str, os.PathLike)):
         return f"{argument}={os.fspath(given)!r}"
     return f"the list given as {argument}"
@@ -75,7 +76,8 @@ def _path(argument: str, place: int, entry: object) -> Path:
 
 
 def _of_list(entries: list[Path], listed_in: str) -> Named:
-    """Each entry has features, or none has and the list is one of other things."""
+    """The features of all entries; none if no entry has any, because the list is of other things.
+    Raises WorkDirError if only some entries have them."""
     found = [_of_entry(entry, listed_in) for entry in entries]
     if not any(named.files for named in found):
         return Named([])
@@ -100,7 +102,7 @@ def _of_entry(entry: Path, named_by: str) -> Named:
 
 
 def query_features(config: RunConfig, folder: Path, base: FeatureSet) -> FeatureSet | None:
-    """What is compared with the base: None for the base itself."""
+    """The features to compare with the base; None for the base itself."""
     test = feature_paths(folder, names.TEST)[0]
     if config.run_mode == 4:
         files = _stored_queries(config, test, base)
@@ -127,9 +129,9 @@ def _queries_of(argument: str, given: Input, own: Path) -> list[Path]:
     files = named_features(argument, given).without(own).files
     if not files:
         raise WorkDirError(
-            f"run_mode=4 compares stored features, but {shown(argument, given)} holds none; run "
-            f"over it with run_mode=1 first, use run_mode=3 for pictures, or leave {argument} out "
-            "for the features in work_dir"
+            f"run_mode=4 compares stored features, but {shown(argument, given)} contains none; run "
+            f"over it with run_mode=1 first, use run_mode=3 for images, or leave {argument} out to "
+            "use the features in work_dir"
         )
     return files
 
@@ -140,9 +142,9 @@ def _open_queries(files: list[Path], base: FeatureSet) -> FeatureSet:
     for part, dat in zip(sets, files, strict=True):
         if part.filenames and part.matrix.shape[1] != dim:
             raise FormatError(
-                f"{dat} holds rows of {part.matrix.shape[1]} numbers, but those of "
-                f"{base.files[0]}, which they are compared with, have {dim}; extract both with the "
-                "same model"
+                f"the features in {dat} have length {part.matrix.shape[1]}, but those in "
+                f"{base.files[0]}, which they are compared with, have length {dim}; extract both "
+                "with the same model"
             )
     if len(sets) == 1 and sets[0].filenames:
         return sets[0]
@@ -152,5 +154,5 @@ def _open_queries(files: list[Path], base: FeatureSet) -> FeatureSet:
 
 
 def files_behind(base: FeatureSet, queries: FeatureSet | None) -> list[Path]:
-    """The feature files in use, for telling whether they changed."""
+    """The features files in use, to detect changes."""
     return [dat for s in (base, queries) if s is not None for dat in s.files]

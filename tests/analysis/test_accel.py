@@ -13,7 +13,7 @@ from making import photos
 import fastdup_gpu
 
 ROOT = Path(fastdup_gpu.__file__).parents[1]
-SAYS = "INFO: 'import fastdup' gives fastdup_gpu"
+SAYS = "INFO: 'import fastdup' now imports fastdup_gpu"
 
 # In the style of the tutorials of the V0.2 API.
 TUTORIAL = """
@@ -91,7 +91,7 @@ def test_tutorial_runs_unchanged(tmp_path):
     assert lines["train/test"] == "True"
     assert lines["name"] == "__main__ tutorial.py"
     assert [line for line in done.stderr.splitlines() if line.startswith(SAYS)] == [
-        f"{SAYS} {fastdup_gpu.__version__} here"
+        f"{SAYS} {fastdup_gpu.__version__}"
     ]
 
 

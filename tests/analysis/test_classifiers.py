@@ -73,7 +73,7 @@ def test_labels_without_names_need_the_run_of_a_table(run, tmp_path):
     pd.testing.assert_frame_equal(fastdup.create_knn_classifier(run, 3, csv), wanted)
     edges = pd.read_csv(run / "similarity.csv").iloc[::-1]
     for labels in (csv, list("abc"), list("abcde")):
-        with pytest.raises(fastdup.InvalidArgument, match="needs the work_dir"):
+        with pytest.raises(fastdup.InvalidArgument, match="the work_dir of that run is not known"):
             fastdup.create_knn_classifier(edges, 3, labels)
     edges.attrs["work_dir"] = str(run)
     pd.testing.assert_frame_equal(fastdup.create_knn_classifier(edges, 3, csv), wanted)

@@ -85,12 +85,12 @@ def test_slices_of_labels(run):
 
 def test_a_label_of_no_picture_is_an_error(run):
     for options, told in (
-        ({"slice": "cow"}, "slice='cow': no picture here has this label; labels are 'big owl', "),
-        ({"slice": ["cow", "hen"]}, "no picture here has this label"),
-        ({"slice": "cow", "group_by": "label"}, "no picture here has this label"),
-        ({"keyword": "cow"}, "keyword='cow': no label of a picture here contains it"),
+        ({"slice": "cow"}, "slice='cow': no image here has this label; labels are 'big owl', "),
+        ({"slice": ["cow", "hen"]}, "no image here has this label"),
+        ({"slice": "cow", "group_by": "label"}, "no image here has this label"),
+        ({"keyword": "cow"}, "keyword='cow': no label of an image here contains it"),
         ({"keyword": 3}, "keyword=3: expected a text"),
-        ({"slice": 3}, "slice=3: no picture here has this label"),
+        ({"slice": 3}, "slice=3: no image here has this label"),
         ({"slice": 2.5}, "slice=2.5: expected a label, or a list of labels"),
     ):
         with pytest.raises(fastdup.InvalidArgument, match=told):
@@ -349,9 +349,9 @@ def test_its_own_table_as_input(run):
 )
 def test_tables_that_are_none_of_its_own(run, change):
     table = fastdup.find_top_components(run).assign(**change)
-    with pytest.raises(fastdup.InvalidArgument, match="is no table of find_top_components"):
+    with pytest.raises(fastdup.InvalidArgument, match="is not a table of find_top_components"):
         fastdup.find_top_components(table)
-    with pytest.raises(fastdup.InvalidArgument, match="is no table of find_top_components"):
+    with pytest.raises(fastdup.InvalidArgument, match="is not a table of find_top_components"):
         fastdup.delete_components(table)
 
 

@@ -1,4 +1,4 @@
-"""The decision file of a gallery, applied."""
+"""The decisions file of a gallery, applied."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_files_that_are_no_picture_of_the_run_are_safe(run, tmp_path, caplog):
     given = [{"name": str(tmp_path / "precious.txt")}, {"name": "/etc/passwd"}, {"name": inside}]
     assert apply_decisions(decisions(tmp_path, given), run, dry_run=False) == [inside]
     assert (tmp_path / "precious.txt").read_text() == "mine"
-    assert "no picture of this run" in caplog.text
+    assert "not an image of this run" in caplog.text
 
 
 def test_run_that_the_file_names(run, tmp_path):
     name = str(tmp_path / "data" / HOSTILE[0])
     path = decisions(tmp_path, [{"name": name}], work_dir=str(run))
     assert apply_decisions(path) == [name]
-    with pytest.raises(fastdup.InvalidArgument, match="names no work_dir"):
+    with pytest.raises(fastdup.InvalidArgument, match="contains no work_dir"):
         apply_decisions(decisions(tmp_path, [{"name": name}], work_dir=""))
 
 
@@ -85,7 +85,7 @@ def test_changed_pictures_stay(run, tmp_path):
     ],
 )
 def test_other_files(run, tmp_path, changes):
-    with pytest.raises(fastdup.FormatError, match="decision file"):
+    with pytest.raises(fastdup.FormatError, match="is not a decisions file of a gallery"):
         apply_decisions(decisions(tmp_path, [], **changes), run)
 
 
@@ -134,4 +134,4 @@ def test_marked_pictures_of_protected_folders_stay(run, tmp_path, capsys):
     names = [str(tmp_path / "data" / name) for name in HOSTILE[:2]]
     path = decisions(tmp_path, [entry(name) for name in names])
     assert apply_decisions(path, run, protect=tmp_path / "data") == []
-    assert capsys.readouterr().out.count("in a folder to protect") == 2
+    assert capsys.readouterr().out.count("in a protected folder") == 2

@@ -23,7 +23,7 @@ def boxes(tmp_path):
     return tmp_path / "out"
 
 
-NOTE = "note: 3 files are crops that the run cut out of 2 pictures; only what the run made is"
+NOTE = "note: 3 files are crops that the run cut out of 2 images; only these crops are affected"
 
 
 def test_dry_run_names_crops(boxes, tmp_path, capsys):

@@ -139,7 +139,7 @@ def test_names_are_matched_by_their_ends(name, row):
 
 def test_name_that_fits_two_pictures_is_refused():
     names = ["/data/a/x.jpg", "/data/b/x.jpg"]
-    with pytest.raises(fastdup.InvalidArgument, match="more of its path"):
+    with pytest.raises(fastdup.InvalidArgument, match="give a longer part of its path"):
         find_row("x.jpg", names, rows_by_end(names))
 
 

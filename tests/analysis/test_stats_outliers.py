@@ -55,7 +55,7 @@ def test_never_more_than_the_share_asked_for_where_values_are_equal(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({}, "nothing to look for"),
+        ({}, "no bound was given"),
         ({"lower_percentile": 0.1, "lower_threshold": 1}, "lower_percentile=0.1"),
         ({"upper_percentile": 95}, "upper_percentile=95"),
         ({"lower_threshold": 1, "how": "retag"}, "retag=labelImg"),
@@ -88,14 +88,14 @@ def test_unknown_metric_lists_the_known_ones(run):
 @pytest.mark.parametrize("cells", [["a", "b"], [[1], [2]], [1.0, "many"]])
 def test_metric_that_holds_no_numbers(cells):
     table = pd.DataFrame({"filename": ["1.jpg", "2.jpg"], "x": pd.Series(cells, dtype=object)})
-    with pytest.raises(fastdup.InvalidArgument, match="metric='x': the column holds"):
+    with pytest.raises(fastdup.InvalidArgument, match="metric='x': the column contains"):
         fastdup.delete_or_retag_stats_outliers(table, "x", lower_threshold=1)
 
 
 @pytest.mark.parametrize("cell", [float("nan"), 5, ["1.jpg"], None])
 def test_what_is_no_file_name(cell):
     table = pd.DataFrame({"filename": pd.Series([cell, "2.jpg"], dtype=object), "x": [0.0, 2.0]})
-    with pytest.raises(fastdup.InvalidArgument, match="filename_col='filename' holds"):
+    with pytest.raises(fastdup.InvalidArgument, match="filename_col='filename' contains"):
         fastdup.delete_or_retag_stats_outliers(table, "x", lower_threshold=1)
     assert fastdup.delete_or_retag_stats_outliers(table, "x", upper_threshold=2) == []
 

@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_listed_and_shifts_nothing(here, model, caplog):
     assert [(table[i]["label"], table[i]["score"]) for i in empty] == [("", "")] * 2
     bad = rows(Path("out/atrain_features.bad.csv"))
     assert [r["filename"] for r in bad] == [table[i]["crop_filename"] for i in empty]
-    assert "2 item(s) gave no crop, the first of 'in/0005.jpg'" in caplog.text
+    assert "2 item(s) could not be cropped; the first is in 'in/0005.jpg'" in caplog.text
     assert len(features(Path("out"))) == 4
     assert found()["without_detection"] == 1
 
@@ -138,7 +138,7 @@ def test_a_file_that_is_gone_when_it_is_read(here, model):
 def test_nothing_found_says_what_to_look_at(here, model, caplog):
     save("a.png", [])
     assert run("in", Path("out"), **settings(model)) == 1
-    assert "nothing was found in 1 pictures by squares.onnx" in caplog.text
+    assert "squares.onnx found nothing in 1 images" in caplog.text
     assert "detector_confidence" in caplog.text
 
 
@@ -167,13 +167,13 @@ def test_a_model_that_is_none_fails_the_run(here, caplog):
     assert "'gone.onnx' is not a file" in caplog.text
     embedding = next((ROOT / "fastdup_gpu" / "models").glob("*576*int8.onnx"))
     assert run("in", Path("out"), **settings(embedding)) == 1
-    assert "is no detector that is understood" in caplog.text
+    assert "is not a supported detector" in caplog.text
 
 
 def test_a_box_csv_and_a_detector_exclude_each_other(here, model, caplog):
     four()
     Path("boxes.csv").write_text("filename,col_x,row_y,width,height\nin/000.png,0,0,50,50\n")
-    with pytest.raises(InvalidArgument, match="use one of them"):
+    with pytest.raises(InvalidArgument, match="give one of them"):
         run("boxes.csv", Path("out"), **settings(model))
 
 
@@ -225,7 +225,7 @@ def test_the_summary_counts_pictures_without_a_box(here, model, caplog):
         text=True,
         check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("8 pictures searched: 8 boxes found, 2 pictures without any\n")
+    assert done.stdout.startswith("8 images searched: 8 boxes found, 2 images without any\n")
 
 
 @pytest.mark.parametrize("size", [(3000, 12), (12, 3000)])

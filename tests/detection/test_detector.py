@@ -207,7 +207,8 @@ def outputs(path, *shapes, values=0.0):
 )
 def test_what_is_no_detector_is_refused_with_what_it_gives(tmp_path, shapes):
     path = outputs(tmp_path / "m.onnx", *shapes)
-    with pytest.raises(ModelError, match=r"m\.onnx is no detector.*out0.*YOLOv5.*UltraFace"):
+    words = r"m\.onnx is not a supported detector.*out0.*YOLOv5.*UltraFace"
+    with pytest.raises(ModelError, match=words):
         opened(path)
 
 
@@ -226,11 +227,11 @@ def test_a_file_that_is_no_model(tmp_path):
         opened(tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="is not a file"):
         opened(tmp_path / "gone.onnx")
-    with pytest.raises(ModelError, match="one input of pictures"):
+    with pytest.raises(ModelError, match="one input of images"):
         opened(onnx_models.two_inputs(tmp_path / "two.onnx"))
 
 
 def test_a_model_that_cannot_run_at_its_size(tmp_path):
     path = detector(tmp_path / "m.onnx", "yolov8", 320, 320, free=True)
-    with pytest.raises(ModelError, match="cannot run on a picture of 640 x 640"):
+    with pytest.raises(ModelError, match="cannot run on an image of 640 x 640"):
         opened(path)

@@ -62,7 +62,7 @@ def test_pictures_appear(browser, run, tmp_path, lazy):
 
 def test_slider_narrows_the_list_and_counts_all(duplicates):
     assert len(duplicates.visible(".card")) == 4
-    assert "4 pairs: 5 images in 1 group, 4 could go" in duplicates.find(".counts").text
+    assert "4 pairs: 5 images in 1 group, 4 could be removed" in duplicates.find(".counts").text
     duplicates.run(MOVE, ".threshold", 0, 100)
     assert duplicates.visible(".card") == []
     duplicates.find(".threshold").send_keys(*["\ue012"] * 20)  # arrow left
@@ -84,9 +84,9 @@ def test_histogram_range_narrows_the_list(browser, run, tmp_path):
     browser.open(tmp_path / "mean.html")
     assert "8 of 8 images" in browser.find(".counts").text
     browser.run(MOVE, ".end", 0, 30)
-    assert "4 of 8 images · 4 pictures shown" in browser.find(".counts").text
+    assert "4 of 8 images · 4 images shown" in browser.find(".counts").text
     browser.run(MOVE, ".end", 1, 40)
-    assert "1 of 8 images · 1 picture shown" in browser.find(".counts").text
+    assert "1 of 8 images · 1 image shown" in browser.find(".counts").text
 
 
 def focused(browser):
@@ -100,7 +100,7 @@ def test_arrows_go_from_picture_to_picture_and_space_marks(duplicates):
     assert focused(duplicates).startswith("Open b.png")
     duplicates.keys(" ")
     assert len(duplicates.all("figure.marked")) == 1
-    assert duplicates.find("#status").get_attribute("textContent").startswith("1 picture marked")
+    assert duplicates.find("#status").get_attribute("textContent").startswith("1 image marked")
     duplicates.keys("\ue012")
     assert focused(duplicates).startswith("Open a.png")
     duplicates.keys("\ue015")  # arrow down: the first pair of the second row
@@ -278,12 +278,12 @@ def test_rows_of_a_long_list_are_whole_at_any_width(browser, run, tmp_path, widt
 @pytest.mark.parametrize(
     ("at", "counts"),
     [
-        ("0.9", "4 pairs: 5 images in 1 group, 4 could go"),
-        ("0.98", "1 pair: 2 images in 1 group, 1 could go"),
+        ("0.9", "4 pairs: 5 images in 1 group, 4 could be removed"),
+        ("0.98", "1 pair: 2 images in 1 group, 1 could be removed"),
     ],
 )
 def test_card_opens_the_duplicates_at_its_similarity(browser, page, at, counts):
     browser.open(page)
-    card = f"//div[@class='numbers']/button[span='Could go at similarity {at}']"
+    card = f"//div[@class='numbers']/button[span='Removable at similarity {at}']"
     browser.driver.find_element("xpath", card).click()
     assert browser.find("#view-duplicates .counts b").text == counts

@@ -75,7 +75,7 @@ def test_boxes_that_fit_no_picture_shown_are_spoken_of(write, run, caplog):
     write(*call, get_bounding_box_func={run.names[0]: [0, 0, 9, 9]})
     assert not caplog.records
     write(*call, get_bounding_box_func={"elsewhere.png": [0, 0, 9, 9]})
-    assert "no box for any of the 5 pictures shown" in caplog.text
+    assert "no box for any of the 5 images shown" in caplog.text
 
 
 def test_policy_allows_only_the_scripts_and_styles_of_the_page(write):
@@ -220,7 +220,7 @@ def test_pictures_that_are_all_gone_are_told_of(write, run, caplog):
     for name in run.names:
         Path(name).unlink()
     write(fastdup.create_duplicates_gallery, "duplicates")
-    assert "can be read, the first: " in caplog.text
+    assert "can be read, for example " in caplog.text
     assert "give it as input_dir" in caplog.text
 
 
@@ -232,7 +232,7 @@ def test_distances_in_a_table_of_no_known_run(run, tmp_path, caplog):
     assert [item["v"] for item in shown] == pytest.approx([1 / 1.1, 1 / 1.2, 1 / 2.3], abs=1e-6)
     assert not caplog.text
     fastdup.create_duplicates_gallery(table.assign(distance=[0.1, 0.2, 0.3]), tmp_path / "low")
-    assert "taken for similarities" in caplog.text
+    assert "are taken as similarities" in caplog.text
 
 
 def test_the_report_command_takes_labels_and_a_folder(run, tmp_path, capsys):

@@ -87,7 +87,7 @@ def test_of_train_and_test_pictures_the_statistics_decide(write, run):
     )
     (item,) = page.view()["items"]
     keep = page.pictures[item["keep"]]
-    assert (keep["d"], item["why"]) == ("a.png", "not of test_dir")
+    assert (keep["d"], item["why"]) == ("a.png", "not in test_dir")
 
 
 def test_pairs_listed_for_another_purpose_do_not_count_as_duplicates(write, run):
@@ -152,7 +152,7 @@ def test_pictures_far_from_all_others_where_there_are_fewer_than_were_asked_for(
 def test_a_label_of_the_run_that_no_outlier_has_is_an_empty_page(run, write):
     page = write(fastdup.create_outliers_gallery, "outliers", get_label_func=label, slice="cat")
     assert page.shown() == []
-    with pytest.raises(fastdup.InvalidArgument, match="'tiger': no picture here has this label"):
+    with pytest.raises(fastdup.InvalidArgument, match="'tiger': no image here has this label"):
         fastdup.create_outliers_gallery(
             run.work_dir, run.work_dir, get_label_func=label, slice="tiger"
         )
@@ -323,7 +323,7 @@ def test_the_table_of_components_is_chosen_from_as_a_run_is(run, write, tmp_path
 
 
 def test_a_column_of_names_is_no_metric(run, tmp_path):
-    with pytest.raises(fastdup.InvalidArgument, match=r"no column of the statistics; known are"):
+    with pytest.raises(fastdup.InvalidArgument, match=r"not a numeric column.*; expected one of"):
         fastdup.create_stats_gallery(run.work_dir, tmp_path, metric="filename")
 
 
@@ -384,7 +384,7 @@ def test_labels_without_names_belong_to_the_rows_of_the_statistics(run, tmp_path
 def test_labels_without_names_need_the_run_of_a_table(run, tmp_path):
     edges = pd.read_csv(run.work_dir / "similarity.csv")
     labels = list("ABCDEFGH")
-    with pytest.raises(fastdup.InvalidArgument, match="needs the work_dir"):
+    with pytest.raises(fastdup.InvalidArgument, match="the work_dir of that run is not known"):
         fastdup.create_similarity_gallery(edges, tmp_path / "new", get_label_func=labels)
     assert not (tmp_path / "new").exists()
     given = {"get_label_func": labels, "work_dir": run.work_dir}
@@ -474,8 +474,8 @@ def test_report_has_a_tab_for_each_result(run):
     cards = {card["label"]: card["value"] for card in page.view("overview")["cards"]}
     assert cards["Images"] == "8"
     assert cards["In groups of similar images"] == "5"
-    assert cards["Could go at similarity 0.98"] == "1"
-    assert cards["Could go at similarity 0.9"] == "4"
+    assert cards["Removable at similarity 0.98"] == "1"
+    assert cards["Removable at similarity 0.9"] == "4"
     assert cards["Files that could not be read"] == "1"
     assert page.view("bad")["rows"][0][1:] == ["ERROR_MISSING_FILE", -1]
     assert len(page.view("map")["plot"]["pictures"]) == 8
@@ -506,7 +506,8 @@ def test_report_speaks_of_near_duplicates_whatever_the_run_lists(run, threshold,
     slider = page.view("duplicates")["slider"]
     cards = [card for card in page.view("overview")["cards"] if "at" in card]
     assert [card["at"] for card in cards] == marks[::-1]
-    assert [card["label"] for card in cards] == [f"Could go at similarity {m}" for m in marks[::-1]]
+    labels = [f"Removable at similarity {mark}" for mark in marks[::-1]]
+    assert [card["label"] for card in cards] == labels
     assert slider["value"] == marks[0]
     for card in cards:
         _, pairs, _, groups, spare = next(row for row in slider["rows"] if row[0] >= card["at"])
@@ -521,6 +522,15 @@ def test_report_of_features_alone(run, tmp_path):
         (run.work_dir / name).unlink()
     page = Page(report.write_report(run.work_dir, tmp_path / "own.html"))
     assert [view["id"] for view in page.data["views"]] == ["overview", "map", "bad"]
+
+
+def test_report_of_what_is_no_folder(run, tmp_path):
+    with pytest.raises(fastdup.InvalidArgument, match="work_dir=None: expected a path"):
+        report.write_report(None)
+    with pytest.raises(fastdup.InvalidArgument, match="save_path=5: expected a path"):
+        report.write_report(run.work_dir, 5)
+    with pytest.raises(fastdup.WorkDirError, match="missing"):
+        report.write_report(tmp_path / "missing")
 
 
 def test_distances_of_other_metrics_become_similarities(write, run):

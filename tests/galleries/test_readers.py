@@ -82,7 +82,7 @@ def test_statistics_have_the_area_as_size(run):
         ("", "is empty"),
         ("from,to\na,b\n", "distance"),
         ("from,to,distance\na,b\n", "row 1 has 2 cells"),
-        ("from,to,distance\na,b,near\n", "holds no number"),
+        ("from,to,distance\na,b,near\n", "'distance' is not numeric"),
     ],
 )
 def test_damaged_files_say_what_is_wrong(tmp_path, content, why):
@@ -131,7 +131,7 @@ def test_features_that_are_no_numbers_do_not_stop_the_report(run):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(WorkDirError, match=r"similarity\.csv does not exist"):
         results.read_edges(tmp_path)
-    with pytest.raises(WorkDirError, match="no folder"):
+    with pytest.raises(WorkDirError, match="is not a folder"):
         results.work_dir_of(None, tmp_path / "none")
 
 
@@ -174,9 +174,9 @@ def test_the_index_of_a_csv_tells_the_picture(run, tmp_path, header):
     write_rows(path, header, rows[::-1])
     assert read_labels(path, run.names, run.work_dir) == [[letter] for letter in "ABCDEFGH"]
     for wrong, told in (
-        ([(i + 1, label) for i, label in rows], "holds 8; expected each number from 0 to 7"),
-        ([*rows[1:], (1, "B")], "holds a number twice"),
-        ([*rows[1:], ("a.png", "A")], r"'a\.png' for the index of a row"),
+        ([(i + 1, label) for i, label in rows], "contains 8; expected each number from 0 to 7"),
+        ([*rows[1:], (1, "B")], "contains a number twice"),
+        ([*rows[1:], ("a.png", "A")], r"'a\.png' as the index of a row"),
     ):
         write_rows(path, header, wrong)
         with pytest.raises(InvalidArgument, match=told):
@@ -187,7 +187,7 @@ def test_the_index_of_a_csv_tells_the_picture(run, tmp_path, header):
 def test_labels_without_names_need_the_run(run, tmp_path, given):
     path = tmp_path / "labels.csv"
     write_rows(path, ["index", "label"], enumerate("ABCDEFGH"))
-    with pytest.raises(InvalidArgument, match=r"needs the work_dir.*a dict, or a csv filename"):
+    with pytest.raises(InvalidArgument, match=r"work_dir.*is not known.*a dict, or a csv filename"):
         read_labels(path if given == "csv" else list("ABCDEFGH"), run.names)
 
 
@@ -196,7 +196,7 @@ def test_a_csv_of_other_columns_is_refused(run, tmp_path, header):
     path = tmp_path / "labels.csv"
     columns = header.split(",")
     write_rows(path, columns, [["1"] * len(columns)] * 8)
-    with pytest.raises(InvalidArgument, match=r"has the header.*expected whole rows of"):
+    with pytest.raises(InvalidArgument, match=r"has the header.*expected index,label.*complete"):
         read_labels(path, run.names, run.work_dir)
 
 

@@ -167,5 +167,5 @@ def test_ranked_by_value_then_name_without_missing_values():
 
 @pytest.mark.parametrize("metric", ["filename", "index", "sharpness"])
 def test_unknown_metric_lists_the_columns(metric):
-    with pytest.raises(InvalidArgument, match="known are: blur"):
+    with pytest.raises(InvalidArgument, match="expected one of: blur"):
         select.ranked(STATS, metric, descending=True)

@@ -145,7 +145,7 @@ def test_an_unknown_engine_lists_the_known():
 
 
 def test_a_wrong_length_names_the_right_one():
-    with pytest.raises(ModelError, match=r"gives 576 numbers a picture.*pass d=576"):
+    with pytest.raises(ModelError, match=r"outputs vectors of length 576.*pass d=576"):
         GpuModel(replace(SPEC, dim=512, engine="onnxruntime"), 0, batch=2)
 
 
@@ -258,7 +258,7 @@ def test_a_batch_that_runs_out_of_memory_is_done_in_halves(backend, monkeypatch)
 
 
 def test_models_of_any_layout_are_read(tmp_path: Path):
-    from fastdup_gpu.gpu.forms import read_form
+    from fastdup_gpu.forms import read_form
 
     spec = ModelSpec(tmp_path / "m.onnx", 8, 64, 96)
     cases = [

@@ -36,7 +36,8 @@ class Driver:
         out.value = b"NVIDIA H100"
 
     def cuDeviceGetAttribute(self, out, which, number):
-        out._obj.value = self.capability[which - 75]
+        capability = self.capability if number == 0 else (7, 5)
+        out._obj.value = capability[which - 75]
 
 
 @pytest.fixture
@@ -107,8 +108,9 @@ def test_dali_is_needed_only_where_it_is_asked_for(machine):
 
 def test_packages_for_a_newer_cuda_than_the_driver_offers_are_named(machine):
     text = said(machine, Driver(version=12040), ALL)
-    assert text.count("made for CUDA 13, the driver offers 12") == len(ALL)
-    assert "pip install 'fastdup-gpu[cu12]'" in text
+    assert all(f"{package} (" in text for package in ALL)
+    assert text.count("Made for CUDA 13, the driver supports 12") == 1
+    assert text.count("pip install 'fastdup-gpu[cu12]'") == 1
     twelve = {names[1]: least for _, names, least in probe.PACKAGES}
     for version in (12040, 13000):  # a newer driver runs what was made for an older CUDA
         machine(Driver(version=version), twelve)
@@ -118,6 +120,8 @@ def test_packages_for_a_newer_cuda_than_the_driver_offers_are_named(machine):
 def test_everything_that_is_missing_is_told_at_once(machine):
     text = said(machine, None, {})
     assert all(name in text for name in ("NVIDIA driver", *ALL))
+    assert text.count("not installed") == 1 + len(ALL)
+    assert text.count("pip install") == text.count("Install the NVIDIA driver") == 1
     assert "fastdup-gpu doctor" in text
 
 
@@ -163,7 +167,7 @@ def test_a_gpu_that_cannot_be_opened_is_told_and_auto_goes_on(monkeypatch, caplo
     def busy(device):
         raise RuntimeError("cudaErrorDevicesUnavailable: all CUDA-capable devices are busy")
 
-    monkeypatch.setattr(probe, "require", lambda *, decoder: None)
+    monkeypatch.setattr(probe, "require", lambda *, decoder, device: None)
     monkeypatch.setattr(probe, "wake", lambda device: None)
     monkeypatch.setattr(memory, "open_device", busy)
     with pytest.raises(BackendUnavailable, match=r"cannot open GPU 1: .*busy"):
@@ -171,3 +175,10 @@ def test_a_gpu_that_cannot_be_opened_is_told_and_auto_goes_on(monkeypatch, caplo
     with caplog.at_level("INFO", "fastdup_gpu"):
         assert open_backend("auto").name == "cpu"
     assert "busy" in caplog.text
+
+
+def test_the_gpu_that_was_asked_for_is_looked_at(machine):
+    machine(Driver(count=2), ALL)
+    probe.require(decoder="nvimgcodec", device=0)
+    with pytest.raises(BackendUnavailable, match=r"compute capability 7\.5"):
+        probe.require(decoder="nvimgcodec", device=1)

@@ -140,7 +140,7 @@ def test_where_no_process_can_be_started_threads_read(files, caplog, monkeypatch
         found = list(map(made.submit, [items(files)] * 4))
         outcomes = [[one.outcome for one in future.result().ready] for future in found]
     assert outcomes == [[one.outcome for one in make_all_ready(items(files), PLAN)]] * 4
-    assert "without processes of their own" in caplog.text
+    assert "without separate processes" in caplog.text
 
 
 @needs_memfd

@@ -160,7 +160,7 @@ def test_a_file_that_is_no_hnsw_index_is_refused(tmp_path, damage):
     head = np.array([0, 9, 9 if damage == "other-rows" else 20], np.uint64).tobytes()
     if damage != "missing":
         file.write_bytes({"cut": head[:9], "foreign": b"PK" * 40}.get(damage, head + b"x" * 30))
-    with pytest.raises(FormatError, match="no stored hnsw index"):
+    with pytest.raises(FormatError, match="not a valid hnsw index"):
         hnsw.load(tmp_path / "nnf.index", clustered(20, 4), SearchPlan())
 
 

@@ -48,19 +48,11 @@ def test_equal_distances_stand_in_order_of_id(on_host):
     np.testing.assert_array_equal(braycurtis_topk(base[:6], base, 32)[1], expected)
 
 
-def test_self_is_left_out(on_host):
-    base = np.random.default_rng(4).random((90, 6), np.float32)
-    _, ids = braycurtis_topk(base[50:80], base, 4, self_first=50)
-    expected = reference(base[50:80], base)
-    expected[np.arange(30), np.arange(50, 80)] = np.inf
-    np.testing.assert_array_equal(ids, np.argsort(expected, 1, kind="stable")[:, :4])
-
-
 def test_too_few_rows_are_padded(on_host):
     base = np.random.default_rng(5).random((3, 4), np.float32)
-    distances, ids = braycurtis_topk(base, base, 4, self_first=0)
-    assert (ids[:, 2:] == -1).all() and np.isnan(distances[:, 2:]).all()
-    assert sorted(ids[1, :2].tolist()) == [0, 2]
+    distances, ids = braycurtis_topk(base, base, 5)
+    assert (ids[:, 3:] == -1).all() and np.isnan(distances[:, 3:]).all()
+    assert sorted(ids[1, :3].tolist()) == [0, 1, 2]
 
 
 def test_zero_rows_are_equal_to_each_other(on_host):

@@ -94,7 +94,7 @@ def test_features_of_more_than_2_to_the_32_elements(on_host):
     base[-64:] = np.random.default_rng(0).random((64, d), np.float32)
     queries, splits = base[-3:].copy(), n // 64
     distances, ids = virtual((splits, 3, k), np.float32), virtual((splits, 3, k), np.int64)
-    args = typed((queries, base, 3, n, d, k, 64, -1, distances, ids))
+    args = typed((queries, base, 3, n, d, k, 64, distances, ids))
     on_host("braycurtis_topk")((1, splits), (256,), args, blocks=range(splits - 1, splits))
     np.testing.assert_array_equal(ids[-1, :, 0], np.arange(n - 3, n))
     np.testing.assert_array_equal(distances[-1, :, 0], 0)
@@ -107,7 +107,7 @@ def test_neighbours_of_more_than_2_to_the_26_queries(on_host):
     partial = virtual((1, m, k), np.float32), virtual((1, m, k), np.int64)
     results = virtual((m, k), np.float32), virtual((m, k), np.int64)
     blocks, merge_blocks = m // 32, m * 32 // 256
-    args = typed((queries, base, m, n, d, k, 128, -1, *partial))
+    args = typed((queries, base, m, n, d, k, 128, *partial))
     on_host("braycurtis_topk")((blocks, 1), (256,), args, range(blocks - 1, blocks))
     args = typed((*partial, m, k, 1, *results))
     run = on_host("braycurtis_topk", "merge_topk")

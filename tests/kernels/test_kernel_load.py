@@ -112,5 +112,5 @@ def test_ragged_takes_what_names_no_strides(monkeypatch):
 )
 def test_ragged_refuses_what_the_kernels_would_misread(monkeypatch, wrong):
     monkeypatch.setitem(sys.modules, "cupy", np)
-    with pytest.raises(InvalidArgument, match="picture 0 is"):
+    with pytest.raises(InvalidArgument, match="image 0 is"):
         ragged([DeviceArray(wrong)])

@@ -47,7 +47,7 @@ def test_a_lasting_outage_stops_the_run_and_resume_goes_on(photos, proxy, caplog
     caplog.set_level(logging.INFO)
     assert run(photos, Path("o"), **wishes) == 1
     assert "resume=1" in caplog.text
-    assert "has answered no request" in caplog.text
+    assert "has not responded for" in caplog.text
     check_no_credentials(caplog)
     assert not Path("o/atrain_features.bad.csv").exists()
     proxy.fault = lambda path, count: ""
@@ -64,7 +64,7 @@ def test_credentials_that_expire_stop_the_run_and_resume_goes_on(photos, proxy, 
     assert run(photos, Path("whole"), **wishes) == 0
     dead_from(proxy, "050.jpg", "400")
     assert run(photos, Path("o"), **wishes) == 1
-    assert "takes the credentials no more (ExpiredToken)" in caplog.text
+    assert "no longer accepts the credentials (ExpiredToken)" in caplog.text
     assert "resume=1" in caplog.text
     assert not Path("o/atrain_features.bad.csv").exists()
     proxy.fault = lambda path, count: ""

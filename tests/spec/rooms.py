@@ -108,23 +108,23 @@ ROOMS = {
         "_arguments _errors _params _registry _words formats indexing.rows protocol sources",
         "numpy pandas cv2 PIL",
     ),
-    "distributed": room("pipeline stages formats protocol _config _errors", "numpy"),
     "other_formats": room(),
     "png_chunks": room(),
     "pictures": room("_process_wide other_formats png_chunks protocol", f"numpy {PICTURES}"),
     "area": room("protocol", "numpy cv2"),
     "room": room("pictures protocol"),
     "shrink": room("area protocol room", "numpy cv2"),
+    "forms": room("_errors protocol", "numpy"),
     "indexing": room("protocol _atomic _errors", "numpy"),
     "kmeans": room("protocol _errors indexing", "numpy"),
     "graphs": room("protocol _errors", "numpy"),
     "fallback_cpu": room(
-        "protocol _atomic _cpu _errors _onnxruntime _openvino _ordered pictures shrink indexing "
-        "kmeans graphs formats.names formats.files",
+        "protocol _atomic _cpu _errors _onnxruntime _openvino _ordered forms pictures shrink "
+        "indexing kmeans graphs formats.names formats.files",
         f"numpy scipy hnswlib threadpoolctl {PICTURES}",
     ),
     "gpu": room(
-        "protocol _accel _atomic _cpu _errors _onnxruntime _ordered pictures reading shrink "
+        "protocol _accel _atomic _cpu _errors _onnxruntime _ordered forms pictures reading shrink "
         "indexing kmeans graphs formats.names formats.files kernels",
         f"numpy onnx simplejpeg {CUDA}",
     ),

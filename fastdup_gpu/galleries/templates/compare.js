@@ -1,10 +1,10 @@
-// Two pictures, or one, in a dialog: side by side, taking turns, or their difference.
+// One or two images in a dialog: side by side, alternating, or their difference.
 const dialog = $("compare");
 const stage = dialog.querySelector(".stage");
 const hints = {
-  side: "Space marks the picture in focus; ← and → go on to the next.",
-  flicker: "The two pictures take turns in one place, so that what differs seems to move.",
-  difference: "Black is where both are the same; the rest is brightened.",
+  side: "Space marks the image in focus; ← and → show the previous and the next entry.",
+  flicker: "The two images alternate in the same place, so that differences seem to move.",
+  difference: "Black where both are the same; differences are brightened.",
 };
 let current = null;
 let mode = "side";
@@ -31,7 +31,7 @@ function render() {
     for (let i = list.length - 1; i >= 0; i--) if (stage.contains(list[i])) list.splice(i, 1);
   }
   stage.className = `stage ${shown}`;
-  dialog.querySelector(".hint").textContent = single ? "Space marks the picture." : hints[shown];
+  dialog.querySelector(".hint").textContent = single ? "Space marks the image." : hints[shown];
   stage.replaceChildren(...(shown === "side" ? sides(index, single ? undefined : beside) : overlay(index, beside, shown)));
 }
 

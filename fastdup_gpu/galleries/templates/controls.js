@@ -1,5 +1,5 @@
-// A view narrows what it lists by a threshold, a range of a histogram and a search text. Counts are
-// those of all pictures of the run, worked out beforehand; the list holds the first of them.
+// A view filters its list by a threshold, a range of a histogram and a search text. Counts are those of
+// all images of the run, computed in advance; the list contains only the first of them.
 
 function toolbar(view, state) {
   const bar = make("div", { class: "tools" });
@@ -37,8 +37,8 @@ function suggestion(view, state) {
   );
 }
 
-// The pictures that could go: those with a better one beside them that stays, so that of whatever goes
-// something as similar is left.
+// The images that could be removed: those with a better one beside them that stays, so that something
+// similar remains of everything that goes.
 function spare(items) {
   const better = new Map();
   for (const item of items) {

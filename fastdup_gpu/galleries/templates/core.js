@@ -1,6 +1,6 @@
 "use strict";
-// Everything here is text until it reaches the page through textContent or setAttribute; names and
-// labels never pass through an HTML parser.
+// All text reaches the page through textContent or setAttribute; names and labels never pass through
+// an HTML parser.
 const data = JSON.parse(document.getElementById("data").textContent);
 const shards = [...document.querySelectorAll("script.shard")];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -29,7 +29,7 @@ function say(text) {
   $("status").textContent = text;
 }
 
-// Small pictures stand in blocks of text that are parsed when one of theirs comes near the window.
+// Thumbnails are stored in blocks of text, each parsed when one of its thumbnails comes near the window.
 const opened = new Map();
 function source(index) {
   const block = Math.floor(index / data.shard);
@@ -88,9 +88,9 @@ function chips(picture, against) {
   });
 }
 
-// Marks: which pictures are to go. Every picture of the page may stand in several places.
+// Marks: the images to be removed. An image may appear in several places of the page.
 const marked = new Set();
-let unsaved = false; // marks that no download holds
+let unsaved = false; // whether there are marks that have not been downloaded
 const places = new Map();
 
 function figure(index, options = {}) {
@@ -154,7 +154,7 @@ function markAll(indices, on) {
   $("download").disabled = !count;
   $("download").textContent = count ? `Download decisions (${number(count)})` : "Download decisions";
   $("clear").hidden = !count;
-  say(`${counted(count, "picture")} marked for deletion`);
+  say(`${counted(count, "image")} marked for deletion`);
 }
 
 function decisions() {
@@ -174,5 +174,5 @@ function download() {
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
   unsaved = false;
-  say(`decisions.json lists ${counted(marked.size, "picture")}`);
+  say(`decisions.json lists ${counted(marked.size, "image")}`);
 }

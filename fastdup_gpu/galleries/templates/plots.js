@@ -148,7 +148,7 @@ function axes(c, view, canvas, ratio) {
   c.fillText(view.axes[1], 8 * ratio, 18 * ratio);
 }
 
-// Figures that leave the page are no longer painted.
+// Figures that are removed from the page are no longer painted.
 function forget(parent) {
   for (const list of places.values()) {
     for (let i = list.length - 1; i >= 0; i--) if (parent.contains(list[i])) list.splice(i, 1);

@@ -1,5 +1,4 @@
 // One function for each kind of entry; a view lists entries of one kind.
-const percent = (value) => value.toFixed(4).replace(/0{1,2}$/, "");
 
 function head(item, ...rest) {
   return make(
@@ -39,7 +38,7 @@ const entries = {
     const all = make(
       "button",
       { type: "button", class: "end", onclick: () => markAll(rest, !rest.every((i) => marked.has(i))) },
-      "Mark all but the kept",
+      "Mark all except the starred",
     );
     const keeper = item.keep ?? item.p[0];
     const members = item.p.map((index, i) =>
@@ -97,9 +96,9 @@ function listing(view, panel) {
     const part = `${number(shown)} ${shown === 1 ? view.noun[0] : view.noun[1]} shown`;
     counts.replaceChildren(state.counts ? make("b", {}, state.counts) : "", state.counts ? ` · ${part}` : part);
     empty.hidden = shown > 0;
-    empty.textContent = view.items.length ? "Nothing listed here fits; widen the range or the search." : view.empty;
+    empty.textContent = view.items.length ? "Nothing in the list matches; widen the range or the search." : view.empty;
   };
-  // Thousands of entries are built in short turns so that the page answers from the start.
+  // Thousands of entries are built in small steps, so that the page responds from the start.
   const build = () => {
     const until = Math.min(view.items.length, nodes.length + (nodes.length ? 40 : 16));
     const fresh = [];
@@ -118,7 +117,7 @@ function listing(view, panel) {
   rove(list);
 }
 
-// Entries stand in blocks of whole rows; the browser lays out and paints those near the window only.
+// Entries are in blocks of whole rows; the browser lays out and paints only those near the window.
 function blocks(kind) {
   const list = make("div", { class: "blocks" });
   let [columns, tall] = [0, 0];
@@ -159,7 +158,7 @@ function tabStop(list) {
   if (first && !list.querySelector('.view[tabindex="0"]')) first.tabIndex = 0;
 }
 
-// One picture of a list can be reached by Tab; arrows go on from there.
+// Tab reaches one image of a list; the arrow keys move on from there.
 function rove(list) {
   tabStop(list);
   list.addEventListener("focusin", (event) => {

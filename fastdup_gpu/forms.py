@@ -1,4 +1,4 @@
-"""What a model file takes: layout, size and type of its one input."""
+"""The input of a model file: its layout, size and type."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from fastdup_gpu._errors import ModelError
 from fastdup_gpu.protocol import ModelSpec
 
 TYPES = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8}
+_ONNX_NAMES = {"float": "float32"}
 _FALLBACK_SIDE = 224
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`shape` of a batch of n is (n, 3, height, width), or (n, height, width, 3) where the
-    channels stand last; `batch` is the only n that the file takes, 0 = any."""
+    """`shape` of a batch of n is (n, 3, height, width), or (n, height, width, 3) if the channels
+    come last; `batch` is the only n that the file accepts, 0 = any."""
 
     name: str
     dtype: Any
@@ -28,7 +29,7 @@ class Form:
     batch: int
 
     def shape(self, n: int) -> tuple[int, int, int, int]:
-        """The shape of a batch of n pictures."""
+        """The shape of a batch of n images."""
         if self.channels_first:
             return n, 3, self.height, self.width
         return n, self.height, self.width, 3
@@ -40,7 +41,7 @@ def read_form(spec: ModelSpec, inputs: Sequence[tuple[str, str, Sequence[Any]]])
     Free dimensions are anything but whole numbers above 0. Raises ModelError.
     """
     if len(inputs) != 1:
-        raise ModelError(f"{spec.path.name} takes {len(inputs)} inputs, expected one: pictures")
+        raise ModelError(f"{spec.path.name} takes {len(inputs)} inputs, expected one: images")
     name, kind, shape = inputs[0]
     if kind not in TYPES:
         raise ModelError(f"{spec.path.name} takes {kind}, expected float, float16 or uint8")
@@ -52,11 +53,17 @@ def read_form(spec: ModelSpec, inputs: Sequence[tuple[str, str, Sequence[Any]]])
     return Form(name, TYPES[kind], first, *sides, _whole(shape[0]))
 
 
+def numpy_name(kind: str) -> str:
+    """numpy's name of a type of onnxruntime, such as 'tensor(float)'."""
+    inner = kind.removeprefix("tensor(").removesuffix(")")
+    return _ONNX_NAMES.get(inner, inner)
+
+
 def check_dim(spec: ModelSpec, dim: int) -> int:
-    """`dim` where it is what the spec asks for; raises ModelError."""
+    """Return `dim` if it is that of the spec; raises ModelError otherwise."""
     if dim != spec.dim:
         raise ModelError(
-            f"{spec.path.name} gives {dim} numbers a picture, d={spec.dim} was asked for; "
+            f"{spec.path.name} outputs vectors of length {dim}, but d={spec.dim} was given; "
             f"pass d={dim}"
         )
     return dim
