@@ -95,8 +95,8 @@ _WITHOUT = """
   stand-ins for the libraries (`tests/gpu`).
 - Where the packages are installed, every call to one is checked against its own signatures
   (`tests/gpu/test_gpu_signatures.py`). DALI and nvImageCodec decode on the CPU, including bad files
-  among good ones, and cuVS searches HNSW files on the host
-  (`tests/gpu/test_gpu_real_libraries.py`).
+  among good ones, cuVS searches HNSW files on the host, and all libraries that onnxruntime's CUDA
+  provider needs, except the driver's, are found (`tests/gpu/test_gpu_real_libraries.py`).
 - TensorRT-RTX builds engines of the packaged models for SM80, SM86, SM89 and SM120
   (`tests/gpu/test_gpu_tensorrt.py`; `.ci/run` installs its two wheels where they are available).
 - `python -m benchmarks.gpu_host` measures the host's work per image while everything on the device

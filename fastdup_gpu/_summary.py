@@ -37,8 +37,8 @@ class Summary:
     outliers: images all of whose pairs of neighbours are in outliers.csv.
     components: number of components of at least two images. in_components: images in them.
     largest_component: images in the largest one.
-    loosest_link: smallest value of `distance` among the pairs that join components (for the cosine
-        metric the lowest similarity); 1 if there is no component, 0 if none were computed.
+    loosest_link: lowest similarity among the pairs that join components, 0 to 1; 1 if there is no
+        component, 0 if none were computed.
     index: kind of index used for the neighbours, such as 'flat', 'hnsw' or 'ivf'; '' if none.
     recall: share of the true neighbours that it found on a sample; 1 = exact search.
     seconds: wall time by stage.
@@ -85,7 +85,7 @@ class Summary:
         self.components = len(groups)
         self.in_components = int(groups.sum())
         self.largest_component = int(groups.max(initial=0))
-        self.loosest_link = float(found.low[found.counts > 0].min(initial=1.0))
+        self.loosest_link = found.loosest
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for json."""

@@ -285,3 +285,30 @@ def test_comparing_anew_keeps_what_is_known_of_the_pictures(tmp_path, monkeypatc
     assert stored["environment"]["folder"] == str(tmp_path / "a")
     assert stored["threshold"] == 0.5
     assert not (tmp_path / "a" / "out" / "atest_features.dat.csv").exists()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_the_loosest_link_is_a_similarity_whatever_the_metric(whole, tmp_path, metric):
+    shutil.copytree(whole / "out", tmp_path / "out")
+    options = {"distance": metric, "threshold": 0, "turi_param": "ccthreshold=0.6"}
+    summary = fastdup_gpu.Session(tmp_path / "out").run("", run_mode=2, **options)
+    scores = np.array([float(row["distance"]) for row in rows(tmp_path / "out" / "similarity.csv")])
+    similarity = scores if metric == "cosine" else 1 / (1 + scores)
+    assert summary.components > 0
+    expected = similarity[similarity >= 0.6].min()
+    assert summary.loosest_link == pytest.approx(expected, abs=1e-6)
+
+
+def test_results_of_an_interrupted_run_are_not_to_be_made_anew(whole, tmp_path, monkeypatch):
+    def cut_off(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fastdup_gpu.comparing.write_similarity", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            run(whole / "in", tmp_path / "out")
+    session = fastdup_gpu.Session(tmp_path / "out")
+    with pytest.raises(fastdup_gpu.WorkDirError, match=r"interrupted: .*resume=1"):
+        _ = session.similarity
+    session.run(whole / "in", resume=1)
+    assert contents(tmp_path / "out") == contents(whole / "out")

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from fastdup_gpu.fallback_cpu import kmeans, products
+from fastdup_gpu.fallback_cpu import blas, kmeans, products
 from fastdup_gpu.fallback_cpu.backend import CpuBackend
 from fastdup_gpu.protocol import SearchPlan
 
 
 def blas_threads() -> set[int]:
     return {b["num_threads"] for b in ThreadpoolController().select(user_api="blas").info()}
+
+
+@pytest.fixture(autouse=True)
+def all_libraries():
+    """Limit what other tests have loaded by now as well, as `blas_threads` counts it."""
+    blas._blas.cache_clear()
 
 
 @pytest.fixture

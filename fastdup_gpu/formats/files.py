@@ -181,7 +181,15 @@ def missing(path: Path) -> WorkDirError:
     made_by = {name.format(kind=kind): how for name, how in _MADE_BY.items() for kind in kinds}
     how = made_by.get(path.name)
     advice = f"run fastdup_gpu.{how} first" if how else "check the path"
+    if how and _is_interrupted(path.parent):
+        advice = "the run was interrupted: run() with resume=1 continues it"
     return WorkDirError(f"{path} does not exist; {advice}")
+
+
+def _is_interrupted(work_dir: Path) -> bool:
+    """Whether a run has begun to extract, and not come to its end, where it writes config.json."""
+    begun = work_dir / names.EXTRACTION.format(kind=names.TRAIN)
+    return begun.exists() and not (work_dir / names.CONFIG).exists()
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

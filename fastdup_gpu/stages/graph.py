@@ -18,7 +18,8 @@ _KINDS = ("%d", "%d", "%d", "%.6f", "%.6f", "%.6f", "%.9g")
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """`labels` i64[n]; `counts`, `mean`, `low`, `high` per component, over its images and edges.
+    """`labels` i64[n]; `counts`, `mean`, `low`, `high` per component, over its images and edges;
+    `loosest`, the lowest similarity of all edges that join components, 1 without any.
 
     A component of one image has count 0 and zeros, as the format requires.
     """
@@ -28,6 +29,7 @@ class Components:
     mean: F64
     low: F64
     high: F64
+    loosest: float
 
 
 def find_components(backend: Backend, n: int, edges: Edges, ccthreshold: float) -> Components:
@@ -46,7 +48,7 @@ def find_components(backend: Backend, n: int, edges: Edges, ccthreshold: float) 
     np.maximum.at(high, of_edge, kept.scores)
     empty = edge_counts == 0
     low[empty] = high[empty] = 0.0
-    return Components(labels, counts, mean, low, high)
+    return Components(labels, counts, mean, low, high, float(kept.similarity.min(initial=1.0)))
 
 
 def write_components(folder: Path, found: Components, pagerank: F64 | None) -> None:
