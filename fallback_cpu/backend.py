@@ -40,6 +40,7 @@ class CpuBackend:
     """See fastdup_gpu.protocol.Backend."""
 
     name = "cpu"
+    modes = neighbors.MODES
     batch_size = 8  # larger batches do not fit into the cache and are slower
 
     def open_model(self, spec: ModelSpec) -> OnnxModel:

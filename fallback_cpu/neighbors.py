@@ -11,10 +11,10 @@ from fastdup_gpu.fallback_cpu import hnsw, ivf
 from fastdup_gpu.fallback_cpu.exact import FlatIndex
 from fastdup_gpu.indexing.approximate import DEPTH, GOAL
 from fastdup_gpu.indexing.checks import only_exact, read_recalls
-from fastdup_gpu.protocol import F32, Index, SearchPlan
+from fastdup_gpu.protocol import F32, Index, SearchMode, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
-_MODES = ("auto", "flat", "hnsw", "ivf")
+MODES: tuple[SearchMode, ...] = ("auto", "flat", "hnsw", "ivf")
 # Measured at d = 576 on 2 shared cores, on mixtures of real embeddings: exhaustive search and ivf
 # (build, measuring recall, search) took 0.4 and 1.8 s at n = 10,000, 8.7 and 5.2 s at 50,000,
 # 37 and 13 s at 100,000. hnsw, built in one thread, took 64 s for 100,000 in tight clusters, ivf 5.
@@ -60,7 +60,7 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
 
 
 def _kind(features: F32, plan: SearchPlan) -> str:
-    if only_exact(features, plan, _MODES):
+    if only_exact(features, plan, MODES):
         return "flat"
     if plan.mode in ("flat", "ivf"):
         return plan.mode

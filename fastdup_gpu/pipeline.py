@@ -65,7 +65,7 @@ class _Run:
 
     def go(self) -> Summary:
         mode = self.config.run_mode
-        look_ahead(self.config, self.backend.name, self.folder, self.model)
+        look_ahead(self.config, self.backend.modes, self.folder, self.model)
         test = self._list_test()
         to_join = joined.features_asked_for(self.config, self.folder) if mode == 2 else []
         prepare_folder(self.folder)

@@ -226,6 +226,8 @@ class Backend(Protocol):
     name: str
     batch_size: int
     """Images per batch that measure fastest, used unless the caller chooses."""
+    modes: Sequence[SearchMode]
+    """The modes of a SearchPlan that it can build an index for."""
 
     def open_model(self, spec: ModelSpec) -> Embedder:
         """Open an ONNX model; raises ModelError, which names what does not fit."""

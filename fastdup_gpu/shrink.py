@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from fastdup_gpu.area import resize_area
+from fastdup_gpu.pixel_budget import unpacked
 from fastdup_gpu.protocol import I64, STATS_SIDE, U8, Outcome, PixelPlan, Refused, Status
-from fastdup_gpu.room import unpacked
 
 
 @dataclass(frozen=True, slots=True)

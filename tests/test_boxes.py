@@ -14,7 +14,7 @@ import pytest
 from making import photos, rows, run
 from PIL import Image, ImageOps
 
-from fastdup_gpu import room
+from fastdup_gpu import pixel_budget
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu.sources import crops as crops_module
 from fastdup_gpu.sources import open_source
@@ -414,9 +414,9 @@ def test_crops_of_a_run_that_was_killed_while_cutting_are_no_pictures(monkeypatc
 
 
 def test_large_pictures_are_cut_one_after_the_other(monkeypatch):
-    """As they share the room for unpacked pixels, however many threads there are."""
-    monkeypatch.setattr(room, "_LARGE", 1000)
-    monkeypatch.setattr(room, "_room", room._Room(5000))
+    """As they share a budget of decoded pixels, however many threads there are."""
+    monkeypatch.setattr(pixel_budget, "_LARGE", 1000)
+    monkeypatch.setattr(pixel_budget, "_budget", pixel_budget._Budget(5000))
     at_work, most = [], []
     real = crops_module.encode
 
@@ -441,7 +441,7 @@ def test_a_picture_without_memory_for_it_is_listed(monkeypatch):
         raise MemoryError
 
     photos(Path("in"), 2)
-    monkeypatch.setattr(room, "read_picture", full)
+    monkeypatch.setattr(pixel_budget, "read_picture", full)
     box = "row_y=0,col_x=0,width=20,height=20"
     assert run("in", WORK, bounding_box=box, run_mode=1) == 0
     assert len(rows(WORK / "atrain_features.bad.csv")) == 2

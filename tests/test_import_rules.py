@@ -1,4 +1,4 @@
-"""The arrows between the rooms of the package, kept by reading the import statements."""
+"""Which part of the package may import which, kept by reading the import statements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from spec.rooms import ROOMS
+from spec.layers import PARTS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "fastdup_gpu"
@@ -32,14 +32,14 @@ def files() -> dict[str, Path]:
 FILES = files()
 
 
-def room_of(module: str) -> str:
-    """The room that a module belongs to; for one without a row, its first name."""
-    fitting = [room for room in ROOMS if is_in(module, room)]
+def part_of(module: str) -> str:
+    """The part that a module belongs to; for one without a row, its first name."""
+    fitting = [part for part in PARTS if is_in(module, part)]
     return max(fitting, key=len, default=module.partition(".")[0])
 
 
-def is_in(module: str, room: str) -> bool:
-    return module == room or module.startswith(room + ".")
+def is_in(module: str, part: str) -> bool:
+    return module == part or module.startswith(part + ".")
 
 
 def imports(module: str, tree: ast.AST) -> Iterator[str]:
@@ -87,19 +87,19 @@ def inside(imported: str) -> str | None:
 
 def is_module(name: str) -> bool:
     """Rooms count although they may have no file yet, or no `__init__`."""
-    return name in FILES or name in ROOMS
+    return name in FILES or name in PARTS
 
 
 def is_allowed(module: str, imported: str) -> bool:
-    own = room_of(module)
-    rules = ROOMS[own]
+    own = part_of(module)
+    rules = PARTS[own]
     if imported == "<computed>":
         return own == "_registry"
     target = inside(imported)
     if target is None:
         first = imported.partition(".")[0]
         return first in sys.stdlib_module_names or first in rules.outside
-    return is_in(target, own) or any(is_in(target, room) for room in rules.inside)
+    return is_in(target, own) or any(is_in(target, part) for part in rules.inside)
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
@@ -117,7 +117,7 @@ def strings(tree: ast.AST) -> Iterator[str]:
 def violations(module: str, source: str) -> list[str]:
     tree = ast.parse(source)
     found = []
-    if room_of(module) in ROOMS:
+    if part_of(module) in PARTS:
         imported = imports(module, tree)
         found += [f"imports {name}" for name in imported if not is_allowed(module, name)]
     if module != "_registry":
@@ -126,7 +126,7 @@ def violations(module: str, source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_file_imports_only_what_its_room_may(module):
+def test_file_imports_only_what_its_part_may(module):
     assert violations(module, FILES[module].read_text(encoding="utf-8")) == []
 
 
@@ -134,9 +134,9 @@ def test_the_tree_was_found():
     assert {"__init__", "_api", "protocol", "formats.names", "fallback_cpu"} <= set(FILES)
 
 
-@pytest.mark.parametrize("name", sorted({r for room in ROOMS.values() for r in room.inside}))
-def test_rules_name_rooms(name):
-    assert room_of(name) in ROOMS
+@pytest.mark.parametrize("name", sorted({r for part in PARTS.values() for r in part.inside}))
+def test_rules_name_parts(name):
+    assert part_of(name) in PARTS
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,17 @@ from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.indexing.rows import unit
 from fastdup_gpu.protocol import F32
 
+Number = TypeVar("Number", float, "pd.Series[float]")
 _MOST = 1.001  # a cosine similarity of float32 vectors may be a little over 1
 
 _log = logging.getLogger("fastdup_gpu")
 
 
-def similarity_of_distance(distance: float) -> float:
-    """1 / (1 + distance): the scale on which distances are compared with thresholds."""
-    return 1.0 / (1.0 + distance)
+def similarity_of_distance(distance: Number) -> Number:
+    """1 / (1 + distance) of a number or a column: the scale on which distances are compared with
+    thresholds."""
+    similarity: Number = 1.0 / (1.0 + distance)
+    return similarity
 
 
 def holds_similarities(folder: Path | None) -> bool:
@@ -46,13 +50,13 @@ def edge_similarity(edges: pd.DataFrame, folder: Path | None) -> pd.Series[float
     values = edges["distance"].astype(np.float64)
     if folder is None and not edges.empty:
         if values.max() > _MOST:
-            return 1.0 / (1.0 + values)
+            return similarity_of_distance(values)
         if values.is_monotonic_increasing and values.nunique() > 2:
             _log.warning(
                 "the values of the column distance are taken as similarities, although the "
                 "smallest come first; if they are distances, give the work_dir of the run"
             )
-    return values if holds_similarities(folder) else 1.0 / (1.0 + values)
+    return values if holds_similarities(folder) else similarity_of_distance(values)
 
 
 def neighbors_asked(folder: Path | None) -> int | None:
@@ -93,7 +97,7 @@ def stored_similarity(component_of: Mapping[str, int], folder: Path | None) -> d
     inside = one.notna() & (one == other)
     means = edges["distance"][inside].astype(np.float64).groupby(one[inside]).mean()
     if not holds_similarities(folder):
-        means = 1.0 / (1.0 + means)
+        means = similarity_of_distance(means)
     return found | {int(number): float(mean) for number, mean in means.items()}  # type: ignore[call-overload]
 
 

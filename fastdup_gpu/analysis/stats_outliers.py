@@ -17,6 +17,7 @@ from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.bounds import bounds_of, numbers_of
 from fastdup_gpu.analysis.cvat import export_to_cvat
 from fastdup_gpu.analysis.deletion import Plan, finish
+from fastdup_gpu.analysis.label_sources import call
 from fastdup_gpu.analysis.labelimg import export_to_labelImg
 from fastdup_gpu.analysis.removal import Item, Origin, as_items
 from fastdup_gpu.formats import results
@@ -135,16 +136,12 @@ def reformatted(names: Iterable[str], function: Callable[[str], Any] | None) -> 
     """Items whose paths a user's function returns, as a str or a path."""
     if function is None:
         return as_items((name, name) for name in names)
-    return as_items((name, _reformatted(name, function)) for name in names)
 
-
-def _reformatted(name: str, function: Callable[[str], Any]) -> str:
-    try:
+    def path_of(name: str) -> str:
         return path_text("its result", function(name))
-    except Exception as error:  # a user's function may raise anything
-        raise InvalidArgument(
-            f"get_reformat_filename_func failed for {name!r}: {type(error).__name__}: {error}"
-        ) from error
+
+    argument = "get_reformat_filename_func"
+    return as_items((name, call(path_of, name, argument)) for name in names)
 
 
 def folder_for(save_path: str | os.PathLike[str] | None, how: str) -> Path:

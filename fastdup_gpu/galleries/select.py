@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.facts import REASONS, Facts
+from fastdup_gpu.analysis.label_sources import call
 from fastdup_gpu.analysis.slices import Everywhere, wanted_labels
 from fastdup_gpu.formats.names import STATS_COLUMNS_ADVANCED
 from fastdup_gpu.galleries.options import Slice
@@ -217,10 +218,5 @@ def _ascends(names: NDArray[Any]) -> bool:
 
 def call_text(function: Callable[[str], object], name: str, argument: str) -> str:
     """A user's function applied to a name, as text; raises InvalidArgument naming the file."""
-    try:
-        value = function(name)
-    except Exception as error:  # a user's function may raise anything
-        raise InvalidArgument(
-            f"{argument} failed for {name!r}: {type(error).__name__}: {error}"
-        ) from error
+    value = call(function, name, argument)
     return "" if value is None else str(value)

@@ -18,7 +18,7 @@ from fastdup_gpu._ordered import in_order
 from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.galleries.readers import Reader
 from fastdup_gpu.sources.by_name import stored_order
-from fastdup_gpu.sources.pixels import relaxed_limits, room_for, upright
+from fastdup_gpu.sources.pixels import relaxed_limits, reserved, upright
 
 SMALL = 96
 _AHEAD = 2  # images that wait for each thread
@@ -118,7 +118,7 @@ def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | 
             width, height = image.size
             whole = _is_held_whole(image, data, stream.tell())
             image.draft("RGB", (size, size))
-            with room_for(width * height if whole else image.width * image.height):
+            with reserved(width * height if whole else image.width * image.height):
                 image.load()
                 turned = image.getexif().get(0x0112, 1) >= 5
                 seen = ImageOps.exif_transpose(image).convert("RGB")

@@ -46,6 +46,7 @@ class GpuBackend:
     """
 
     name = "gpu"
+    modes = neighbors.MODES
     batch_size = 128
 
     def __init__(

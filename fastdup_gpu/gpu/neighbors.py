@@ -10,10 +10,10 @@ from fastdup_gpu._errors import BackendUnavailable, FormatError
 from fastdup_gpu.gpu import approximate, cagra, hnsw, ivf, memory, nndescent
 from fastdup_gpu.gpu.exact import FlatIndex
 from fastdup_gpu.indexing.checks import only_exact, read_recalls
-from fastdup_gpu.protocol import F32, Index, SearchPlan
+from fastdup_gpu.protocol import F32, Index, SearchMode, SearchPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
-_MODES = ("auto", "flat", "hnsw", "ivf", "cagra", "ivfpq", "nndescent")
+MODES: tuple[SearchMode, ...] = ("auto", "flat", "hnsw", "ivf", "cagra", "ivfpq", "nndescent")
 # Exhaustive search is used up to this number of rows. On an H100 1,000,000 x 576 take 5.7 s, and
 # the time grows with the square; the approximate indices have not been timed against it yet.
 EXACT_UP_TO = 4_000_000
@@ -70,7 +70,7 @@ def load_index(path: Path, header: dict[str, Any], features: F32, plan: SearchPl
 
 
 def _kind(features: F32, plan: SearchPlan) -> str:
-    if only_exact(features, plan, _MODES):
+    if only_exact(features, plan, MODES):
         return "flat"
     mode = str(plan.mode)
     if len(features) < approximate.FEWEST:

@@ -47,20 +47,20 @@ def relaxed_limits() -> ProcessWide:
 def upright(data: bytes) -> Iterator[Image.Image | str]:
     """The image in RGB with EXIF orientation applied, or why it cannot be read.
 
-    It is decoded as in a run, see fastdup_gpu.room; by Pillow alone if the packages for that are
-    not installed.
+    It is decoded as in a run, see fastdup_gpu.pixel_budget; by Pillow alone if the packages for
+    that are not installed.
     """
     from PIL import Image
 
     try:
-        from fastdup_gpu.room import unpacked
+        from fastdup_gpu.pixel_budget import unpacked
     except ImportError:
         yield _read_with_pillow(data)
         return
-    with contextlib.ExitStack() as room:
+    with contextlib.ExitStack() as stack:
         found: Image.Image | str
         try:
-            pixels = room.enter_context(unpacked(data, PixelPlan(0, 0)))
+            pixels = stack.enter_context(unpacked(data, PixelPlan(0, 0)))
             found = Image.fromarray(pixels[:, :, ::-1].copy())
         except Refused as refused:
             found = refused.detail
@@ -70,15 +70,15 @@ def upright(data: bytes) -> Iterator[Image.Image | str]:
 
 
 @contextlib.contextmanager
-def room_for(pixels: int) -> Iterator[None]:
-    """Hold room for an image that is decoded in the block, see fastdup_gpu.room; does nothing if
-    only Pillow is installed."""
+def reserved(pixels: int) -> Iterator[None]:
+    """Reserve pixels for an image that is decoded in the block, see fastdup_gpu.pixel_budget; does
+    nothing if only Pillow is installed."""
     try:
-        from fastdup_gpu import room
+        from fastdup_gpu import pixel_budget
     except ImportError:
         yield
         return
-    with room.room_for(pixels):
+    with pixel_budget.reserved(pixels):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastdup_gpu._config import RunConfig
@@ -10,27 +11,27 @@ from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import feature_paths, open_features
 from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.models.manifest import same_model
-from fastdup_gpu.protocol import ModelSpec
+from fastdup_gpu.protocol import ModelSpec, SearchMode
 from fastdup_gpu.stages.neighbors import check_header, read_header
 
-_ONLY_ON_THE_GPU = ("ivfpq", "cagra", "nndescent")
 
-
-def look_ahead(config: RunConfig, backend: str, folder: Path, model: ModelSpec | None) -> None:
+def look_ahead(
+    config: RunConfig, modes: Sequence[SearchMode], folder: Path, model: ModelSpec | None
+) -> None:
     """Raise InvalidArgument, or the error of a stored file, if a run cannot succeed.
 
     `model` is the model of the run, None if no images are read.
     """
     if config.run_mode in (0, 2):
-        _check_mode(config, backend)
+        _check_mode(config, modes)
     if config.run_mode in (3, 4):
         _check_distance(config, folder)
     if config.run_mode == 3 and model is not None:
         _check_base(config, folder, model)
 
 
-def _check_mode(config: RunConfig, backend: str) -> None:
-    if backend == "cpu" and config.search.mode in _ONLY_ON_THE_GPU:
+def _check_mode(config: RunConfig, modes: Sequence[SearchMode]) -> None:
+    if config.search.mode not in modes:
         raise InvalidArgument(
             f"nnf_mode={config.arguments['nnf_mode']!r} needs compute='gpu'; on the CPU: "
             "HNSW<links>, Flat, IVF<clusters>"

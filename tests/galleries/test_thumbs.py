@@ -11,7 +11,7 @@ import pytest
 from making import photos, run
 from PIL import Image
 
-from fastdup_gpu import room
+from fastdup_gpu import pixel_budget
 from fastdup_gpu.galleries import thumbs
 from galleries.conftest import paint
 
@@ -48,16 +48,16 @@ def test_exif_orientation_is_heeded(tmp_path, suffix):
 
 @pytest.fixture
 def taken(monkeypatch):
-    """The pixels for which room was taken, over 100 of them."""
+    """What was taken of the budget of pixels, by images of over 100."""
     found = []
 
-    class Room(room._Room):
+    class Budget(pixel_budget._Budget):
         def take(self, pixels):
             found.append(pixels)
             return super().take(pixels)
 
-    monkeypatch.setattr(room, "_room", Room(1000))
-    monkeypatch.setattr(room, "_LARGE", 100)
+    monkeypatch.setattr(pixel_budget, "_budget", Budget(1000))
+    monkeypatch.setattr(pixel_budget, "_LARGE", 100)
     return found
 
 
@@ -66,25 +66,25 @@ def taken(monkeypatch):
     [({}, []), ({"progressive": True}, [400 * 300]), ({"quality": 95, "subsampling": 0}, [])],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_a_jpeg_that_libjpeg_holds_whole_takes_room(
+def test_a_jpeg_that_libjpeg_holds_whole_takes_of_the_budget(
     tmp_path, monkeypatch, taken, mode, options, pixels
 ):
     """A small version of any other is decoded in little memory."""
     Image.new(mode, (400, 300)).save(tmp_path / "a.jpg", **options)
-    monkeypatch.setattr(room, "_LARGE", 50 * 38)
+    monkeypatch.setattr(pixel_budget, "_LARGE", 50 * 38)
     (thumb,) = thumbs.make_thumbs([str(tmp_path / "a.jpg")], [20])
     assert (thumb.width, thumb.height) == (400, 300)
     assert taken == pixels
 
 
-def test_a_jpeg_of_one_colour_after_the_other_takes_room(tmp_path, taken):
+def test_a_jpeg_of_one_colour_after_the_other_takes_of_the_budget(tmp_path, taken):
     (tmp_path / "a.jpg").write_bytes(one_scan_a_colour())
     (thumb,) = thumbs.make_thumbs([str(tmp_path / "a.jpg")], [1])
     assert (thumb.width, thumb.height, thumb.why) == (16, 16, "")
     assert taken == [16 * 16]
 
 
-def test_a_long_jpeg_that_cannot_be_decoded_small_takes_room(tmp_path, taken):
+def test_a_long_jpeg_that_cannot_be_decoded_small_takes_of_the_budget(tmp_path, taken):
     Image.new("RGB", (400, 30)).save(tmp_path / "a.jpg")
     thumbs.make_thumbs([str(tmp_path / "a.jpg")], [20])
     assert taken == [400 * 30]

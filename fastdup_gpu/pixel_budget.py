@@ -10,11 +10,11 @@ from dataclasses import replace
 from fastdup_gpu.pictures import read_picture
 from fastdup_gpu.protocol import U8, PixelPlan, Refused
 
-# Larger images share `_room`; otherwise every thread could hold one.
+# Larger images share `_budget`; otherwise every thread could hold one.
 _LARGE = 16_000_000
 
 
-class _Room:
+class _Budget:
     """The number of pixels of large images that all threads together may hold decoded."""
 
     def __init__(self, pixels: int) -> None:
@@ -23,7 +23,7 @@ class _Room:
 
     @contextmanager
     def take(self, pixels: int) -> Iterator[None]:
-        """Wait for room; an image larger than the whole budget gets all of it."""
+        """Wait for `pixels` of the budget; an image larger than all of it gets all of it."""
         pixels = min(pixels, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
@@ -36,24 +36,24 @@ class _Room:
                 self._changed.notify_all()
 
 
-_room = _Room(180_000_000)
+_budget = _Budget(180_000_000)
 
 
 @contextmanager
-def room_for(pixels: int) -> Iterator[None]:
-    """Wait for room for an image of `pixels` pixels if it is large, and hold it until the block
-    ends."""
+def reserved(pixels: int) -> Iterator[None]:
+    """Hold the part of the budget that a large image of `pixels` pixels needs, which may have to
+    be waited for, until the block ends."""
     if pixels <= _LARGE:
         yield
         return
-    with _room.take(pixels):
+    with _budget.take(pixels):
         yield
 
 
 @contextmanager
 def unpacked(data: bytes, plan: PixelPlan) -> Iterator[U8]:
-    """Pixels u8[h, w, 3] in BGR, see `pictures.read_picture`; raises Refused. A large image waits
-    for room before it is decoded, and holds it until the block ends."""
+    """Pixels u8[h, w, 3] in BGR, see `pictures.read_picture`; raises Refused. For a large
+    image, `reserved` before it is decoded and until the block ends."""
     try:
         pixels = read_picture(data, replace(plan, max_pixels=min(plan.max_pixels, _LARGE)))
     except Refused as refused:
@@ -63,5 +63,5 @@ def unpacked(data: bytes, plan: PixelPlan) -> Iterator[U8]:
     else:
         yield pixels
         return
-    with room_for(claimed):
+    with reserved(claimed):
         yield read_picture(data, plan)
