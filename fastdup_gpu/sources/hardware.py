@@ -15,7 +15,7 @@ def accelerator(device: int) -> Any:
         from av.codec.hwaccel import HWAccel
     except ImportError as error:
         raise MissingDependency(
-            f"{_ASKED} needs PyAV 14 or newer ({error}): pip install 'av>=14'"
+            f"{_ASKED} needs PyAV 14.1 or newer ({error}): pip install 'av>=14.1'"
         ) from error
     return HWAccel(device_type="cuda", device=str(device), allow_software_fallback=False)
 
