@@ -223,7 +223,8 @@ class _Steady:
 
 
 def _is_cover(stream: Any) -> bool:
-    return bool(int(getattr(stream, "disposition", 0) or 0) & _ATTACHED_PICTURE)
+    flags = getattr(stream, "disposition", 0) or 0  # an int, or an enum from PyAV 14 to 16
+    return bool(getattr(flags, "value", flags) & _ATTACHED_PICTURE)
 
 
 def _is_too_large(width: int, height: int) -> bool:
