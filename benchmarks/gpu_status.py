@@ -77,7 +77,7 @@ CLAIMS = (
 _HEAD = """# GPU backend: what has been measured
 
 The GPU backend has run on one NVIDIA H100, on 2026-11-27, in an earlier state of the code and with
-libraries copied there; an environment installed by the extras `cu13` or `cu12` has not run on a GPU.
+libraries copied there; an environment made by the extras `cu13` or `cu12` has not run on a GPU.
 *Not measured* means that the row has no result from any GPU, and a commit ending in *-dirty* had
 changes that were committed only afterwards.
 
