@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastdup_gpu._errors import FastdupError, InvalidArgument
@@ -310,6 +310,9 @@ def _run(arguments: dict[str, Any]) -> None:
 
 
 def _run_in_two_steps(arguments: dict[str, Any]) -> None:
+    for name in ("input_dir", "test_dir"):  # an iterator can be read only once
+        if isinstance(arguments[name], Iterator):
+            arguments[name] = list(arguments[name])
     _run({**arguments, "run_mode": 1})
     # Whether run_mode=2 reads features from input_dir or from work_dir, it is this folder.
     _run({**arguments, "run_mode": 2, "input_dir": arguments["work_dir"]})

@@ -89,10 +89,13 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _refusal(path: Path, error: OSError) -> WorkDirError:
-    return WorkDirError(
-        f"{str(path)!r} cannot be written ({error.strerror}). Free some space or choose another "
-        "folder, then run again; use resume=1 to continue an interrupted run()."
-    )
+    remedy = "check that its folder exists and can be written to"
+    if error.errno in _FULL:
+        remedy = (
+            "free some space or choose another folder, then run again; use resume=1 to continue "
+            "an interrupted run()"
+        )
+    return WorkDirError(f"{str(path)!r} cannot be written ({error.strerror}); {remedy}")
 
 
 def _claim(path: Path) -> tuple[Path, int | None]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastdup_gpu import pipeline
 from fastdup_gpu._arguments import whole_number
-from fastdup_gpu._config import RunConfig, make_config
+from fastdup_gpu._config import RunConfig, folder_of_results, make_config
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu.formats import names
@@ -31,7 +31,7 @@ def run_kmeans(num_clusters: int, num_em_iter: int, **arguments: Any) -> None:
     """Extract features, then cluster them. Features of a finished or interrupted run over the same
     images are used, and its files are kept."""
     _check(num_clusters, num_em_iter)
-    as_before = {"turi_param": _statistics(make_config(**arguments).work_dir)}
+    as_before = {"turi_param": _statistics(folder_of_results(arguments["work_dir"]))}
     config = make_config(**{**as_before, "run_mode": 1, "resume": 1, **arguments})
     summary = pipeline.run(config)
     if config.verbose:

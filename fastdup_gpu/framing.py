@@ -26,7 +26,8 @@ def extract_video_frames(
     prepare_folder(config.work_dir)
     progress = Progress()
     with progress.stage("list"):
-        videos = find_videos(config.input_dir, config.work_dir, progress.counting)
+        found = find_videos(config.input_dir, config.work_dir, progress.counting)
+    videos = list(dict.fromkeys(found))
     first, last = _range(config, len(videos))
     resize_to = _model_size(config) if resize else None
     with progress.stage("frames"):

@@ -78,7 +78,7 @@ class _Run:
             self._extract(self.config.input_dir, names.TRAIN)
         if test is not None:
             self._extract(test, names.TEST)
-        elif mode in (0, 1, 2) and not self._left_as_it_was():
+        elif mode == 0 or (mode == 1 and self.extracted):
             stale.clear_test(self.folder)
             write_crops(self.folder, names.TEST, ())
         if to_join:

@@ -183,6 +183,17 @@ def test_what_is_no_path_to_features(given):
         fastdup_gpu.load_binary_feature(given)
 
 
+@pytest.mark.parametrize("d", ["3", 0, None, 2.5])
+def test_a_length_that_is_none(tmp_path, d):
+    save(tmp_path, 2, 3)
+    for call in (
+        lambda: fastdup_gpu.load_binary_feature(tmp_path, d),
+        lambda: fastdup_gpu.export_to_tensorboard_projector(tmp_path, tmp_path / "log", d=d),
+    ):
+        with pytest.raises(InvalidArgument, match=r"d=.*expected a whole number of 1 or more"):
+            call()
+
+
 def test_a_file_that_holds_no_features(tmp_path):
     (tmp_path / "similarity.csv").write_text("from,to,distance\n")
     words = r"name the rows of .*similarity\.csv; give a features file such as"
@@ -266,7 +277,7 @@ def test_lists_of_features_keep_their_order(tmp_path, nodes):
     listing = tmp_path / "list.txt"
     listing.write_text(f"{c}.csv\n\n{a.parent}\nnodes/b/atrain_features.dat\n")
     assert listed_features(listing) == [c, a, b]
-    listing.write_text(f'"{b}"\n')
+    listing.write_text(f'"{b}"\n', "utf-8-sig")  # as spreadsheets save it
     assert listed_features(listing) == [b]
 
 

@@ -97,6 +97,22 @@ def test_test_dir_gives_test_to_train_edges_only(whole, tmp_path):
     assert len(features(tmp_path / "o", "atest")) == 3
 
 
+def test_mode_2_compares_the_test_pictures_that_mode_1_extracted(whole, tmp_path):
+    given = {"test_dir": [str(path) for path in photos(tmp_path / "test", 3)], "threshold": 0.5}
+    assert run(whole / "in", tmp_path / "whole", **given) == 0
+    assert run(whole / "in", tmp_path / "o", run_mode=1, **given) == 0
+    assert run("", tmp_path / "o", run_mode=2, **given) == 0
+    assert contents(tmp_path / "o") == contents(tmp_path / "whole")
+    two_steps = fastdup_gpu.run_on_webdataset(
+        str(whole / "in"),
+        str(tmp_path / "steps"),
+        test_dir=iter(given["test_dir"]),
+        threshold=0.5,
+    )
+    assert two_steps == 0
+    assert contents(tmp_path / "steps") == contents(tmp_path / "whole")
+
+
 def test_mode_3_scores_new_pictures_against_a_stored_index(whole, tmp_path):
     shutil.copytree(whole / "out", tmp_path / "o")
     photos(tmp_path / "test", 3)
@@ -210,6 +226,16 @@ def test_kmeans_leaves_what_a_run_over_the_same_pictures_wrote(whole, tmp_path, 
     assert {name: after[name] for name in before} == before
 
 
+def test_kmeans_leaves_extracted_test_pictures(whole, tmp_path):
+    test = [str(path) for path in photos(tmp_path / "test", 3)]
+    assert run(whole / "in", tmp_path / "o", run_mode=1, test_dir=test) == 0
+    before = contents(tmp_path / "o")
+    names = iter([str(path) for path in sorted((whole / "in").iterdir())])
+    assert fastdup_gpu.run_kmeans(names, str(tmp_path / "o"), num_clusters=3) == 0
+    after = contents(tmp_path / "o")
+    assert {name: after[name] for name in before} == before
+
+
 def test_kmeans_on_the_features_of_several_nodes(whole, tmp_path):
     """They are clustered as those of one run over the same pictures are."""
     filenames, features = fastdup_gpu.load_binary_feature(whole / "out")
@@ -284,7 +310,7 @@ def test_comparing_anew_keeps_what_is_known_of_the_pictures(tmp_path, monkeypatc
     assert stored["input_dir"] == "in"
     assert stored["environment"]["folder"] == str(tmp_path / "a")
     assert stored["threshold"] == 0.5
-    assert not (tmp_path / "a" / "out" / "atest_features.dat.csv").exists()
+    assert (tmp_path / "a" / "out" / "atest_features.dat.csv").exists()
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

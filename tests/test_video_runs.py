@@ -231,6 +231,13 @@ def test_offsets_count_videos(clips, tmp_path, given, expected):
     assert set(videos_of(tmp_path).values()) == expected
 
 
+def test_offsets_count_a_video_that_is_listed_twice_once(clips, tmp_path):
+    one, two = (str(clips / "in" / name) for name in ("one.mp4", "two.mkv"))
+    assert fastdup.extract_video_frames([one, one, two], tmp_path, min_offset=1) == 0
+    assert set(videos_of(tmp_path).values()) == {"two.mkv"}
+    assert fastdup.extract_video_frames([one, one], tmp_path, min_offset=1) == 1
+
+
 def test_all_frames(clips, tmp_path):
     path = clips / "in" / "one.mp4"
     assert fastdup.extract_video_frames(path, tmp_path, keyframes_only=0) == 0

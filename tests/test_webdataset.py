@@ -157,7 +157,7 @@ def test_cut_archives_give_what_they_have(here, caplog):
 def test_wrong_arguments(here):
     put("w.tar", SAMPLES)
     Path("a.jpg").write_bytes(b"x")
-    for kinds in (["pickle"], "cls"):
+    for kinds in (["pickle"], "cls", {"cls"}, None, iter(["cls"])):
         with pytest.raises(InvalidArgument, match="kinds"):
             labels("w.tar", kinds=kinds)
     for classes in ("cat", 7):

@@ -115,14 +115,13 @@ def read_top_components(
     """The groups of a table of find_top_components(), with its labels."""
     found = read_groups(table if nrows is None else table.head(nrows), "work_dir").groups
     _add_ids(found, folder)
-    labelled = any(any(group.members.values()) for group in found)
     return [
         Component(
             group.component,
             group.distance,
             list(group.members),
             [group.ids[name] for name in group.members],
-            list(group.members.values()) if labelled else [],
+            list(group.members.values()) if "label" in table else [],
         )
         for group in found
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu._arguments import path_text, real_number, whole_number
+from fastdup_gpu._arguments import flag, path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Labels
 from fastdup_gpu.analysis.component import (
@@ -53,6 +53,7 @@ def find_top_components(
     labelled = get_label_func is not None or (is_table(work_dir) and "label" in work_dir)
     _check(group_by, metric, comp_type, labelled, slice, keyword, kwargs)
     _check_values(threshold, min_items, max_items, save_path, kwargs)
+    descending = flag("descending", descending)
     folder = results.work_dir_of(work_dir)
     by_label = group_by == "label"
     found = _read(work_dir, folder, comp_type, kwargs.get("nrows"), alone=by_label)

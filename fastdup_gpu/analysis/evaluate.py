@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._arguments import path_text, real_number
+from fastdup_gpu._arguments import flag, path_text, real_number
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.label_sources import as_list
 from fastdup_gpu.analysis.matching import find_row, rows_by_end
@@ -68,6 +68,7 @@ def evaluate(
 
     See fastdup_gpu.evaluate.
     """
+    transitive = flag("transitive", transitive)
     listed = as_list(thresholds, "thresholds", "expected a list of similarities")
     wanted = np.unique(np.array([real_number("thresholds", t) for t in listed], np.float32))
     truth_file = Path(path_text("truth_csv", truth_csv))

@@ -18,7 +18,7 @@ from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.removal import Origin
 from fastdup_gpu.formats import results
-from fastdup_gpu.formats.files import TEXT, parse_json, prepare_folder, read_csv, write_csv
+from fastdup_gpu.formats.files import READING, parse_json, prepare_folder, read_csv, write_csv
 
 FILE_NAME = "top_components.csv"
 COLUMNS = ("component_id", "files", "files_ids", "distance", "len")
@@ -154,7 +154,7 @@ def opened(source: Any) -> Any:
     """The table in a csv of write_table(); anything else unchanged."""
     if not isinstance(source, str | os.PathLike) or not Path(source).is_file():
         return source
-    with Path(source).open(**TEXT) as stream:  # type: ignore[call-overload]
+    with Path(source).open(**READING) as stream:  # type: ignore[call-overload]
         header = set(next(csv.reader(stream), ()))
     return read_table(Path(source)) if {"component_id", "files"} <= header else source
 

@@ -47,7 +47,7 @@ def make_policy(how: str, known: Sequence[str], keep: str, protect: object) -> P
     """A policy from checked arguments; `known` are the values of `how`. Raises InvalidArgument."""
     if how not in known:
         raise choose("how", how, list(known))
-    if keep not in ORDERS:
+    if keep not in list(ORDERS):
         raise choose("keep", keep, list(ORDERS))
     return Policy(how, keep, folders(protect))
 

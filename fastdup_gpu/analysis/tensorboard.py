@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastdup_gpu._arguments import path_text, whole_number
+from fastdup_gpu._arguments import flag, path_text, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Labels, read_labels
 from fastdup_gpu.analysis.exports import file_names, writable
@@ -64,8 +64,9 @@ def export_to_tensorboard_projector(
     """
     if sample_method != "random":
         raise choose("sample_method", sample_method, ["random"])
+    with_images = flag("with_images", with_images)
     folder = Path(path_text("log_dir", log_dir))
-    stored = open_features(locate(Path(path_text("work_dir", work_dir))), d)
+    stored = open_features(locate(Path(path_text("work_dir", work_dir))), whole_number("d", d, 1))
     names = stored.filenames if file_list is None else file_names("file_list", file_list)
     if len(names) != len(stored.filenames):
         raise InvalidArgument(

@@ -12,10 +12,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import (
-    TEXT,
+    READING,
     CsvWriter,
     read_column,
     read_json,
@@ -109,7 +110,7 @@ def load_features(filename: str | os.PathLike[str], d: int) -> tuple[list[str], 
             f"filename={filename!r}: expected the path of a features file, such as "
             "work_dir/atrain_features.dat"
         )
-    features = open_features(locate(Path(filename)), d)
+    features = open_features(locate(Path(filename)), whole_number("d", d, 1))
     return features.filenames, np.array(features.matrix, dtype=np.float32)
 
 
@@ -169,7 +170,7 @@ def list_entries(path: Path) -> list[Path]:
     if not _is(Path.is_file, path):
         return []
     try:
-        with path.open(**TEXT) as stream:  # type: ignore[call-overload]
+        with path.open(**READING) as stream:  # type: ignore[call-overload]
             rows = [row for row in csv.reader(stream) if row]
     except (csv.Error, ValueError):
         return []

@@ -62,9 +62,7 @@ def make_options(
     arguments: Mapping[str, Any], extras: Mapping[str, Any], known: Sequence[str] = COMMON_EXTRAS
 ) -> Options:
     """Options from documented arguments and `**kwargs`; raises InvalidArgument."""
-    for name in extras:
-        if name not in known:
-            raise choose("keyword argument", name, sorted({*known, *arguments}))
+    check_keywords(extras, known, arguments)
     given = {**arguments, **extras}
     given["save_path"] = Path(path_text("save_path", given["save_path"]))
     if given.get("input_dir") is not None:
@@ -72,10 +70,22 @@ def make_options(
     for name in ("descending", "lazy_load", "save_artifacts"):
         if name in given:
             given[name] = flag(name, given[name])
+    if isinstance(given.get("slice"), Iterable) and not isinstance(given["slice"], str):
+        given["slice"] = list(given["slice"])
     _check_counts(given)
     _check_functions(given)
     _check_choices(given)
     return Options(**{f.name: given[f.name] for f in fields(Options) if f.name in given})
+
+
+def check_keywords(
+    extras: Iterable[str], known: Iterable[str], arguments: Iterable[str] = ()
+) -> None:
+    """Raise InvalidArgument for a keyword argument that is not in `known`; the message lists these
+    and the other `arguments` of the function."""
+    for name in extras:
+        if name not in known:
+            raise choose("keyword argument", name, sorted({*known, *arguments}))
 
 
 def _check_counts(given: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from fastdup_gpu.galleries.aspect_ratio import aspect_ratio_view, with_ratio
 from fastdup_gpu.galleries.components import components_view, select_groups
 from fastdup_gpu.galleries.duplicates import duplicates_view, select_pairs
 from fastdup_gpu.galleries.embedding import map_view
-from fastdup_gpu.galleries.options import make_options
+from fastdup_gpu.galleries.options import check_keywords, make_options
 from fastdup_gpu.galleries.outliers import outliers_view, select_outliers
 from fastdup_gpu.galleries.overview import overview_view, similarity_marks
 from fastdup_gpu.galleries.render import Page, View, publish
@@ -73,8 +73,9 @@ def write_report(
     target = source if save_path is None else Path(path_text("save_path", save_path))
     stem = target.stem if target.suffix == ".html" else "report"
     folder = target.parent if target.suffix == ".html" else target
+    check_keywords(options, KNOWN)
     arguments = {"save_path": folder, "work_dir": source, "num_images": 60, "how": "all"}
-    album = Album(make_options(arguments, options, KNOWN), source)
+    album = Album(make_options({**arguments, **options}, {}), source)
     found = read_findings(album, source)
     views = [overview_view(album, found), *found.views]
     subtitle = words.count(len(found.filenames), "image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ def create_stats_gallery(stats_file: Any, kwargs: dict[str, Any], **given: Any) 
     view = stats_view(album, table, metric)
     order = "largest" if options.descending else "smallest"
     subtitle = f"{order} values of {words.count(len(table), 'image')}"
-    page = Page(metric, title(metric), subtitle, [view], thumb_width=options.max_width)
+    stem = re.sub(r"[^\w.-]+", "_", metric)  # a table of the user's may have any columns
+    page = Page(stem, title(metric), subtitle, [view], thumb_width=options.max_width)
     publish(page, album, table.iloc[: options.shown])
 
 

@@ -18,7 +18,7 @@ from fastdup_gpu._ordered import in_order
 from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.galleries.readers import Reader
 from fastdup_gpu.sources.by_name import stored_order
-from fastdup_gpu.sources.pixels import relaxed_limits, reserved, upright
+from fastdup_gpu.sources.pixels import is_turned, relaxed_limits, reserved, upright
 
 SMALL = 96
 _AHEAD = 2  # images that wait for each thread
@@ -120,7 +120,7 @@ def _open_jpeg(data: bytes, size: int) -> tuple[Image.Image, tuple[int, int]] | 
             image.draft("RGB", (size, size))
             with reserved(width * height if whole else image.width * image.height):
                 image.load()
-                turned = image.getexif().get(0x0112, 1) >= 5
+                turned = is_turned(image)
                 seen = ImageOps.exif_transpose(image).convert("RGB")
                 return _reduced(seen, size), (height, width) if turned else (width, height)
     except (

@@ -102,7 +102,7 @@ def read_header(stream: BinaryIO) -> Header | str:
         known = _PLAIN
     try:
         with Image.open(stream, formats=known) as image:
-            width, height = image.size[::-1] if _is_turned(image) else image.size
+            width, height = image.size[::-1] if is_turned(image) else image.size
             return Header(width, height, str(image.format))
     except UnidentifiedImageError as error:
         stream.seek(0)
@@ -112,7 +112,8 @@ def read_header(stream: BinaryIO) -> Header | str:
         return f"{type(error).__name__}: {error}"
 
 
-def _is_turned(image: Image.Image) -> bool:
+def is_turned(image: Image.Image) -> bool:
+    """Whether the EXIF orientation exchanges width and height."""
     try:
         return image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     except Exception:  # a damaged EXIF block says nothing about the image

@@ -44,7 +44,7 @@ def labels(
     Raises InvalidArgument for unknown kinds and for classes that are neither a list nor a dict,
     InputError for an input without archives.
     """
-    if isinstance(kinds, str) or not set(kinds) <= set(KINDS):
+    if not isinstance(kinds, (list, tuple)) or any(kind not in KINDS for kind in kinds):
         raise choose("kinds", kinds, KINDS, hint="Give a list of them.")
     name_of = _lookup(classes)
     found = lists.find(input_dir, Path(work_dir))

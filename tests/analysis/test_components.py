@@ -196,6 +196,7 @@ def test_saved_as_csv_with_lists_as_json(run, tmp_path):
         ({"min_similarity": "a"}, "min_similarity='a'"),
         ({"get_label_func": 5}, "get_label_func"),
         ({"save_path": 5}, "save_path=5"),
+        ({"descending": "no"}, "descending='no'"),
     ],
 )
 def test_wrong_arguments(run, arguments, named):
@@ -318,6 +319,18 @@ def test_parts_of_a_cluster_keep_near_its_centre(run):
     table = fastdup.find_top_components(run, comp_type="cluster", min_similarity=0.99)
     of = {letters(f): d for f, d in zip(table["files"], table["distance"], strict=True)}
     assert of == {"ab": pytest.approx(1 / 3), "cd": pytest.approx(1 / 9)}
+
+
+def test_a_table_without_any_label_can_be_grouped_by_label(run):
+    table = fastdup.find_top_components(run, lambda _: None)
+    assert fastdup.find_top_components(table, group_by="label").empty
+
+
+def test_a_csv_that_a_spreadsheet_saved(run, tmp_path):
+    table = fastdup.find_top_components(run, save_path=tmp_path / "top.csv")
+    saved = (tmp_path / "top.csv").read_text("utf-8")
+    (tmp_path / "top.csv").write_text(saved, "utf-8-sig")
+    pd.testing.assert_frame_equal(fastdup.find_top_components(tmp_path / "top.csv"), table)
 
 
 def test_its_own_table_as_input(run):

@@ -145,6 +145,37 @@ def test_wrong_arguments_raise(run, tmp_path, options, named):
         fastdup.create_duplicates_gallery(run.work_dir, tmp_path / "page", **options)
 
 
+def test_the_report_names_the_options_that_it_takes(run):
+    with pytest.raises(fastdup.InvalidArgument, match=r"'how' is not known.*one of") as found:
+        report.write_report(run.work_dir, how="one")
+    assert "'save_path'" not in str(found.value)
+
+
+@pytest.mark.parametrize("make", [tuple, iter, pd.Series, pd.array])
+def test_labels_wanted_are_a_list_of_any_kind(write, make):
+    both = write(
+        fastdup.create_duplicates_gallery,
+        "duplicates",
+        get_label_func=label,
+        slice=make(["cat", "dog"]),
+    )
+    wanted = write(
+        fastdup.create_duplicates_gallery,
+        "duplicates",
+        get_label_func=label,
+        slice=["cat", "dog"],
+    )
+    assert both.pictures == wanted.pictures
+
+
+@pytest.mark.parametrize("metric", ["../up", "width/height"])
+def test_columns_of_a_table_name_no_other_folder(run, tmp_path, metric):
+    table = fastdup.Session(run.work_dir).stats.rename(columns={"blur": metric})
+    page = tmp_path / "page"
+    assert fastdup.create_stats_gallery(table, page, metric=metric) == 0
+    assert [path.parent for path in tmp_path.rglob("*.html")] == [page]
+
+
 def test_missing_files_give_1_and_are_logged(tmp_path, caplog):
     with caplog.at_level(logging.ERROR, logger="fastdup_gpu"):
         assert fastdup.create_duplicates_gallery(tmp_path, tmp_path) == 1

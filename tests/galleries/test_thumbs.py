@@ -46,6 +46,14 @@ def test_exif_orientation_is_heeded(tmp_path, suffix):
     assert pixels(thumb)[90].mean() < 15
 
 
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    Image.new("RGB", (100, 40)).save(tmp_path / "a.jpg", exif=exif)
+    (thumb,) = thumbs.make_thumbs([str(tmp_path / "a.jpg")], [256])
+    assert (thumb.width, thumb.height) == (100, 40)
+
+
 @pytest.fixture
 def taken(monkeypatch):
     """What was taken of the budget of pixels, by images of over 100."""

@@ -90,7 +90,7 @@ PARTS = {
         "detection",
         "numpy pandas PIL",
     ),
-    "formats": part("_atomic _errors protocol", "numpy pandas"),
+    "formats": part("_arguments _atomic _errors protocol", "numpy pandas"),
     "sources": part(
         "_atomic _cpu _errors _process_wide _progress _words formats.names formats.files "
         "other_formats pictures protocol reading pixel_budget",
