@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastdup_gpu._cpu import cores, has_int8_dot
 from fastdup_gpu._errors import InvalidArgument, MissingDependency, ModelError
-from fastdup_gpu._onnxruntime import ort
+from fastdup_gpu._onnxruntime import CPU, open_session
 from fastdup_gpu.forms import Form, numpy_name, read_form
 from fastdup_gpu.protocol import F32, ModelSpec
 
@@ -66,17 +66,10 @@ class OrtEngine:
     name = "onnxruntime"
 
     def __init__(self, spec: ModelSpec) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        self._session = open_session(str(spec.path), spec.path, [CPU])
         try:
-            providers = ["CPUExecutionProvider"]
-            self._session = ort.InferenceSession(
-                str(spec.path), options, providers=providers, enable_fallback=0
-            )
             inputs = [(i.name, numpy_name(i.type), i.shape) for i in self._session.get_inputs()]
-        except Exception as error:  # onnxruntime raises errors of many kinds, also for bad names
+        except UnicodeDecodeError as error:  # a name that is not text
             raise ModelError(f"{spec.path} cannot be opened as an ONNX model: {error}") from error
         self.form = read_form(spec, inputs)
 

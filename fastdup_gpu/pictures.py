@@ -73,12 +73,7 @@ PILLOW_FORMATS = [name for name in _RASTER if name in Image.OPEN]
 
 def read_picture(data: bytes, plan: PixelPlan) -> U8:
     """Pixels u8[h, w, 3] in BGR, with EXIF orientation applied; raises Refused."""
-    if not data:
-        raise Refused(Status.ZERO_SIZE, "the file is empty")
-    if len(data) < plan.min_file_size:
-        raise Refused(
-            Status.FILE_TOO_SMALL, f"{len(data)} bytes, min_file_size is {plan.min_file_size}"
-        )
+    check_bytes(len(data), plan)
     if data[:2] == b"\xff\xd8":
         pixels = _read_jpeg(data, plan)
         if pixels is not None:
@@ -235,6 +230,14 @@ def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:
 
 def _looks_like_heif(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+
+
+def check_bytes(size: int, plan: PixelPlan) -> None:
+    """Raise Refused for an empty file, or one of fewer bytes than plan.min_file_size."""
+    if not size:
+        raise Refused(Status.ZERO_SIZE, "the file is empty")
+    if size < plan.min_file_size:
+        raise Refused(Status.FILE_TOO_SMALL, f"{size} bytes, min_file_size is {plan.min_file_size}")
 
 
 def check_size(width: int, height: int, plan: PixelPlan) -> None:

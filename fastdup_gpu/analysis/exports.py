@@ -15,11 +15,12 @@ import pandas as pd
 
 from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InputError, InvalidArgument
+from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.label_sources import as_list, open_named
 from fastdup_gpu.sources.base import extension
 from fastdup_gpu.sources.by_name import read_each
-from fastdup_gpu.sources.pixels import read_header, relaxed_limits
+from fastdup_gpu.sources.pixels import read_header
 
 _NO_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _picture(entry: Entry, data: bytes | Exception) -> Picture | str:
     """The image, or the reason why it cannot be read."""
     if isinstance(data, Exception):
         return f"{type(data).__name__}: {data}"
-    with relaxed_limits():
+    with pillow_unwarned:
         header = read_header(io.BytesIO(data))
     if isinstance(header, str):
         return header

@@ -9,10 +9,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image, ImageOps
 
 from fastdup_gpu._arguments import flag, path_text, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu.analysis.annotations import Labels, read_labels
 from fastdup_gpu.analysis.exports import file_names, writable
 from fastdup_gpu.analysis.label_order import in_order
@@ -20,10 +22,7 @@ from fastdup_gpu.formats.features import locate, open_features
 from fastdup_gpu.formats.files import prepare_folder, replacing
 from fastdup_gpu.formats.names import DEFAULT_DIM
 from fastdup_gpu.sources.by_name import read_each
-from fastdup_gpu.sources.pixels import relaxed_limits, upright
-
-if TYPE_CHECKING:
-    from PIL import Image
+from fastdup_gpu.sources.pixels import upright
 
 MAX_SIDE = 8192  # the largest sprite that TensorBoard loads
 DEFAULT_CELL = 100
@@ -121,10 +120,8 @@ def generate_sprite_image(
 def write_sprite(names: Sequence[str], grid: Grid, path: Path) -> None:
     """Draw each image, whole and in proportion, into its cell. The cell of an image that cannot be
     read stays white, so that positions stay right."""
-    from PIL import Image
-
     sheet = Image.new("RGB", (grid.columns * grid.width, grid.rows * grid.height), "white")
-    with relaxed_limits():
+    with pillow_unwarned:
         for position, (name, data) in enumerate(zip(names, read_each(names), strict=True)):
             cell = _cell(name, data, grid)
             if cell is not None:
@@ -134,8 +131,6 @@ def write_sprite(names: Sequence[str], grid: Grid, path: Path) -> None:
 
 
 def _cell(name: str, data: bytes | Exception, grid: Grid) -> Image.Image | None:
-    from PIL import ImageOps
-
     if isinstance(data, Exception):
         _log.warning("left out of the sprite: %r (%s)", name, data)
         return None

@@ -14,10 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdup_gpu._errors import InvalidArgument, ModelError
-from fastdup_gpu._onnxruntime import load_cuda_libraries, ort
+from fastdup_gpu._onnxruntime import (
+    CPU,
+    CUDA,
+    cuda_settings,
+    load_cuda_libraries,
+    open_session,
+    ort,
+)
 from fastdup_gpu.detection.fitting import F32
 
-_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -103,34 +109,18 @@ class Session:
 
 
 def _open(path: Path, cuda_device: int | None) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    providers: list[Any] = [_CPU]
-    if cuda_device is not None and _CUDA in ort.get_available_providers():
+    providers: list[Any] = [CPU]
+    if cuda_device is not None and CUDA in ort.get_available_providers():
         load_cuda_libraries()
-        providers.insert(0, (_CUDA, _cuda_settings(cuda_device)))
-    try:
-        session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
-    except Exception as error:  # onnxruntime raises errors of many kinds
-        raise ModelError(f"{str(path)!r} cannot be opened as an ONNX model: {error}") from error
-    if cuda_device is not None and session.get_providers()[0] != _CUDA:
+        providers.insert(0, (CUDA, cuda_settings(cuda_device)))
+    session = open_session(str(path), repr(str(path)), providers)
+    if cuda_device is not None and session.get_providers()[0] != CUDA:
         _log.warning(
             "the detector runs on the CPU: this onnxruntime has no usable %s; "
             "pip install 'fastdup-gpu[cu13]' (or [cu12]) installs it with CUDA and cuDNN",
-            _CUDA,
+            CUDA,
         )
     return session
-
-
-def _cuda_settings(device: int) -> dict[str, str]:
-    """Settings with little memory and a fast start; see gpu.ort_cuda."""
-    return {
-        "device_id": str(device),
-        "cudnn_conv_algo_search": "HEURISTIC",
-        "arena_extend_strategy": "kSameAsRequested",
-    }
 
 
 def _class_names(text: str) -> dict[int, str]:

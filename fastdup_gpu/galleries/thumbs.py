@@ -15,10 +15,11 @@ from PIL import Image, ImageDraw, ImageOps
 
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._ordered import in_order
+from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.galleries.readers import Reader
 from fastdup_gpu.sources.by_name import stored_order
-from fastdup_gpu.sources.pixels import is_turned, relaxed_limits, reserved, upright
+from fastdup_gpu.sources.pixels import is_turned, reserved, upright
 
 SMALL = 96
 _AHEAD = 2  # images that wait for each thread
@@ -63,7 +64,7 @@ def make_thumbs(
     def make(i: int, data: bytes | str | None) -> tuple[int, Thumb]:
         return i, _make(read(names[i]) if data is None else data, listed[i], sizes[i])
 
-    with relaxed_limits(), ThreadPoolExecutor(workers) as pool:
+    with pillow_unwarned, ThreadPoolExecutor(workers) as pool:
 
         def submit(turn: tuple[int, bool]) -> Future[tuple[int, Thumb]]:
             i, alone = turn

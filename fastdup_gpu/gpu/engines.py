@@ -133,28 +133,19 @@ def _told(name: Name) -> Iterator[None]:
 def _open(
     spec: ModelSpec, name: Name, model: bytes, precision: str, device: int, batch: int
 ) -> Engine:
-    opener = _open_onnxruntime if name == "onnxruntime" else _open_tensorrt
-    return opener(spec, name, model, precision, device, batch)
+    if name == "onnxruntime":
+        from fastdup_gpu.gpu.ort_cuda import OrtCudaEngine
 
-
-def _open_tensorrt(
-    spec: ModelSpec, name: Any, model: bytes, precision: str, device: int, batch: int
-) -> Engine:
+        return OrtCudaEngine(spec, model, device, batch)
     from fastdup_gpu.gpu.tensorrt import TensorRtEngine
 
     return TensorRtEngine(name, spec, model, _key(spec, name, precision, device, batch), batch)
 
 
-def _open_onnxruntime(
-    spec: ModelSpec, name: str, model: bytes, precision: str, device: int, batch: int
-) -> Engine:
-    from fastdup_gpu.gpu.ort_cuda import OrtCudaEngine
-
-    return OrtCudaEngine(spec, model, device, batch)
-
-
-def _key(spec: ModelSpec, name: Name, precision: str, device: int, batch: int) -> EngineKey:
+def _key(spec: ModelSpec, name: Any, precision: str, device: int, batch: int) -> EngineKey:
     import cupy
+
+    from fastdup_gpu.gpu.tensorrt import library
 
     about = cupy.cuda.runtime.getDeviceProperties(device)
     gpu = f"{about['name'].decode()} {about['major']}.{about['minor']}"
@@ -162,20 +153,10 @@ def _key(spec: ModelSpec, name: Name, precision: str, device: int, batch: int) -
     return EngineKey(
         spec.sha256 or str(spec.path),
         gpu,
-        f"{name} {_version(name)}",
+        f"{name} {library(name).__version__}",
         f"{precision} {half.REWRITE}",
         profile,
     )
-
-
-def _version(name: Name) -> str:
-    if name == "onnxruntime":
-        from fastdup_gpu._onnxruntime import ort
-
-        return str(ort.__version__)
-    from fastdup_gpu.gpu.tensorrt import library
-
-    return str(library(name).__version__)
 
 
 _INSTALL: dict[str, str] = {

@@ -10,15 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from fastdup_gpu._errors import BackendUnavailable, ModelError
-from fastdup_gpu._onnxruntime import load_cuda_libraries, ort
+from fastdup_gpu._errors import BackendUnavailable
+from fastdup_gpu._onnxruntime import (
+    CUDA,
+    ERRORS,
+    cuda_settings,
+    load_cuda_libraries,
+    open_session,
+    ort,
+)
 from fastdup_gpu.forms import numpy_name, read_form
 from fastdup_gpu.protocol import ModelSpec
 
-PROVIDER = "CUDAExecutionProvider"
+PROVIDER = CUDA
 DEVICE = "cuda"
 _CUDNN = "libcudnn.so.9"
-_ERRORS = 3  # of onnxruntime's log levels: those and worse
 
 
 class OrtCudaEngine:
@@ -35,7 +41,7 @@ class OrtCudaEngine:
             )
         load_cuda_libraries()
         # Version 1.31 warns on stderr, at every session, about a plugin that it does not need.
-        ort.set_default_logger_severity(_ERRORS)
+        ort.set_default_logger_severity(ERRORS)
         self._spec, self._model, self._device = spec, model, device
         session = self.open_session(0)
         inputs = [(i.name, numpy_name(i.type), tuple(i.shape)) for i in session.get_inputs()]
@@ -55,18 +61,8 @@ class OrtCudaEngine:
 
     def open_session(self, stream: int) -> Any:
         """A session that works on the CUDA stream at that address, 0 = its own."""
-        options = ort.SessionOptions()
-        options.log_severity_level = _ERRORS
-        options.intra_op_num_threads = 1  # of the host, where almost nothing is computed
-        try:
-            provider = (PROVIDER, provider_settings(self._device, stream))
-            session = ort.InferenceSession(
-                self._model, options, providers=[provider], enable_fallback=0
-            )
-        except Exception as error:  # onnxruntime raises errors of many kinds
-            raise ModelError(
-                f"{self._spec.path} cannot be opened as an ONNX model: {error}"
-            ) from error
+        provider = (PROVIDER, provider_settings(self._device, stream))
+        session = open_session(self._model, self._spec.path, [provider])
         if session.get_providers()[0] != PROVIDER:
             raise BackendUnavailable(
                 f"engine='onnxruntime' could not load its {PROVIDER}; CUDA and cuDNN have to be "
@@ -139,8 +135,7 @@ def _check_cudnn() -> None:
 
 def provider_settings(device: int, stream: int) -> dict[str, str]:
     """Options of the CUDA provider; it works on the CUDA stream at `stream`, 0 = its own."""
-    settings = {"device_id": str(device), "cudnn_conv_algo_search": "HEURISTIC"}
-    settings["arena_extend_strategy"] = "kSameAsRequested"  # the rest is for the RMM pool
+    settings = cuda_settings(device)
     return {**settings, "user_compute_stream": str(stream)} if stream else settings
 
 

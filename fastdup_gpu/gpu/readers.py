@@ -20,7 +20,7 @@ from typing import Any
 from fastdup_gpu._accel import SWITCH
 from fastdup_gpu.gpu.headers import Bytes, Header
 from fastdup_gpu.gpu.reader import Read
-from fastdup_gpu.gpu.ready import Ready, make_all_ready, vetted
+from fastdup_gpu.gpu.ready import Ready, make_ready, vetted
 from fastdup_gpu.protocol import Encoded, PixelPlan
 
 _LOG = logging.getLogger("fastdup_gpu")
@@ -82,7 +82,7 @@ class Readers:
             except (OSError, EOFError, pickle.UnpicklingError) as error:
                 self._without = True
                 _LOG.warning("images are read without separate processes: %s", error)
-        return Part(make_all_ready(items, self._plan), _nothing)
+        return Part([make_ready(item, self._plan) for item in items], _nothing)
 
     def _by_process(self, items: Sequence[Encoded]) -> Part:
         process = self._idle.get()

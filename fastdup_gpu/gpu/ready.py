@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastdup_gpu.gpu.headers import Bytes, Header, jpeg_header
-from fastdup_gpu.gpu.vet import vet_header
+from fastdup_gpu.pictures import check_bytes, check_size
 from fastdup_gpu.protocol import Encoded, Outcome, PixelPlan, Status
 from fastdup_gpu.shrink import UNUSABLE, Shrunk, outcome_of, shrink
 
@@ -35,20 +35,17 @@ def make_ready(item: Encoded, plan: PixelPlan) -> Ready:
     return vetted(item.index, load, plan)
 
 
-def make_all_ready(items: Sequence[Encoded], plan: PixelPlan) -> list[Ready]:
-    """make_ready for several images, which a thread gets at a time."""
-    return [make_ready(item, plan) for item in items]
-
-
 def vetted(index: int, load: Callable[[], tuple[Bytes, Header | None]], plan: PixelPlan) -> Ready:
-    """Prepare image `index`; `load` returns its bytes and the result of headers.jpeg_header."""
+    """Prepare image `index`; `load` returns its bytes and the result of headers.jpeg_header: None
+    for what the host decodes."""
     size = -1
     try:
         data, header = load()
         size = len(data)
-        header = vet_header(size, header, plan)
+        check_bytes(size, plan)
         if header is None:
             return on_host(index, data, plan)
+        check_size(header.width, header.height, plan)
     except UNUSABLE as error:
         return Ready(outcome_of(error, index, size))
     outcome = Outcome(index, Status.OK, header.width, header.height, size)

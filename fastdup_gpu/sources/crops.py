@@ -13,21 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
+
+from PIL import Image
 
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import WorkDirError
+from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu._progress import Advance, Counting, uncounted
 from fastdup_gpu.formats.files import begin_csv
 from fastdup_gpu.formats.names import CROPS_COLUMNS, CROPS_DIR, TRAIN
 from fastdup_gpu.protocol import Refused, Status
-from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources.base import Box, Crop, Source
-from fastdup_gpu.sources.pixels import relaxed_limits, upright
-
-if TYPE_CHECKING:
-    from PIL import Image
+from fastdup_gpu.sources.folder import FileSource
+from fastdup_gpu.sources.pixels import upright
 
 JPEG_QUALITY = 95
 STEM = 60
@@ -78,34 +78,12 @@ class _Paths(Sequence[str]):
         return self._start + file_name(index, self._names[index])
 
 
-class CropSource:
+def crop_source(
+    names: Sequence[str], crops: Sequence[Crop], failed: Mapping[int, str]
+) -> FileSource:
     """One item for each box. Loading an item that could not be cropped raises the reason (Refused
     if the file of the image was too small); an item that was not requested has no file."""
-
-    sequential = False
-
-    def __init__(self, names: Sequence[str], crops: Sequence[Crop], failed: dict[int, str]) -> None:
-        self.names = names
-        self.crops = crops
-        self._failed = failed
-
-    def load(self, index: int) -> bytes:
-        """The JPEG of crop `index`."""
-        if index in self._failed:
-            raise _refusal(self._failed[index])
-        return read_file(self.names[index])
-
-    def path(self, index: int) -> str:
-        """The file of the crop, "" if there is none."""
-        return "" if index in self._failed else self.names[index]
-
-    def stamp(self, index: int) -> bytes:
-        """The stamp of the file of the crop, which keeps its time if it is written again with the
-        same pixels."""
-        return file_stamp(self.names[index])
-
-    def close(self) -> None:
-        """Nothing is held open."""
+    return FileSource(names, crops, {index: _refusal(why) for index, why in failed.items()})
 
 
 def _refusal(why: str) -> Exception:
@@ -129,7 +107,7 @@ def cut(
     threads: int = 0,
     min_file_size: int = 0,
     counting: Counting = uncounted,
-) -> CropSource:
+) -> FileSource:
     """Write crops as JPEGs to `folder`. `asked`: item -> index of its image in `source`, and its
     box. `names`: the names of the images of all items, requested or not.
 
@@ -149,7 +127,7 @@ def cut(
         told = len(failed), len(asked), index, names[index], why
         _log.warning("%d of %d boxes could not be cropped, e.g. box %d in %r: %s", *told)
     rows = [_row(names[request.index], request) for request in requests]
-    return CropSource(paths, rows, failed)
+    return crop_source(paths, rows, failed)
 
 
 @contextlib.contextmanager
@@ -189,7 +167,7 @@ def _cut_all(
         data = fetch(source, group[0].picture, least) if data is None else data
         return _cut_picture(data, group)
 
-    with relaxed_limits(), ThreadPoolExecutor(threads) as pool:
+    with pillow_unwarned, ThreadPoolExecutor(threads) as pool:
         for part in _chunks(groups.values(), CHUNK_LOADED if source.sequential else CHUNK):
             data = [fetch(source, g[0].picture, least) if source.sequential else None for g in part]
             for group, failures in zip(part, pool.map(work, data, part), strict=True):

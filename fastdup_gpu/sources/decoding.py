@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from fastdup_gpu.sources import hardware
 from fastdup_gpu.sources.containers import missing_bytes
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 # Objects of PyAV are `Any` here: its types differ from version to version.
 CONTAINERS = "mov,avi,matroska,mpegts,mpeg,flv,asf,ogg,m4v"
@@ -237,8 +235,6 @@ def _text(error: Any) -> str:
 
 def _upright(rgb: Any, frame: Any) -> Image.Image:
     """The frame, rotated by quarter turns and mirrored as its video says."""
-    from PIL import Image
-
     image: Image.Image = rgb.to_image()
     turn = _TURNS.get(_shown_by(frame))
     return image if turn is None else image.transpose(Image.Transpose[turn])

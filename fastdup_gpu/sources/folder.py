@@ -6,8 +6,9 @@ import contextlib
 import heapq
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu.formats import names as formats
@@ -18,24 +19,32 @@ _log = logging.getLogger(__name__)
 
 
 class FileSource:
-    """Images that are plain files."""
+    """Images that are plain files. `failed`: items without a file, whose load raises the reason."""
 
     sequential = False
-    crops: Sequence[Crop] = ()
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        crops: Sequence[Crop] = (),
+        failed: Mapping[int, Exception] = MappingProxyType({}),
+    ) -> None:
         self.names = names
+        self.crops = crops
+        self.failed = failed
 
     def load(self, index: int) -> bytes:
         """The bytes of file `index`."""
+        if index in self.failed:
+            raise self.failed[index]
         return read_file(self.names[index])
 
     def path(self, index: int) -> str:
-        """The name of file `index`."""
-        return self.names[index]
+        """The name of file `index`, "" if there is none."""
+        return "" if index in self.failed else self.names[index]
 
     def stamp(self, index: int) -> bytes:
-        """The stamp of file `index`."""
+        """The stamp of file `index`, or of what stands in its place."""
         return file_stamp(self.names[index])
 
     def close(self) -> None:

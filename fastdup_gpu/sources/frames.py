@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
+
+from PIL import Image
 
 from fastdup_gpu._atomic import replaced
 from fastdup_gpu._progress import Advance
@@ -20,9 +22,6 @@ from fastdup_gpu.formats.files import read_json, write_json
 from fastdup_gpu.reading import is_written
 from fastdup_gpu.sources.base import is_remote
 from fastdup_gpu.sources.decoding import Reader, VideoError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 JPEG_QUALITY = 95
 _RECORD = "frames.json"

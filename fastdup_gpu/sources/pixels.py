@@ -6,41 +6,16 @@ import contextlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from fastdup_gpu._process_wide import ProcessWide, pillow_unwarned
+from PIL import Image, ImageOps, UnidentifiedImageError
+
 from fastdup_gpu.other_formats import HEADER, stated_size
 from fastdup_gpu.protocol import PixelPlan, Refused
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-MAX_PIXELS = 300_000_000
 _ORIENTATION = 0x0112
 # Formats read by Pillow alone, if the packages for the others are missing.
 _PLAIN = "JPEG PNG GIF BMP DIB TIFF WEBP PPM".split()
-
-
-@contextlib.contextmanager
-def _raised() -> Iterator[None]:
-    from PIL import Image
-
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow warns above this and refuses twice as much
-    try:
-        with pillow_unwarned:
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-_limits = ProcessWide(_raised)
-
-
-def relaxed_limits() -> ProcessWide:
-    """Let Pillow read up to MAX_PIXELS without warnings, in the whole process, while any thread is
-    inside this context. Enter it once around all work, not in each thread."""
-    return _limits
 
 
 @contextlib.contextmanager
@@ -50,8 +25,6 @@ def upright(data: bytes) -> Iterator[Image.Image | str]:
     It is decoded as in a run, see fastdup_gpu.pixel_budget; by Pillow alone if the packages for
     that are not installed.
     """
-    from PIL import Image
-
     try:
         from fastdup_gpu.pixel_budget import unpacked
     except ImportError:
@@ -94,8 +67,6 @@ class Header:
 
 def read_header(stream: BinaryIO) -> Header | str:
     """Read the header of an image without decoding; returns why if that fails."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         from fastdup_gpu.pictures import PILLOW_FORMATS as known
     except ImportError:
@@ -121,8 +92,6 @@ def is_turned(image: Image.Image) -> bool:
 
 
 def _read_with_pillow(data: bytes) -> Image.Image | str:
-    from PIL import Image, ImageOps
-
     try:
         with Image.open(io.BytesIO(data), formats=_PLAIN) as image:
             image.load()

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,8 @@ from fastdup_gpu._errors import MissingDependency, WorkDirError
 from fastdup_gpu._progress import Counting, uncounted
 from fastdup_gpu.formats.files import begin_csv, write_csv
 from fastdup_gpu.formats.names import FRAMES_COLUMNS, FRAMES_CSV, TMP_DIR, TRAIN
-from fastdup_gpu.reading import file_stamp, read_file
 from fastdup_gpu.sources import hardware
-from fastdup_gpu.sources.base import Crop
+from fastdup_gpu.sources.folder import FileSource
 from fastdup_gpu.sources.frames import Cut, How, Job, cut_all, frame_path
 
 _LONGEST_NAME = 200  # bytes; file systems take 255, and a suffix is added
@@ -46,46 +45,28 @@ class Frame:
     seconds: float | None
 
 
-class FrameSource:
+class FrameSource(FileSource):
     """The frames of some videos, video by video, in order of time.
 
     If a video cannot be read to its end, its readable frames are followed by one more item with the
     name of the video, whose load raises the reason.
     """
 
-    sequential = False
-    crops: Sequence[Crop] = ()
+    failed: Mapping[int, OSError]
 
     def __init__(self, jobs: Sequence[Job], cuts: Sequence[Cut]) -> None:
         names: list[str] = []
         self.frames: list[Frame] = []
-        self.failed: dict[int, OSError] = {}
+        failed: dict[int, OSError] = {}
         for job, done in zip(jobs, cuts, strict=True):
             for number, (frame, seconds) in enumerate(done.frames, 1):
                 path = str(frame_path(job.folder, number))
                 self.frames.append(Frame(len(names), path, job.video, frame, seconds))
                 names.append(path)
             if done.why:
-                self.failed[len(names)] = OSError(done.error_number, done.why, job.video)
+                failed[len(names)] = OSError(done.error_number, done.why, job.video)
                 names.append(job.video)
-        self.names: Sequence[str] = names
-
-    def load(self, index: int) -> bytes:
-        """The JPEG of frame `index`."""
-        if index in self.failed:
-            raise self.failed[index]
-        return read_file(self.names[index])
-
-    def path(self, index: int) -> str:
-        """The file of the frame, "" for a damaged video."""
-        return "" if index in self.failed else self.names[index]
-
-    def stamp(self, index: int) -> bytes:
-        """The stamp of the file of the frame, or of the damaged video."""
-        return file_stamp(self.names[index])
-
-    def close(self) -> None:
-        """Nothing is held open."""
+        super().__init__(names, failed=failed)
 
 
 def extract_frames(

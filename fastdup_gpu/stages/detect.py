@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._ordered import in_order
+from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.reading import is_written
 from fastdup_gpu.sources import crops
 from fastdup_gpu.sources.base import Box, Crop, Source
-from fastdup_gpu.sources.crops import CropSource
-from fastdup_gpu.sources.pixels import relaxed_limits, upright
+from fastdup_gpu.sources.crops import crop_source
+from fastdup_gpu.sources.folder import FileSource
+from fastdup_gpu.sources.pixels import upright
 from fastdup_gpu.stages.detections import Cutout, Record, Searched
 from fastdup_gpu.stages.stamps import identities
 
@@ -63,9 +65,9 @@ class Detected:
     boxes: int = 0
     without: int = 0
 
-    def source(self) -> CropSource:
+    def source(self) -> FileSource:
         """The crops as a source of images."""
-        return CropSource([c.crop_filename for c in self.crops], self.crops, self.failed)
+        return crop_source([c.crop_filename for c in self.crops], self.crops, self.failed)
 
 
 class _Cut(NamedTuple):
@@ -84,7 +86,7 @@ def detect(source: Source, detector: Detector, plan: DetectPlan, advance: Advanc
     """
     done = Detected()
     record = Record(plan.record, _fingerprint(source, detector, plan), resume=plan.resume)
-    with crops.writable(plan.folder), relaxed_limits():
+    with crops.writable(plan.folder), pillow_unwarned:
         kept = _take_up(source, record, plan, done, advance)
         record.begin(kept)
         try:

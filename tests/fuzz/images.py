@@ -13,9 +13,10 @@ from making import photo
 from PIL import Image
 from pixels import encode
 
+from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu.protocol import PixelPlan, Refused
 from fastdup_gpu.shrink import shrink
-from fastdup_gpu.sources.pixels import relaxed_limits, upright
+from fastdup_gpu.sources.pixels import upright
 from fuzz import seeds
 from fuzz.target import Target
 
@@ -42,7 +43,7 @@ def _read(data: bytes, _: Path) -> None:
 
 
 def _crop(data: bytes, _: Path) -> None:
-    with relaxed_limits(), upright(data):
+    with pillow_unwarned, upright(data):
         pass
 
 

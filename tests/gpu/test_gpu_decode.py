@@ -12,10 +12,10 @@ from making import photo
 from mixed_pictures import JPEG, encoded, mixed, with_orientation
 
 from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
-from fastdup_gpu.gpu import decode, headers, vet
+from fastdup_gpu.gpu import decode, headers
 from fastdup_gpu.gpu.nvimg import NvImageDecoder
 from fastdup_gpu.gpu.ready import make_ready
-from fastdup_gpu.protocol import Encoded, PixelPlan, Refused, Status
+from fastdup_gpu.protocol import Encoded, PixelPlan, Status
 
 PLAN = PixelPlan(32, 32, max_pixels=200_000)
 
@@ -26,10 +26,6 @@ def rgb_by_name(data: bytes) -> bytes:
     for i, name in enumerate(b"RGB"):
         made[data.index(b"\xff\xc0") + 10 + 3 * i] = name
     return bytes(made)
-
-
-def vetted(data: bytes, plan: PixelPlan) -> headers.Header | None:
-    return vet.vet_header(len(data), headers.jpeg_header(data), plan)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +39,7 @@ def vetted(data: bytes, plan: PixelPlan) -> headers.Header | None:
     ],
 )
 def test_whole_jpegs_go_to_the_gpu(data, size):
-    header = vetted(data, PLAN)
+    header = headers.jpeg_header(data)
     assert (header.width, header.height, header.components) == size
 
 
@@ -66,9 +62,9 @@ def test_whole_jpegs_go_to_the_gpu(data, size):
 )
 def test_everything_else_goes_to_the_cpu(data, request):
     if "cut" in request.node.callspec.id:
-        assert vetted(data, PLAN) is not None  # what only decoding can find out
+        assert headers.jpeg_header(data) is not None  # what only decoding can find out
     else:
-        assert vetted(data, PLAN) is None
+        assert headers.jpeg_header(data) is None
 
 
 @pytest.mark.parametrize(
@@ -81,14 +77,14 @@ def test_everything_else_goes_to_the_cpu(data, request):
     ],
 )
 def test_what_no_decoder_is_to_see_is_refused(data, plan, status):
-    with pytest.raises(Refused) as refused:
-        vetted(data, plan)
-    assert refused.value.status is status
+    ready = make_ready(Encoded(7, lambda: data), plan)
+    assert (ready.outcome.index, ready.outcome.status) == (7, status)
+    assert not ready.data and ready.shrunk is None
 
 
 def test_twelve_bits_go_to_the_cpu():
     frame = JPEG.index(b"\xff\xc0")
-    assert vetted(JPEG[: frame + 4] + b"\x0c" + JPEG[frame + 5 :], PLAN) is None
+    assert headers.jpeg_header(JPEG[: frame + 4] + b"\x0c" + JPEG[frame + 5 :]) is None
 
 
 def test_sizes_are_read_from_the_frame():

@@ -6,6 +6,7 @@ import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mixed_pictures import mixed
 from fastdup_gpu._errors import BackendUnavailable, InvalidArgument, MissingDependency, ModelError
 from fastdup_gpu.fallback_cpu.backend import CpuBackend
 from fastdup_gpu.fallback_cpu.embed import OnnxModel
-from fastdup_gpu.gpu import engines, ort_cuda
+from fastdup_gpu.gpu import engines, ort_cuda, tensorrt
 from fastdup_gpu.gpu.embed import GpuModel
 from fastdup_gpu.models.manifest import DEFAULT, FOLDER
 from fastdup_gpu.protocol import ModelSpec, PixelPlan
@@ -123,7 +124,6 @@ def test_an_explicit_engine_never_gives_way(engine, monkeypatch):
 
 def test_an_engine_whose_library_fails_is_told_apart(monkeypatch, caplog):
     """As TensorRT fails on a GPU it does not know: with an error of its own."""
-    from fastdup_gpu.gpu import tensorrt
 
     class Broken:
         __name__, __version__ = "tensorrt", "11.4"
@@ -167,6 +167,7 @@ def test_fp16_that_disagrees_is_not_used(caplog, monkeypatch):
 
     monkeypatch.setattr(engines, "least_cosine", worse)
     monkeypatch.setattr(engines, "REWRITTEN", {"onnxruntime"})  # the one that runs without a GPU
+    monkeypatch.setattr(tensorrt, "library", lambda _: SimpleNamespace(__version__="1"))
     model = GpuModel(replace(SPEC, engine="onnxruntime"), 0, batch=2)
     assert "runs in fp32" in caplog.text and "0.9800" in caplog.text
     np.testing.assert_array_equal(

@@ -16,7 +16,7 @@ from making import photo
 
 from fastdup_gpu.gpu import reader, readers
 from fastdup_gpu.gpu.readers import ReaderProcess, Readers
-from fastdup_gpu.gpu.ready import make_all_ready, vetted
+from fastdup_gpu.gpu.ready import make_ready, vetted
 from fastdup_gpu.protocol import Encoded, PixelPlan, Status
 from fastdup_gpu.reading import read_file, read_into
 
@@ -57,12 +57,16 @@ def same(one, other):
         np.testing.assert_array_equal(one.shrunk.model, other.shrunk.model)
 
 
+def all_ready(files):
+    return [make_ready(item, PLAN) for item in items(files)]
+
+
 @needs_memfd
 def test_processes_find_what_threads_find(files):
     with Readers(3, PLAN) as made:
         part = made.submit(items(files)).result()
         assert len(made._started) == 1, "a process has read them"
-        for ours, plain in zip(part.ready, make_all_ready(items(files), PLAN), strict=True):
+        for ours, plain in zip(part.ready, all_ready(files), strict=True):
             same(ours, plain)
         part.done()
 
@@ -71,9 +75,7 @@ def test_pictures_that_are_no_files_are_loaded_by_threads(files):
     with Readers(2, PLAN) as made:
         part = made.submit(items(files, told=False)).result()
         assert not made._started
-        assert [one.outcome for one in part.ready] == [
-            one.outcome for one in make_all_ready(items(files), PLAN)
-        ]
+        assert [one.outcome for one in part.ready] == [one.outcome for one in all_ready(files)]
 
 
 @needs_memfd
@@ -99,7 +101,7 @@ def test_files_that_do_not_fit_into_a_block_come_by_themselves(files, monkeypatc
     monkeypatch.setattr(readers, "_ROOM", 4096)  # as mmap wants it: whole pages
     with Readers(1, PLAN) as made:
         part = made.submit(items(files)).result()
-        for ours, plain in zip(part.ready, make_all_ready(items(files), PLAN), strict=True):
+        for ours, plain in zip(part.ready, all_ready(files), strict=True):
             same(ours, plain)
 
 
@@ -129,7 +131,7 @@ def test_a_process_that_dies_costs_one_warning(files, caplog):
             found = [made.submit(items(files)).result() for _ in range(3)]
         assert len(caplog.records) == 1
     for part in found:
-        for ours, plain in zip(part.ready, make_all_ready(items(files), PLAN), strict=True):
+        for ours, plain in zip(part.ready, all_ready(files), strict=True):
             same(ours, plain)
 
 
@@ -139,7 +141,7 @@ def test_where_no_process_can_be_started_threads_read(files, caplog, monkeypatch
     with Readers(2, PLAN) as made, caplog.at_level(logging.WARNING, "fastdup_gpu"):
         found = list(map(made.submit, [items(files)] * 4))
         outcomes = [[one.outcome for one in future.result().ready] for future in found]
-    assert outcomes == [[one.outcome for one in make_all_ready(items(files), PLAN)]] * 4
+    assert outcomes == [[one.outcome for one in all_ready(files)]] * 4
     assert "without separate processes" in caplog.text
 
 

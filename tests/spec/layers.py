@@ -86,7 +86,8 @@ PARTS = {
         "pandas",
     ),
     "stages": part(
-        "_atomic _config _errors _ordered _progress protocol formats reading sources models "
+        "_atomic _config _errors _ordered _process_wide _progress protocol formats reading "
+        "sources models "
         "detection",
         "numpy pandas PIL",
     ),
@@ -96,16 +97,17 @@ PARTS = {
         "other_formats pictures protocol reading pixel_budget",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
-    "_onnxruntime": part("", "onnxruntime"),
+    "_onnxruntime": part("_errors", "onnxruntime"),
     "_openvino": part("", "openvino"),
     "detection": part("_errors _onnxruntime", "numpy cv2 PIL"),
     "models": part("_cpu _errors protocol formats.names", "numpy"),
     "galleries": part(
-        "_arguments _cpu _errors _notebook _ordered _words analysis formats sources",
+        "_arguments _cpu _errors _notebook _ordered _process_wide _words analysis formats sources",
         "numpy pandas jinja2 markupsafe PIL",
     ),
     "analysis": part(
-        "_arguments _errors _params _registry _words formats indexing.rows protocol sources",
+        "_arguments _errors _params _process_wide _registry _words formats indexing.rows protocol "
+        "sources",
         "numpy pandas cv2 PIL",
     ),
     "other_formats": part(),
