@@ -45,9 +45,15 @@ class Session:
         from fastdup_gpu._config import folder_of_results
 
         check_options(options)
-        self.work_dir = folder_of_results(work_dir)
+        self._given = folder_of_results(work_dir)
+        self._absolute = self._given.absolute()
         self._options = options
         self._searcher: Searcher | None = None
+
+    @property
+    def work_dir(self) -> Path:
+        """The folder of the result files: as given, or absolute if the current folder changed."""
+        return self._given if self._given.absolute() == self._absolute else self._absolute
 
     def __repr__(self) -> str:
         given = [repr(str(self.work_dir)), *(f"{k}={v!r}" for k, v in self._options.items())]

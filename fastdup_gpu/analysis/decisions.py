@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis import keeping, removal
 from fastdup_gpu.analysis.deletion import Plan
-from fastdup_gpu.analysis.removal import Origin, as_items
+from fastdup_gpu.analysis.removal import Item, Origin
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.files import parse_json
 
@@ -48,18 +48,23 @@ def plan_decisions(
     names = read.names
     known = {*results.read_filenames(folder), *results.read_test_filenames(folder)}
     strangers = [(name, "it is not an image of this run") for name in names if name not in known]
-    items = as_items((name, name) for name in names if name in known)
-    going, refused = removal.sort_out(items, Origin(folder), _other_names(names, known))
+    origin = Origin(folder)
+    items = origin.items(name for name in names if name in known)
+    others = _other_names(names, origin.items(sorted(known.difference(names))))
+    going, refused = removal.sort_out(items, origin, others)
     guarded = [(item.path, keeping.PROTECTED) for item in going if policy.guards(item)]
     going = [item for item in going if not policy.guards(item)]
     return Plan(going, [*strangers, *refused, *guarded])
 
 
-def _other_names(names: list[str], known: set[str]) -> list[removal.Item]:
+def _other_names(names: list[str], staying: list[Item]) -> list[Item]:
     """The images that stay and may be one of `names` under another name, or a link to one."""
     last = {PurePath(name).name for name in names}
-    staying = sorted(known.difference(names))
-    return as_items((n, n) for n in staying if os.path.basename(n) in last or os.path.islink(n))  # noqa: PTH114, PTH119
+    return [
+        item
+        for item in staying
+        if os.path.basename(item.path) in last or os.path.islink(item.path)  # noqa: PTH114, PTH119
+    ]
 
 
 def read_decisions(path: Path) -> Decisions:

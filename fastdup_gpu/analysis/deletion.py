@@ -15,7 +15,7 @@ from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis import derived, removal, trash
 from fastdup_gpu.analysis.groups import Group, read_groups
 from fastdup_gpu.analysis.keeping import Policy, make_policy
-from fastdup_gpu.analysis.removal import Item, Origin, as_items
+from fastdup_gpu.analysis.removal import Item, Origin
 
 TRASH = "move to the trash"
 
@@ -128,7 +128,7 @@ def _settle(groups: Sequence[Group], policy: Policy, origin: Origin) -> Plan:
     kept: list[Item] = []
     refused: list[tuple[str, str]] = []
     stays: dict[str, tuple[str, ...]] = {}
-    items = iter(as_items((name, name) for group in groups for name in group.members))
+    items = iter(origin.items(name for group in groups for name in group.members))
     for group in groups:
         sound, bad = removal.sort_out(islice(items, len(group.members)), origin)
         refused += bad

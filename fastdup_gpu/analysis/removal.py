@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fastdup_gpu._errors import FastdupError
+from fastdup_gpu.analysis.places import placed_by
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.sources.base import is_remote
@@ -72,6 +73,11 @@ class Origin:
 
     work_dir: Path | None = None
     written: int | None = None
+
+    def items(self, names: Iterable[str]) -> list[Item]:
+        """The images of these names, where the run found them."""
+        place = placed_by(self.work_dir)
+        return as_items((name, place(name)) for name in names)
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -154,13 +160,16 @@ def _written(status: os.stat_result) -> int:
     return min(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def same_files(names: Iterable[str], others: Iterable[str]) -> list[bool]:
-    """For each two names, whether they denote one path, for example relative and absolute, or
-    through a link to a folder. Links to files and hard links count as separate files."""
-    folders = _Folders()
+def same_files(
+    names: Iterable[str], others: Iterable[str], work_dir: Path | None = None
+) -> list[bool]:
+    """For each two names of the run in `work_dir`, whether they denote one path, for example
+    relative and absolute, or through a link to a folder. Links to files and hard links count as
+    separate files."""
+    folders, path = _Folders(), placed_by(work_dir)
     return [
         a[a.rfind(os.sep) + 1 :] == b[b.rfind(os.sep) + 1 :]  # quick, as most differ
-        and Item(a, a, folders).place == Item(b, b, folders).place
+        and Item(a, path(a), folders).place == Item(b, path(b), folders).place
         for a, b in zip(names, others, strict=True)
     ]
 

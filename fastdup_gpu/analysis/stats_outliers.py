@@ -58,12 +58,13 @@ def delete_or_retag_stats_outliers(
     names = [_name(cell, filename_col) for cell in found[filename_col]]
     first = ~pd.Series(names, dtype=object).duplicated().to_numpy()
     found, names = found[first], list(dict.fromkeys(names))
-    items = reformatted(names, get_reformat_filename_func)
+    origin = Origin(results.work_dir_of(stats_file, work_dir))
+    function = get_reformat_filename_func
+    items = origin.items(names) if function is None else reformatted(names, function)
     if how in RETAG:
         labels = [as_labels(label) for label in found[label_col]] if label_col is not None else None
         return _retag(items, labels, how, folder_for(save_path, how), dry_run)
     folder = folder_for(save_path, how) if how == "move" else None
-    origin = Origin(results.work_dir_of(stats_file, work_dir))
     going, refused = removal.sort_out(items, origin)
     return (
         finish(Plan(going, refused), dry_run)
@@ -132,10 +133,8 @@ def _retag(
     return [paths[position] for position in written]
 
 
-def reformatted(names: Iterable[str], function: Callable[[str], Any] | None) -> list[Item]:
+def reformatted(names: Iterable[str], function: Callable[[str], Any]) -> list[Item]:
     """Items whose paths a user's function returns, as a str or a path."""
-    if function is None:
-        return as_items((name, name) for name in names)
 
     def path_of(name: str) -> str:
         return path_text("its result", function(name))

@@ -146,10 +146,18 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
 
 def folder_of_run(work_dir: Path) -> str:
     """The current folder of the process that ran in a work_dir, to which its relative names refer;
-    '' if it is not recorded."""
-    stored = (read_json(work_dir / names.CONFIG) or {}).get("environment")
+    '' if it is not recorded. If that folder was moved with the work_dir in it, where it is now."""
+    config = read_json(work_dir / names.CONFIG) or {}
+    stored = config.get("environment")
     folder = stored.get("folder") if isinstance(stored, dict) else None
-    return folder if isinstance(folder, str) and "\0" not in folder else ""
+    if not isinstance(folder, str) or "\0" in folder:
+        return ""
+    given = config.get("work_dir")
+    if not isinstance(given, str) or "\0" in given or (Path(folder) / given).is_dir():
+        return folder
+    inside = os.sep + os.path.relpath(Path(folder) / given, folder)
+    place = os.path.abspath(work_dir)  # noqa: PTH100  without following links
+    return place.removesuffix(inside) if place.endswith(inside) else folder
 
 
 def _table(

@@ -15,6 +15,7 @@ from fastdup_gpu.analysis.annotations import Corners, as_labels, read_boxes
 from fastdup_gpu.analysis.facts import Facts
 from fastdup_gpu.analysis.label_order import Order, names_of_run
 from fastdup_gpu.analysis.label_sources import open_labels
+from fastdup_gpu.analysis.places import placed_by
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries.options import Options
 from fastdup_gpu.galleries.select import LabelsOf, call_text
@@ -39,6 +40,7 @@ class Album:
         self._large: set[int] = set()
         self._labels: dict[str, Sequence[str]] = {}
         self._source = open_labels(options.get_label_func, work_dir, own)
+        self._path_of = placed_by(work_dir)
         self.read = reader_in(options.input_dir, work_dir)
 
     def add(self, name: str, *, small: bool = False) -> int:
@@ -70,7 +72,7 @@ class Album:
             found = Facts(name, int(width * height), int(size), float(blur))
         else:
             found = self._facts_of_file(name)
-        is_link = os.path.islink(name)  # noqa: PTH114  remote names are not paths
+        is_link = os.path.islink(self._path_of(name))  # noqa: PTH114  remote names are not paths
         return replace(found, is_link=is_link, of_test=name in self._of_test)
 
     def pictures(self, thumbs: Sequence[Thumb]) -> list[dict[str, Any]]:

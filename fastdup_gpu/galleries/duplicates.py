@@ -54,7 +54,7 @@ def select_pairs(album: Album, edges: pd.DataFrame) -> pd.DataFrame:
     pairs = unordered_pairs(edges)
     if options.threshold is not None:
         pairs = pairs[pairs["distance"] >= options.threshold]
-    same = np.array(same_files(pairs["from"], pairs["to"]), dtype=bool)
+    same = np.array(same_files(pairs["from"], pairs["to"], album.work_dir), dtype=bool)
     pairs = pairs[~same].reset_index(drop=True)
     labels = album.labels([*pairs["from"], *pairs["to"]])
     return pairs if labels is None else _labelled(pairs, labels, album)

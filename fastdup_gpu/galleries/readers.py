@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 
-from fastdup_gpu.formats.results import folder_of_run
+from fastdup_gpu.analysis.places import placed_by
 from fastdup_gpu.sources.base import is_remote
 from fastdup_gpu.sources.by_name import Located, locate, read_by_name
 
@@ -16,9 +15,9 @@ from fastdup_gpu.sources.by_name import Located, locate, read_by_name
 class Reader:
     """The bytes of images by name.
 
-    A name is looked up as it is (a remote one first among the copies in `work_dir`), then inside
-    `input_dir`: by its whole path, then by its last parts, so that `some/shard.tar/member.jpg` is
-    found in a folder of tars; then relative to the folder that was current during the run.
+    A name is looked up where the run found it (a remote one first among the copies in `work_dir`),
+    then inside `input_dir`: by its whole path, then by its last parts, so that
+    `some/shard.tar/member.jpg` is found in a folder of tars; then in the current folder.
     """
 
     def __init__(
@@ -26,11 +25,12 @@ class Reader:
     ) -> None:
         self._input_dir = input_dir
         self._work_dir = work_dir
+        self._path_of = placed_by(work_dir)
 
     def __call__(self, name: str) -> bytes:
         """The bytes of an image; raises OSError if it is not found."""
         try:
-            return read_by_name(name, self._work_dir)
+            return read_by_name(self._path_of(name), self._work_dir)
         except OSError as error:
             for other in self._elsewhere(name):
                 with contextlib.suppress(OSError):
@@ -39,7 +39,7 @@ class Reader:
 
     def locate(self, name: str) -> Located | None:
         """The archive that a name refers to, for `stored_order`; local ones are preferred."""
-        found = locate(name, self._work_dir)
+        found = locate(self._path_of(name), self._work_dir)
         if found is not None and not is_remote(found[0]):
             return found
         others = (locate(other, self._work_dir) for other in self._elsewhere(name))
@@ -50,9 +50,4 @@ class Reader:
             parts = name.replace(os.sep, "/").strip("/").split("/")
             for start in range(len(parts)):
                 yield "/".join([os.fspath(self._input_dir), *parts[start:]])
-        if self._began and not is_remote(name):
-            yield os.path.join(self._began, name)  # noqa: PTH118
-
-    @cached_property
-    def _began(self) -> str:
-        return folder_of_run(self._work_dir) if self._work_dir else ""
+        yield name

@@ -164,7 +164,9 @@ def test_relative_names_begin_where_the_run_was_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == first
     Path("in").mkdir()
-    Path("in/0000.jpg").write_bytes(b"nearer")
-    assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == b"nearer"
+    Path("in/0000.jpg").write_bytes(b"of another project")
+    assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == first
+    Path("../there").rename("../moved")
+    assert thumbs.reader_in(None, Path("../moved/out"))("in/0000.jpg") == first
     with pytest.raises(FileNotFoundError):
-        thumbs.reader_in(None, Path("../there/out"))("in/none.jpg")
+        thumbs.reader_in(None, Path("../moved/out"))("in/none.jpg")
