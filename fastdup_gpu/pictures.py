@@ -33,6 +33,9 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 _END = b"\xff\xd9"
 _HEADERS = 1 << 20  # bytes; a large colour profile may precede the EXIF block
 _STRIP = 1 << 22  # pixels
+_DEEPEST = (
+    1 << 14
+) - 1  # the largest value of cameras and scanners that fill only a part of 16 bits
 _PILLOW = logging.getLogger("PIL")
 _SILENT = 0  # of OpenCV's log levels
 
@@ -153,16 +156,23 @@ def _read_with_pillow(data: bytes, plan: PixelPlan) -> U8:
 def _load(data: bytes, plan: PixelPlan) -> U8:
     with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
         check_size(*image.size, plan)
-        return _to_bgr(_upright(image))
+        of_16_bits = any("16" in str(tile[3]) for tile in image.tile) and _orientation(image) == 1
+        bgr = _to_bgr(_upright(image))
+        if of_16_bits and bgr.max() <= _DEEPEST >> 8:
+            return _stretched(data, bgr)
+        return bgr
 
 
 def _upright(image: Image.Image) -> Image.Image:
     image.load()
+    return ImageOps.exif_transpose(image) if 2 <= _orientation(image) <= 8 else image
+
+
+def _orientation(image: Image.Image) -> int:
     try:
-        orientation = int(image.getexif().get(_ORIENTATION, 1))
+        return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # as above: a damaged EXIF block does not matter
-        return image
-    return ImageOps.exif_transpose(image) if 2 <= orientation <= 8 else image
+        return 1
 
 
 def _to_bgr(image: Image.Image) -> U8:
@@ -187,24 +197,35 @@ def _strips(width: int, height: int) -> Iterator[slice]:
         yield slice(top, min(top + step, height))
 
 
-def _to_8_bit(grey: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> U8:
-    """16-bit values keep their high byte; wider integers and floats are scaled by their range."""
-    if grey.dtype.itemsize == 2:
-        return (grey >> 8).astype(np.uint8)
-    scale = _scale(grey.dtype.kind, float(grey.max(where=np.isfinite(grey), initial=0)))
-    out = np.empty(grey.shape, np.uint8)
-    for rows in _strips(grey.shape[1], grey.shape[0]):
-        values = np.nan_to_num(grey[rows].astype(np.float64))
-        out[rows] = np.clip(np.floor(values * scale), 0, 255)
+def _stretched(data: bytes, high_bytes: U8) -> U8:
+    """A colour image of 16 bits that leaves the highest ones empty, of which Pillow gives only the
+    `high_bytes`; these if OpenCV reads something else."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] < 3:
+        return high_bytes
+    return _to_8_bit(pixels[:, :, :3]) if pixels.shape[:2] == high_bytes.shape[:2] else high_bytes
+
+
+def _to_8_bit(values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> U8:
+    """u8 of wider integers or floats, see docs/formats.md."""
+    known = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    least, peak = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    scale, shift = _levels(values.dtype.kind, least, peak)
+    out = np.empty(values.shape, np.uint8)
+    for rows in _strips(values.shape[1], values.shape[0]):
+        some = np.nan_to_num(values[rows].astype(np.float64))
+        out[rows] = np.clip(np.floor(some * scale + shift), 0, 255)
     return out
 
 
-def _scale(kind: str, peak: float) -> float:
-    if kind == "f":
-        return 255.0 if peak <= 1 else 1.0
-    if peak <= 255:
-        return 1.0
-    return 2.0 ** -(8 if peak <= 65535 else 24)
+def _levels(kind: str, least: float, peak: float) -> tuple[float, float]:
+    """Factor and summand that make 0 to 255 of values from `least` to `peak`."""
+    if kind == "f" and least >= 0 and peak <= 255:
+        return (255.0 if peak <= 1 else 1.0), 0.0
+    if kind != "f" and _DEEPEST < peak <= 65535 and least >= 0:
+        return 1 / 256, 0.0  # the high byte
+    scale = 255 / (peak - least) if peak > least else 0.0
+    return scale, 0.5 - least * scale if scale else 0.0
 
 
 def _read_with_opencv(data: bytes, plan: PixelPlan) -> U8:

@@ -125,6 +125,51 @@ def test_damage_is_no_known_format():
     assert unread(b"\xff\xd8\xff") == unread(encode(PICTURE, "JPEG")) == unread(b"") == ""
 
 
+def stretched(values: np.ndarray) -> np.ndarray:
+    least, peak = int(values.min()), int(values.max())
+    return np.rint((values.astype(np.float64) - least) * 255 / (peak - least))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("colours", [1, 3, 4])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_cameras_that_fill_a_part_of_16_bits_give_no_black_pictures(suffix, colours, bits):
+    deep = (PICTURE.astype(np.uint16) << 8 >> (16 - bits))[:, :, :colours]
+    deep = np.dstack([deep, np.full(deep.shape[:2], 65535, np.uint16)]) if colours == 4 else deep
+    data = cv2.imencode(suffix, deep)[1].tobytes()
+    seen = read_picture(data, PLAN).astype(np.float64)
+    assert np.abs(seen - stretched(deep[:, :, :3])).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("share", [1, 0.3])
+def test_photographs_of_16_bits_keep_the_high_byte(suffix, colours, share):
+    deep = (PICTURE.astype(np.uint16) * 257 * share).astype(np.uint16)[:, :, :colours]
+    seen = read_picture(cv2.imencode(suffix, deep)[1].tobytes(), PLAN)
+    assert np.array_equal(seen, np.broadcast_to(deep >> 8, seen.shape))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([0, 1, 20, 300_000], np.int32), [0, 0, 0, 255]),
+        (np.array([-100, 1, 50, 100], np.int32), [0, 129, 191, 255]),
+        (np.array([0, 256, 512, 65535], np.int32), [0, 1, 2, 255]),
+        (np.array([0, 0.5, 1, np.nan], np.float32), [0, 127, 255, 0]),
+        (np.array([0, 0.5, 100.9, 255], np.float32), [0, 0, 100, 255]),
+        (np.array([0, 600, 1000, np.inf], np.float32), [0, 153, 255, 255]),
+        (np.array([7, 7, 7, 7], np.uint16), [0, 0, 0, 0]),
+        (np.full(4, np.nan, np.float32), [0, 0, 0, 0]),
+    ],
+)
+def test_wide_numbers_of_a_tiff(values, expected):
+    made = io.BytesIO()
+    Image.fromarray(np.tile(values, (12, 4))).save(made, "TIFF")
+    seen = read_picture(made.getvalue(), PLAN)
+    assert np.array_equal(seen, np.broadcast_to(np.tile(expected, 4)[None, :, None], seen.shape))
+
+
 @pytest.mark.parametrize("suffix", [".hdr", ".pfm", ".pam"])
 def test_the_stated_size_is_that_of_the_picture(suffix):
     floats = PICTURE.astype(np.float32) / 255

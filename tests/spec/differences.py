@@ -169,6 +169,14 @@ BEHAVIOUR = (
         "files with a wrong extension are common, and so are these formats",
     ),
     Behaviour(
+        EXTRACT,
+        "images of 16 bits",
+        "the values of every such image are stretched from its smallest to its largest",
+        "only if no value is above 16,383, as in the files of cameras and scanners with up to 14 "
+        "bits; others keep their high byte",
+        "a dark or pale photograph stays one, and equals its copy of 8 bits",
+    ),
+    Behaviour(
         (*RUN, "init_search"),
         "nnf.index",
         "written by fastdup's own index library",
