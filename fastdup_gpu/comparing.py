@@ -49,9 +49,11 @@ class Comparison:
         if self.config.run_mode in (2, 4):
             self.summary.valid = len((queries or base).filenames)
         if not base.filenames:
+            reasons = ", ".join(f"{count} {why}" for why, count in self.summary.bad.items())
             raise InputError(
-                f"no image could be read; for the reasons see "
-                f"{self.folder / names.BAD_CSV.format(kind=names.TRAIN)}"
+                f"no image could be read{f' ({reasons})' if reasons else ''}; see "
+                f"{self.folder / names.BAD_CSV.format(kind=names.TRAIN)}, and check that the input "
+                "is what you meant"
             )
         fingerprint = self._fingerprint(base, queries)
         record = self.folder / names.TMP_DIR / "comparison.json"

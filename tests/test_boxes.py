@@ -14,6 +14,7 @@ import pytest
 from making import photos, rows, run
 from PIL import Image, ImageOps
 
+import fastdup_gpu
 from fastdup_gpu import pixel_budget
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu.sources import crops as crops_module
@@ -372,6 +373,49 @@ def test_crops_of_earlier_runs_are_no_pictures(here):
         assert run("same", Path("same")) == 0
         assert len(rows(Path("same/atrain_features.dat.csv"))) == expected
     assert [path.name for path in Path("same/crops").iterdir()] == ["mine.jpg"]
+
+
+def test_crops_of_other_runs_below_the_input_are_no_pictures(here):
+    photos(here / "in" / "sub", 4)
+    given = {"bounding_box": "row_y=0,col_x=0,height=40,width=40"}
+    assert run("in/sub", here / "in" / "sub" / "first", **given) == 0
+    assert run("in/sub", here / "second", run_mode=1) == 0
+    assert run("in", here / "third", run_mode=1) == 0
+    for out in ("second", "third"):
+        assert len(rows(here / out / "atrain_features.dat.csv")) == 4
+    assert run("in/sub/first/crops", here / "fourth", run_mode=1) == 0
+    assert len(rows(here / "fourth" / "atrain_features.dat.csv")) == 4
+
+
+def test_labels_of_boxes_stand_beside_the_crops(here):
+    photos(here, 2)
+    lines = "0000.jpg,0,0,20,20,cat\n0001.jpg,0,0,20,20,\n0000.jpg,9,9,20,20,dog"
+    given = boxes_csv(lines, "filename,col_x,row_y,width,height,label")
+    assert run(given, WORK, min_offset=1) == 0
+    table = rows(WORK / "atrain_crops.csv")
+    assert [(row["filename"], row["label"]) for row in table] == [
+        ("0001.jpg", ""),
+        ("0000.jpg", "dog"),
+    ]
+    assert "score" not in table[0]
+
+
+def test_a_coco_json_is_no_list_and_its_boxes_can_be_cropped(here, caplog):
+    paths = photos(here, 2)
+    names = [path.name for path in paths]
+    fastdup_gpu.export_to_coco(
+        names, ["cat", "dog"], "x.json", [[(0, 0, 20, 30)], [(5, 5, 50, 60)]]
+    )
+    assert run("x.json", WORK) == 1
+    assert "is JSON" in caplog.text and "import_from_coco" in caplog.text
+    assert len(caplog.text) < 2000
+    fastdup_gpu.import_from_coco("x.json").dropna().to_csv("boxes.csv", index=False)
+    assert run("boxes.csv", WORK) == 0
+    table = rows(WORK / "atrain_crops.csv")
+    assert [(row["width"], row["height"], row["label"]) for row in table] == [
+        ("20", "30", "cat"),
+        ("45", "55", "dog"),
+    ]
 
 
 def test_columns_that_look_like_boxes_of_another_form_are_spoken_of(caplog):

@@ -46,12 +46,14 @@ def test_reasons_of_bad_files(tmp_path):
     assert over < 5 * ROWS
 
 
-@pytest.mark.parametrize("detected", [False, True])
-def test_crops(tmp_path, detected):
+@pytest.mark.parametrize(
+    ("found", "detected"), [((), False), (("cat",), False), (("cat", 0.5), True)]
+)
+def test_crops(tmp_path, found, detected):
     def name(i: int) -> str:
         return f"{tmp_path}/crops/{i:07d}_a.jpg"
 
-    crops = [Crop(i, "a.jpg", name(i), Box(1, 2, 3, i), "cat", 0.5) for i in range(ROWS)]
+    crops = [Crop(i, "a.jpg", name(i), Box(1, 2, 3, i), *found) for i in range(ROWS)]
     (tmp_path / "crops").mkdir()
     cutouts.write_crops(
         tmp_path, names.TRAIN, [*crops, Crop(ROWS, "b", name(ROWS), Box(1, 2, 3, 4))]
@@ -62,8 +64,8 @@ def test_crops(tmp_path, detected):
     assert over < 250 * ROWS  # the names of the files, to tell which are not among them
     assert list((tmp_path / "crops").iterdir()) == []
     header, rows = files.read_csv(tmp_path / names.CROPS_CSV.format(kind=names.TRAIN))
-    assert tuple(header) == (names.DETECTED_COLUMNS if detected else names.CROPS_COLUMNS)
-    more = ["cat", "0.500000"] if detected else []
+    assert tuple(header) == (*names.CROPS_COLUMNS, *("label", "score")[: len(found)])
+    more = ["cat", "0.500000"][: len(found)]
     assert rows[7] == ["7", "a.jpg", name(7), "1", "2", "3", "7", *more]
     assert len(rows) == ROWS
 

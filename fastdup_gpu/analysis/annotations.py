@@ -15,7 +15,7 @@ from fastdup_gpu.analysis.label_sources import absolute, call, open_labels
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import read_csv
 
-Corners = tuple[int, int, int, int]
+Corners = tuple[float, float, float, float]
 Boxes = Callable[[str], Any] | Mapping[str, Any] | str | os.PathLike[str] | None
 
 
@@ -80,15 +80,15 @@ def read_boxes(
     )
 
 
-def as_boxes(given: Any, name: str) -> list[Corners]:
-    """A list of boxes, from None, one box, or several."""
+def as_boxes(given: Any, name: str, number: Callable[[Any], float] = int) -> list[Corners]:
+    """A list of boxes, from None, one box, or several; `number` reads a side."""
     if given is None:
         return []
     try:
         boxes = list(given)
         if len(boxes) == 4 and not any(isinstance(side, Iterable) for side in boxes):
             boxes = [boxes]
-        corners = [tuple(int(side) for side in box) for box in boxes]
+        corners = [tuple(number(side) for side in box) for box in boxes]
         return [(x1, y1, x2, y2) for x1, y1, x2, y2 in corners]
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -79,7 +80,25 @@ def _boxes(boxes: Iterable[object] | None, names: Sequence[str]) -> list[list[Co
     given = as_list(boxes, "boxes", "expected a list with the boxes of each file, or None")
     if len(given) != len(names):
         raise InvalidArgument(f"boxes has {len(given)} entries for {len(names)} files")
-    return [as_boxes(own, name) for own, name in zip(given, names, strict=True)]
+    return [
+        _sound(as_boxes(own, name, _exact), name) for own, name in zip(given, names, strict=True)
+    ]
+
+
+def _exact(side: Any) -> float:
+    """A whole number as such, others as they are: COCO has boxes of fractions of a pixel."""
+    number = float(side)
+    return int(number) if number.is_integer() or not math.isfinite(number) else number
+
+
+def _sound(boxes: list[Any], name: str) -> list[Any]:
+    for box in boxes:
+        if not (box[0] < box[2] and box[1] < box[3]):
+            raise InvalidArgument(
+                f"the box {list(box)} of {name!r} has no area; expected x1, y1, x2, y2 with "
+                "x1 < x2 and y1 < y2"
+            )
+    return boxes
 
 
 def _objects(
@@ -121,9 +140,14 @@ def _annotation(number: int, image: int, category: int, box: Corners) -> dict[st
 def _row(
     annotation: dict[str, Any], images: dict[int, str], labels: dict[int, str]
 ) -> tuple[Any, ...]:
-    image = annotation["image_id"]
+    image, category = annotation["image_id"], annotation["category_id"]
+    for key, value, known in (("image_id", image, images), ("category_id", category, labels)):
+        if value not in known:
+            raise ValueError(f"annotation {annotation.get('id')} has the unknown {key} {value!r}")
+    if "bbox" not in annotation:
+        raise ValueError(f"annotation {annotation.get('id')} has no bbox")
     x, y, width, height = annotation["bbox"]
-    return image, images[image], x, y, width, height, labels[annotation["category_id"]]
+    return image, images[image], x, y, width, height, labels[category]
 
 
 def _write(

@@ -218,7 +218,7 @@ def _cut_listed(
     }
     source = _pictures(list(pictures), found, replace(wishes, part=ALL))
     try:
-        return how(source, names, asked)
+        return how(source, names, asked, labels=found.labels)
     finally:
         source.close()
 

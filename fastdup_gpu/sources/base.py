@@ -55,15 +55,15 @@ class Box:
 class Crop:
     """One row of the csv of crops: the image, the requested box, and the file of the crop.
 
-    If a detector found the box, `label` is the name of its class and `score` its confidence, 0 to
-    1.
+    `label` is that of the user's csv; if a detector found the box, it is the name of its class, and
+    `score` its confidence, 0 to 1.
     """
 
     index: int
     filename: str
     crop_filename: str
     box: Box
-    label: str = ""
+    label: str | None = None
     score: float | None = None
 
 
@@ -105,8 +105,8 @@ class Found:
     """The content of an input, before anything is opened.
 
     `shown`: the input as messages show it. `boxes`, if not None, has one entry for each of
-    `pictures`: the box to crop, or why its row has none. `etags`: the ETags of remote images that
-    a server listed.
+    `pictures`: the box to crop, or why its row has none; `labels`, if any, those of the boxes.
+    `etags`: the ETags of remote images that a server listed.
     """
 
     shown: str
@@ -114,6 +114,7 @@ class Found:
     archives: list[str] = field(default_factory=list)
     videos: list[str] = field(default_factory=list)
     boxes: list[Box | str] | None = None
+    labels: Sequence[str] = ()
     etags: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, *, any_extension: bool) -> None:

@@ -89,6 +89,7 @@ def read_table(table: Table) -> Found:
         )
     found = Found(table.path, names_of(table))
     columns = [cells(table, name) for name in EDGES]
+    found.labels = cells(table, "label") if "label" in table.header else ()
     found.boxes = [_box(i, values) for i, values in enumerate(zip(*columns, strict=True))]
     return found
 

@@ -104,12 +104,13 @@ def cut(
     folder: Path,
     table: Path,
     *,
+    labels: Sequence[str] = (),
     threads: int = 0,
     min_file_size: int = 0,
     counting: Counting = uncounted,
 ) -> FileSource:
     """Write crops as JPEGs to `folder`. `asked`: item -> index of its image in `source`, and its
-    box. `names`: the names of the images of all items, requested or not.
+    box. `names`, `labels`: those of the images of all items, requested or not; () = no labels.
 
     Boxes are in pixels after EXIF orientation and are clipped to the image. All crops are written
     again (quality 95, full colour resolution) by `threads` threads, 0 = one per core; item i
@@ -126,7 +127,7 @@ def cut(
         index, why = next(iter(failed.items()))
         told = len(failed), len(asked), index, names[index], why
         _log.warning("%d of %d boxes could not be cropped, e.g. box %d in %r: %s", *told)
-    rows = [_row(names[request.index], request) for request in requests]
+    rows = [_row(names[r.index], labels[r.index] if labels else None, r) for r in requests]
     return crop_source(paths, rows, failed)
 
 
@@ -149,9 +150,9 @@ def file_name(index: int, name: str) -> str:
     return f"{index:07d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', stem)[:STEM]}.jpg"
 
 
-def _row(name: str, request: Request) -> Crop:
+def _row(name: str, label: str | None, request: Request) -> Crop:
     box = request.box if isinstance(request.box, Box) else NO_BOX
-    return Crop(request.index, name, request.path, box)
+    return Crop(request.index, name, request.path, box, label)
 
 
 def _cut_all(

@@ -60,11 +60,12 @@ def walk(root: str, work_dir: Path) -> Found:
     """All images, archives and videos in a folder and below, each sorted by code point of its
     path, so that the order is the same on every machine.
 
-    Hidden files and folders are included; macOS metadata, `work_dir` and images of galleries are
-    not. Links to files are included. Links to folders are followed after all real folders, in order
-    of their paths, and no folder is entered twice: a loop ends, each image in a folder that is
-    linked twice is listed once (with its real path if that is inside `root`), and a link to a
-    parent folder of `root` is not followed. Sub-folders that cannot be listed cause a warning.
+    Hidden files and folders are included; macOS metadata, `work_dir`, the crops and frames of runs
+    in sub-folders, and images of galleries are not. Links to files are included. Links to folders
+    are followed after all real folders, in order of their paths, and no folder is entered twice: a
+    loop ends, each image in a folder that is linked twice is listed once (with its real path if
+    that is inside `root`), and a link to a parent folder of `root` is not followed. Sub-folders
+    that cannot be listed cause a warning.
     """
     found = Found(root)
     seen = _never_entered(root, work_dir)
@@ -72,7 +73,7 @@ def walk(root: str, work_dir: Path) -> Found:
     real, linked = [root], list[str]()
     while real or linked:
         folder = real.pop() if real else heapq.heappop(linked)
-        for entry in _enter(folder, seen, unreadable):
+        for entry in _enter(folder, seen, unreadable, below=folder != root):
             _sort_in(entry, join(folder, entry.name), found, real, linked)
     _report(root, unreadable)
     for kind in (found.pictures, found.archives, found.videos):
@@ -101,10 +102,10 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _enter(
-    folder: str, seen: set[tuple[int, int]], unreadable: list[OSError]
+    folder: str, seen: set[tuple[int, int]], unreadable: list[OSError], *, below: bool
 ) -> list[os.DirEntry[str]]:
     """The entries of a folder; none if it was entered before, cannot be listed, or is part of a
-    gallery."""
+    gallery. Without what a run made, if the folder is `below` the one asked for."""
     try:
         identity = _identity(Path(folder))
         if identity in seen:
@@ -112,10 +113,22 @@ def _enter(
         seen.add(identity)
         with os.scandir(folder) as scanned:
             entries = list(scanned)
-        return [] if any(entry.name == formats.GALLERY_MARK for entry in entries) else entries
+        listed = {entry.name for entry in entries}
+        if formats.GALLERY_MARK in listed:
+            return []
+        return [entry for entry in entries if not (below and _is_made(entry.name, listed))]
     except OSError as error:
         unreadable.append(error)
         return []
+
+
+def _is_made(name: str, beside: set[str]) -> bool:
+    """Whether an entry of a work_dir holds the crops, or frames and copies, of a run."""
+    signs = (formats.CROPS_CSV, formats.FRAMES_CSV, formats.FEATURES_CSV)
+    kinds = (formats.TRAIN, formats.TEST)
+    return name in (formats.CROPS_DIR, formats.TMP_DIR) and any(
+        sign.format(kind=kind) in beside for sign in signs for kind in kinds
+    )
 
 
 def _identity(path: Path) -> tuple[int, int]:

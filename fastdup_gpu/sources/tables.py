@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastdup_gpu._errors import InputError
 from fastdup_gpu.formats.names import BOX_COLUMNS
-from fastdup_gpu.sources.base import is_remote, join
+from fastdup_gpu.sources.base import extension, is_remote, join
 
 FILENAME = "filename"
 _BEGINNING, _MOST = 8192, 4 << 30  # bytes: searched for zeros, which no text has; of a whole list
@@ -46,6 +46,12 @@ def read_text(path: str) -> str:
         raise InputError(f"{path!r} cannot be read ({error.strerror or error})") from error
     if len(data) > _MOST:
         raise InputError(f"{path!r} was read as a list of names, but has over {_MOST} bytes")
+    if extension(path) == "json":
+        raise InputError(
+            f"{path!r} is JSON, not a list of names; for the boxes of a COCO json, write them to a "
+            "csv beside the images and give that: "
+            f"import_from_coco({path!r}).dropna().to_csv('boxes.csv', index=False)"
+        )
     return data.decode("utf-8-sig", "surrogateescape")
 
 

@@ -24,17 +24,19 @@ def write_crops(folder: Path, kind: str, crops: Sequence[Crop], *, detected: boo
     for old in _outdated(path, kept):
         (crops_folder(folder, kind) / old).unlink(missing_ok=True)
     if crops:
-        columns = names.DETECTED_COLUMNS if detected else names.CROPS_COLUMNS
-        write_csv(path, columns, (_row(crop, detected) for crop in crops))
+        columns: Sequence[str] = names.DETECTED_COLUMNS
+        if not detected:
+            columns = columns[: -1 if crops[0].label is not None else -2]
+        write_csv(path, columns, (_row(crop)[: len(columns)] for crop in crops))
     else:
         path.unlink(missing_ok=True)
 
 
-def _row(crop: Crop, detected: bool) -> tuple[object, ...]:
+def _row(crop: Crop) -> tuple[object, ...]:
     box = crop.box
     edges = box.col_x, box.row_y, box.width, box.height
-    found = crop.label, "" if crop.score is None else f"{crop.score:.6f}"
-    return (crop.index, crop.filename, crop.crop_filename, *edges, *(found if detected else ()))
+    score = "" if crop.score is None else f"{crop.score:.6f}"
+    return (crop.index, crop.filename, crop.crop_filename, *edges, crop.label or "", score)
 
 
 def _last_part(path: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from fastdup_gpu._atomic import explained
-from fastdup_gpu._errors import ConnectionLost
+from fastdup_gpu._errors import ConnectionLost, shown
 from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
@@ -156,8 +156,8 @@ class _Reasons:
         for reason, count in self._counts.most_common(_TOLD):
             status, why = reason
             level = logging.WARNING if status is Status.UNREADABLE else logging.INFO
-            example = self._examples[reason]
-            _log.log(level, "%s, %d time(s), such as %r: %s", status.value, count, example, why)
+            example = shown(self._examples[reason])
+            _log.log(level, "%s, %d time(s), such as %s: %s", status.value, count, example, why)
 
 
 def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterator[Extracted]:

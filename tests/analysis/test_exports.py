@@ -332,6 +332,40 @@ def test_coco_round_trip(files, tmp_path):
     pd.testing.assert_frame_equal(again, table)
 
 
+def test_coco_keeps_fractions_of_pixels(files, tmp_path):
+    box = [1.25, 2.5, 10.75, 9]
+    fastdup.export_to_coco(files[:1], ["cat"], tmp_path, [[box]])
+    row = fastdup.import_from_coco(tmp_path).iloc[0]
+    assert row[["col_x", "row_y", "width", "height"]].tolist() == [1.25, 2.5, 9.5, 6.5]
+
+
+@pytest.mark.parametrize("box", [(5, 5, 5, 9), (5, 9, 9, 5), (0, 0, float("nan"), 5)])
+def test_coco_has_no_boxes_without_area(files, tmp_path, box):
+    with pytest.raises(fastdup.InvalidArgument, match=files[0][-5:]):
+        fastdup.export_to_coco(files[:1], ["cat"], tmp_path, [[box]])
+    assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"image_id": 77}, "annotation 5 has the unknown image_id 77"),
+        ({"category_id": 9}, "annotation 5 has the unknown category_id 9"),
+        ({"bbox": None}, "annotation 5 has no bbox"),
+    ],
+)
+def test_coco_names_the_annotation_that_is_wrong(tmp_path, change, named):
+    annotation = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], **change}
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{k: v for k, v in annotation.items() if v is not None}],
+    }
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(fastdup.FormatError, match=named):
+        fastdup.import_from_coco(tmp_path / "x.json")
+
+
 def test_coco_label_without_box_is_the_whole_picture(files, tmp_path):
     fastdup.export_to_coco(files, "cat", tmp_path)
     table = fastdup.import_from_coco(tmp_path)
