@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastdup_gpu._errors import InvalidArgument
@@ -63,7 +64,8 @@ def _add_dedupe(commands: Any) -> None:
         "dedupe",
         help="move duplicates to a trash folder",
         description="Show which duplicates would be moved; with --apply, move them to a trash "
-        "folder beside the images, from which `fastdup-gpu undo` restores them.",
+        "folder beside the images, from which `fastdup-gpu undo` restores them. After a run with "
+        "test_dir, these are the test images that the train images contain as well.",
     )
     parser.add_argument(
         "work_dir",
@@ -83,7 +85,9 @@ def _add_dedupe(commands: Any) -> None:
         "--min-similarity",
         type=float,
         metavar="X",
-        help="split components into groups in which every two images have at least this similarity",
+        help="split components into groups in which every two images have at least this "
+        "similarity; after a run with test_dir, that of a test image to a train image (default "
+        "0.96)",
     )
     parser.add_argument(
         "--keep",
@@ -134,16 +138,31 @@ def _plan_of_decisions(args: argparse.Namespace) -> Plan:
 
 
 def _plan_of_components(args: argparse.Namespace) -> Plan:
-    from fastdup_gpu.analysis import components, deletion, keeping
+    from fastdup_gpu.analysis import components, deletion, keeping, leaks
 
     if not args.work_dir:
         raise InvalidArgument(
             "dedupe needs a work_dir, or --decisions with the decisions.json of a gallery or report"
         )
+    if leaks.compares_with_test(Path(args.work_dir)):
+        return _plan_of_leaks(args)
     found = components.find_top_components(args.work_dir, min_similarity=args.min_similarity)
     policy = keeping.make_policy("one", ("one",), args.keep or "best", args.protect)
     least = {} if args.min_distance is None else {"min_distance": args.min_distance}
     return deletion.plan_components(found, policy, **least)
+
+
+def _plan_of_leaks(args: argparse.Namespace) -> Plan:
+    from fastdup_gpu.analysis import leaks
+
+    for option in ("min_distance", "keep"):
+        if getattr(args, option) is not None:
+            raise InvalidArgument(
+                f"--{option.replace('_', '-')} has no effect on a run with test_dir, of which only "
+                "test images are moved; --min-similarity says how similar to a train image"
+            )
+    least = {} if args.min_similarity is None else {"min_similarity": args.min_similarity}
+    return leaks.plan_leaks(Path(args.work_dir), protect=args.protect, **least)
 
 
 def _add_undo(commands: Any) -> None:

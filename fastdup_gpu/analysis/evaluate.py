@@ -115,7 +115,9 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
         elif a != b:
             pairs.add((min(a, b), max(a, b)))
     if not pairs:
-        raise InvalidArgument(f"{path} contains no pair of images of this run")
+        raise InvalidArgument(
+            f"{path} contains no pair of images of this run; images of its test_dir do not count"
+        )
     return Truth(sorted(pairs), len(missing))
 
 

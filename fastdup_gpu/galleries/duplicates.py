@@ -87,7 +87,7 @@ def duplicates_view(
         "intro": INTRO,
         "noun": ["pair", "pairs"],
         "empty": "No two images are this similar.",
-        "suggest": "Mark the worse image of each pair",
+        "suggest": "Mark the worse image of each pair shown",
         "items": [
             pair_item(album, start, end, value)
             for start, end, value in zip(

@@ -1,0 +1,49 @@
+"""Images of test_dir that the train images contain as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.analysis import keeping, removal
+from fastdup_gpu.analysis.deletion import Plan
+from fastdup_gpu.analysis.removal import Item, Origin
+from fastdup_gpu.analysis.similarity import edge_similarity
+from fastdup_gpu.formats import names, results
+
+TWIN = "the train image like it is gone or has changed"
+
+
+def compares_with_test(work_dir: Path) -> bool:
+    """Whether the last run in a work_dir compared the images of a test_dir with the train images,
+    so that there are no components."""
+    test = work_dir / names.FEATURES_CSV.format(kind=names.TEST)
+    return test.is_file() and not (work_dir / names.COMPONENTS).is_file()
+
+
+def plan_leaks(work_dir: Path, min_similarity: float = 0.96, protect: object = ()) -> Plan:
+    """Plan that each image of test_dir goes which has a train image of at least `min_similarity`;
+    deletion.finish() does it. Train images stay. A test image whose most similar train image is no
+    longer as the run saw it stays as well, and so do all files in the folders `protect`.
+    """
+    if not -1 <= min_similarity <= 1:
+        raise InvalidArgument(f"min_similarity={min_similarity}: expected a number from -1 to 1")
+    policy = keeping.Policy(protect=keeping.folders(protect))
+    edges = results.read_edges(work_dir)
+    edges = edges.assign(distance=edge_similarity(edges, work_dir))
+    near = edges[edges["distance"] >= min_similarity]
+    near = near.sort_values("distance", ascending=False, kind="stable").drop_duplicates("from")
+    origin = Origin(work_dir)
+    train = origin.items(near["to"])
+    sound = {item.place for item in removal.sort_out(train, origin)[0]}
+    going: list[Item] = []
+    refused: list[tuple[str, str]] = []
+    stays: dict[str, tuple[str, ...]] = {}
+    for item, twin in zip(origin.items(near["from"]), train, strict=True):
+        if policy.guards(item) or twin.place not in sound:
+            refused.append((item.path, keeping.PROTECTED if policy.guards(item) else TWIN))
+        else:
+            going.append(item)
+            stays[item.path] = (twin.path,)
+    going, again = removal.sort_out(going, origin, train)
+    return Plan(going, refused + again, stays)

@@ -1,0 +1,85 @@
+"""dedupe after a run with test_dir: test images that the train images contain as well."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from making import photo, photos, run
+
+from fastdup_gpu.cli import main
+
+
+@pytest.fixture
+def leaky(tmp_path):
+    """Eight train images; of the test images 0 is a copy of one, 1 a worse one, 20 is new."""
+    photos(tmp_path / "train", 8)
+    photos(tmp_path / "test", 1, first=20)
+    shutil.copy(tmp_path / "train" / "0000.jpg", tmp_path / "test" / "0.jpg")
+    photo(1).save(tmp_path / "test" / "1.jpg", quality=60)
+    assert run(tmp_path / "train", tmp_path / "out", test_dir=str(tmp_path / "test")) == 0
+    return tmp_path
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.glob("*.jpg"))
+
+
+def dedupe(root, *options):
+    return main(["dedupe", str(root / "out"), *options])
+
+
+def test_test_images_go_and_come_back(leaky, capsys):
+    assert dedupe(leaky, "--json") == 0
+    test, train = leaky / "test", leaky / "train"
+    found = json.loads(capsys.readouterr().out)
+    assert found["would_move"] == [str(test / "0.jpg"), str(test / "1.jpg")]
+    assert found["groups"] == [
+        {"stays": [str(train / f"000{i}.jpg")], "goes": [str(test / f"{i}.jpg")]} for i in (0, 1)
+    ]
+    assert listed(test) == ["0.jpg", "0020.jpg", "1.jpg"]
+    assert dedupe(leaky, "--apply") == 0
+    assert listed(test) == ["0020.jpg"]
+    assert len(listed(train)) == 8
+    (log,) = leaky.rglob("undo.jsonl")
+    assert main(["undo", str(log)]) == 0
+    assert listed(test) == ["0.jpg", "0020.jpg", "1.jpg"]
+
+
+def test_only_as_similar_as_asked_for(leaky):
+    assert dedupe(leaky, "--apply", "--min-similarity", "0.9999") == 0
+    assert listed(leaky / "test") == ["0020.jpg", "1.jpg"]
+
+
+def test_protected_folders_stay(leaky, capsys):
+    assert dedupe(leaky, "--apply", "--protect", str(leaky / "test")) == 0
+    assert len(listed(leaky / "test")) == 3
+
+
+def test_nothing_goes_without_its_twin(leaky):
+    (leaky / "train" / "0000.jpg").unlink()
+    photo(30).save(leaky / "train" / "0001.jpg")
+    assert dedupe(leaky, "--apply") == 0
+    assert len(listed(leaky / "test")) == 3
+
+
+def test_a_test_image_that_is_a_train_image_stays(tmp_path):
+    photos(tmp_path / "in", 3)
+    assert run(tmp_path / "in", tmp_path / "out", test_dir=str(tmp_path / "in")) == 0
+    assert dedupe(tmp_path, "--apply") == 0
+    assert len(listed(tmp_path / "in")) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--keep", "oldest"), ("--min-distance", "0.5"), ("--min-similarity", "3")],
+)
+def test_options_that_mean_nothing_here(leaky, capsys, options):
+    assert dedupe(leaky, *options) == 2
+    assert options[0].lstrip("-").replace("-", "_") in capsys.readouterr().err.replace("-", "_")
+
+
+def test_a_run_without_test_dir_has_components_again(leaky):
+    assert run(leaky / "train", leaky / "out") == 0
+    assert dedupe(leaky, "--keep", "oldest") == 0
