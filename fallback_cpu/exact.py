@@ -21,6 +21,8 @@ from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
 _SIDE = 2048
 # Candidates kept beyond k: those that float32 cannot distinguish are compared in float64.
 EXTRA = 4
+# Bytes of base rows up to which prepared ones are kept between searches.
+_KEPT = 1 << 28
 # Elements of the float64 copy of candidates that one thread scores at a time.
 _GATHER = 1 << 21
 
@@ -35,6 +37,7 @@ class FlatIndex:
         self.metric = plan.metric
         self._space = open_space(plan.metric)
         self._workers = Workers(plan.threads)
+        self._prepared: dict[int, F32] = {}
 
     def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
         """See fastdup_gpu.protocol.Index."""
@@ -62,13 +65,23 @@ class FlatIndex:
             for j in blocks(n, _SIDE):
                 if mirrored and j.start < i.start:
                     continue
-                tile = space.affinity(left, space.right(self.features[j]), self._workers)
+                tile = space.affinity(left, self._right(j, keep=own is None), self._workers)
                 if own is not None:
                     _blank(tile, own[i] - j.start)
                 self._offer(top, tile, i, j)
                 if mirrored and j.start > i.start:
                     self._offer(top, tile.T, j, i)
         return top.keys
+
+    def _right(self, rows: slice, *, keep: bool) -> F32:
+        """Base rows as the space compares them. Those of a small base are kept for the next search
+        for a few queries, which would otherwise take most of its time to prepare them."""
+        found = self._prepared.get(rows.start)
+        if found is None:
+            found = self._space.right(self.features[rows])
+            if keep and self.features.nbytes <= _KEPT:
+                self._prepared[rows.start] = found
+        return found
 
     def _offer(self, top: TopK, tile: F32, rows: slice, base: slice) -> None:
         ids = np.arange(base.start, base.stop)

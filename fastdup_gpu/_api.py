@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+    from PIL.Image import Image
 
     Label = TypeVar("Label", bound=Hashable)
 
@@ -209,17 +210,20 @@ def init_search(
 
 
 def search(
-    img: PathLike, size: int | Sequence[int] | None = None, verbose: bool | int = 0
+    img: PathLike | bytes | NDArray[np.uint8] | Image,
+    size: int | Sequence[int] | None = None,
+    verbose: bool | int = 0,
 ) -> pd.DataFrame:
     """Find the images of a run most similar to one image, after init_search().
 
-    img: path of the image, which need not belong to the run. size: accepted for old scripts,
-    ignored. verbose: print the result.
+    img: path of the image, which need not belong to the run; or, as in Session.search(), its
+    bytes, a Pillow image or an array. size: accepted for old scripts, ignored. verbose: print the
+    result.
 
-    Returns a DataFrame with `from` (img), `to` (file names) and `distance` (float64, in the metric
-    of the run), most similar first, and writes it to work_dir/search.csv (a warning is logged if
-    that fails). No other file changes. Raises InvalidArgument if init_search() has not succeeded,
-    and InputError if the image cannot be read.
+    Returns a DataFrame with `from` (img, or 'query' if it has no name), `to` (file names) and
+    `distance` (float64, in the metric of the run), most similar first, and writes it to
+    work_dir/search.csv (a warning is logged if that fails). No other file changes. Raises
+    InvalidArgument if init_search() has not succeeded, and InputError if the image cannot be read.
     """
     from fastdup_gpu import searching
 

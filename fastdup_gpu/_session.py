@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
     from fastdup_gpu._options import RunOptions
     from fastdup_gpu._summary import Summary
@@ -81,13 +82,19 @@ class Session:
             print(*summary.lines(), sep="\n")
         return summary
 
-    def search(self, img: PathLike, k: int = 10) -> pd.DataFrame:
+    def search(
+        self, img: PathLike | bytes | NDArray[np.uint8] | Image, k: int = 10
+    ) -> pd.DataFrame:
         """Find the `k` images of the run most similar to one image, which need not belong to it.
 
-        Returns a DataFrame with `from` (img), `to` (names) and `distance` (float64, in the metric
-        of the run), most similar first, and writes it to search.csv. The first call opens the
-        index. `compute` is that of the run unless the session sets it. Raises InputError if the
-        image cannot be read, and WorkDirError or FormatError if the run has no usable index.
+        img: a path, the bytes of an image file, a Pillow image, or an array uint8 of shape
+        (height, width, 3) in RGB or (height, width).
+
+        Returns a DataFrame with `from` (img, or 'query' if it has no name), `to` (names) and
+        `distance` (float64, in the metric of the run), most similar first, and writes it to
+        search.csv. The first call opens the index. `compute` is that of the run unless the session sets it. Raises
+        InputError if the image cannot be read, and WorkDirError or FormatError if the run has no
+        usable index.
         """
         if self._searcher is None:
             self._searcher = self._open_searcher()

@@ -20,7 +20,7 @@ from fastdup_gpu.formats.features import feature_paths, open_features
 from fastdup_gpu.formats.files import read_json, write_csv
 from fastdup_gpu.models.manifest import DEFAULT_PATH, choose_model
 from fastdup_gpu.protocol import Encoded, ModelSpec, PixelPlan, SearchPlan
-from fastdup_gpu.sources import read_by_name
+from fastdup_gpu.sources.queries import named_bytes
 from fastdup_gpu.stages.neighbors import load_index, read_header, to_edges
 
 log = logging.getLogger("fastdup_gpu")
@@ -77,13 +77,14 @@ class Searcher:
             engine=engine,
         )
 
-    def search(self, img: str | os.PathLike[str], k: int) -> pd.DataFrame:
+    def search(self, img: Any, k: int) -> pd.DataFrame:
         """The `k` most similar images: `from`, `to`, `distance`, most similar first; also written
-        to search.csv if that is possible. attrs["work_dir"] names the run."""
-        name = path_text("img", img)
+        to search.csv if that is possible. attrs["work_dir"] names the run. `img`: see
+        sources.queries."""
+        name, load = named_bytes(img)
         whole_number("k", k, 1, 10_000)
         plan = PixelPlan(self._model.height, self._model.width)
-        batch = self._backend.decode([Encoded(0, lambda: read_by_name(name))], plan)
+        batch = self._backend.decode([Encoded(0, load)], plan)
         (outcome,) = batch.outcomes
         if outcome.status:
             raise InputError(f"{name!r} cannot be searched for: {outcome.status} {outcome.detail}")
@@ -127,7 +128,7 @@ def init_search(
         say(f"{count(len(opened.base.filenames), 'image')} in {work_dir} can be searched")
 
 
-def search(img: str | os.PathLike[str], size: object, verbose: bool | int) -> pd.DataFrame:
+def search(img: Any, size: object, verbose: bool | int) -> pd.DataFrame:
     """Search the run that init_search() opened; `size` is ignored."""
     if _current is None:
         raise InvalidArgument(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from making import photos, run
 from onnx_models import mean_and_max
+from PIL import Image
 
 import fastdup_gpu
 from fastdup_gpu import searching
@@ -84,6 +85,33 @@ def test_the_answer_comes_where_search_csv_cannot_be_written(own_model_run, monk
 def test_wrong_arguments_of_init_search(own_model_run, arguments):
     with pytest.raises(fastdup_gpu.InvalidArgument, match=f"^{next(iter(arguments))}="):
         opened(own_model_run, **arguments)
+
+
+@pytest.mark.parametrize(
+    "form", [Path.read_bytes, Image.open, lambda path: np.asarray(Image.open(path).convert("RGB"))]
+)
+def test_images_that_are_in_memory(own_model_run, tmp_path, form):
+    paths, _, _ = own_model_run
+    path = tmp_path / "x.png"
+    Image.open(paths[3]).save(path)
+    assert opened(own_model_run, k=5) == 0
+    wanted, found = fastdup_gpu.search(path), fastdup_gpu.search(form(path))
+    assert found["to"].tolist() == wanted["to"].tolist()
+    assert found["distance"].tolist() == wanted["distance"].tolist()
+    assert set(found["from"]) == {"query"}
+
+
+@pytest.mark.parametrize("img", [np.zeros((9, 9, 4), np.uint8), np.zeros((20, 20, 3))])
+def test_arrays_that_are_no_images(own_model_run, img):
+    assert opened(own_model_run) == 0
+    with pytest.raises(fastdup_gpu.InvalidArgument, match=r"^img is an array of .*expected uint8"):
+        fastdup_gpu.search(img)
+
+
+def test_bytes_that_are_no_image(own_model_run):
+    assert opened(own_model_run) == 0
+    with pytest.raises(fastdup_gpu.InputError, match="'query' cannot be searched for"):
+        fastdup_gpu.search(b"no image")
 
 
 @pytest.mark.parametrize("img", [None, 5, ["a.jpg"], "a\0b"])

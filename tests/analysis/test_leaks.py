@@ -13,11 +13,11 @@ from fastdup_gpu.cli import main
 
 @pytest.fixture
 def leaky(tmp_path):
-    """Eight train images; of the test images 0 is a copy of one, 1 a worse one, 20 is new."""
+    """Eight train images; of the test images 0 is a copy of one, 1 one saved anew, 20 is new."""
     photos(tmp_path / "train", 8)
     photos(tmp_path / "test", 1, first=20)
     shutil.copy(tmp_path / "train" / "0000.jpg", tmp_path / "test" / "0.jpg")
-    photo(1).save(tmp_path / "test" / "1.jpg", quality=60)
+    photo(1).save(tmp_path / "test" / "1.jpg", quality=97)
     assert run(tmp_path / "train", tmp_path / "out", test_dir=str(tmp_path / "test")) == 0
     return tmp_path
 

@@ -34,11 +34,11 @@ PARTS = {
     ),
     "_api": part(
         "_session _options clustering searching formats galleries analysis _errors",
-        "numpy pandas",
+        "numpy pandas PIL",
     ),
     "_session": part(
         "pipeline clustering searching analysis formats galleries _config _options _summary",
-        "numpy pandas",
+        "numpy pandas PIL",
     ),
     "_options": part("_errors"),
     "__main__": part("cli"),
@@ -93,8 +93,8 @@ PARTS = {
     ),
     "formats": part("_arguments _atomic _errors protocol", "numpy pandas"),
     "sources": part(
-        "_atomic _cpu _errors _process_wide _progress _words formats.names formats.files "
-        "other_formats pictures protocol reading pixel_budget",
+        "_arguments _atomic _cpu _errors _process_wide _progress _words formats.names "
+        "formats.files other_formats pictures protocol reading pixel_budget",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": part("_errors", "onnxruntime"),
