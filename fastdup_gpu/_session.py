@@ -92,9 +92,9 @@ class Session:
 
         Returns a DataFrame with `from` (img, or 'query' if it has no name), `to` (names) and
         `distance` (float64, in the metric of the run), most similar first, and writes it to
-        search.csv. The first call opens the index. `compute` is that of the run unless the session sets it. Raises
-        InputError if the image cannot be read, and WorkDirError or FormatError if the run has no
-        usable index.
+        search.csv. The first call opens the index. `compute` is that of the run unless the session
+        sets it. Raises InputError if the image cannot be read, and WorkDirError or FormatError if
+        the run has no usable index.
         """
         if self._searcher is None:
             self._searcher = self._open_searcher()
