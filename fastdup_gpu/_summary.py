@@ -28,7 +28,7 @@ class Summary:
 
     work_dir: folder of the result files. backend: 'cpu' or 'gpu'.
     valid: images that were read. bad: number of images that could not be read, by error code.
-    resumed_at: images (valid and bad) that the interrupted run had already done; 0 without resume.
+    resumed_at: images (valid and bad) that an earlier run had already done; 0 without resume.
     searched: images searched by a detector (bounding_box='face' or 'yolov5s'). detections: boxes
         it found; each is one image in all other counts. without_detection: images without a box.
     exact_duplicates: images with a neighbour of similarity 1 to six decimals.
@@ -105,7 +105,7 @@ class Summary:
             )
         out += [f"  {n:,} {reason}" for reason, n in self.bad.items()]
         if self.resumed_at:
-            out.append(f"{self.resumed_at:,} of them were already done by the interrupted run")
+            out.append(f"{self.resumed_at:,} of them were already done by an earlier run")
         if self.index:
             out += self._findings()
         spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())

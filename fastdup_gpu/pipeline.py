@@ -144,7 +144,7 @@ class _Run:
         self.runs_on = done.runs_on
         self.extracted |= done.resumed_at < done.rows + sum(done.bad.values())
         self.summary.valid += done.rows
-        self.summary.resumed_at += done.resumed_at
+        self.summary.resumed_at += done.resumed_at + done.taken_over
         for reason, count in done.bad.items():
             self.summary.bad[reason] = self.summary.bad.get(reason, 0) + count
         if self.warn and done.bad:

@@ -89,13 +89,16 @@ class ExtractionFiles:
     @cached_property
     def _stats_format(self) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
         """The formats of the cells of a row, and a function that puts them in column order."""
-        given = ("index", "filename", "width", "height", "file_size", *self._pixel_columns)
+        given = ("index", "filename", "width", "height", "file_size", *self.pixel_columns)
         kinds = {"filename": "%s", **dict.fromkeys(("index", *names.INTEGER_STATS), "%d")}
         columns = [kinds.get(column, "%.4f") for column in self.columns]
         return columns, itemgetter(*map(given.index, self.columns))
 
     @property
-    def _pixel_columns(self) -> tuple[str, ...]:
+    def pixel_columns(self) -> tuple[str, ...]:
+        """The columns of `stats` in `append`, () without statistics."""
+        if not self.columns:
+            return ()
         advanced = self.columns == names.STATS_COLUMNS_ADVANCED
         return names.PIXEL_STATS_ADVANCED if advanced else names.PIXEL_STATS
 

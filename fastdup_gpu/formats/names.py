@@ -10,6 +10,7 @@ CROPS_CSV = "{kind}_crops.csv"
 FRAMES_CSV = "{kind}_frames.csv"
 DETECTIONS = "tmp/{kind}_detections.jsonl"
 EXTRACTION = "tmp/{kind}_extraction.json"
+ITEMS = "tmp/{kind}_items.npz"
 JOINED = "tmp/joined.json"
 TRAIN, TEST = "atrain", "atest"
 

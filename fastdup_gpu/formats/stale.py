@@ -24,11 +24,12 @@ _OF_PICTURES = (
 )
 
 
-def clear(folder: Path, kind: str) -> None:
-    """Remove results of the features of `kind`, which are about to be replaced."""
-    gone = [*_EDGES, *_of_pictures(kind)]
+def clear(folder: Path, kind: str, *, keep_features: bool = False) -> None:
+    """Remove results of the features of `kind`, which are about to be replaced; with
+    `keep_features`, not the features themselves, from which the new ones are taken over."""
+    gone = [*_EDGES, *([] if keep_features else _of_pictures(kind))]
     if kind == names.TRAIN:
-        gone += [*_OF_TRAIN, *_of_pictures(names.TEST), names.JOINED]
+        gone += [*_OF_TRAIN, *([] if keep_features else _of_pictures(names.TEST)), names.JOINED]
     _remove(folder, gone)
 
 
@@ -42,7 +43,8 @@ def make_room(folder: Path, *, same_pictures: bool = False, joining: bool = Fals
     new features are of the same rows, so that statistics and lists are kept. `joining`:
     names.JOINED already describes the new features."""
     gone = [*_EDGES, *_OF_TRAIN, *_of_pictures(names.TEST), names.CONFIG]
-    gone += [names.EXTRACTION.format(kind=names.TRAIN)]  # or resume=1 would take them for its own
+    # Or resume=1 would take the new features for its own.
+    gone += [names.EXTRACTION.format(kind=names.TRAIN), names.ITEMS.format(kind=names.TRAIN)]
     if not same_pictures:
         lists = (names.BAD_CSV, names.STATS_CSV, names.CROPS_CSV, names.FRAMES_CSV)
         gone += [name.format(kind=names.TRAIN) for name in lists]

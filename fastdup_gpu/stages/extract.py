@@ -9,9 +9,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from fastdup_gpu._atomic import explained
 from fastdup_gpu._errors import ConnectionLost, shown
@@ -19,6 +21,7 @@ from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
 from fastdup_gpu.formats.files import read_column
+from fastdup_gpu.formats.items import Digests, open_earlier, write_items
 from fastdup_gpu.protocol import (
     Backend,
     Embedder,
@@ -30,7 +33,8 @@ from fastdup_gpu.protocol import (
     Status,
 )
 from fastdup_gpu.sources.base import Source
-from fastdup_gpu.stages.stamps import identities
+from fastdup_gpu.stages.stamps import digests
+from fastdup_gpu.stages.takeover import Takeover
 
 Wanted = Literal["none", "basic", "advanced"]
 
@@ -60,11 +64,13 @@ class ExtractPlan:
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
     """`rows`: number of good images. `bad`: counts by error code. `resumed_at`: items that were
-    already done. `runs_on`: engine of the model."""
+    already done; `taken_over`: items after these whose results are those of an earlier extraction
+    of other images. `runs_on`: engine of the model."""
 
     rows: int
     bad: dict[str, int]
     resumed_at: int
+    taken_over: int
     runs_on: str
 
     @property
@@ -92,22 +98,40 @@ def extract(
     files = ExtractionFiles(plan.folder, plan.kind, stats_columns(plan.wanted))
     model = backend.open_model(spec)
     made_by: list[object] = [backend.name, model.runs_on, spec.sha256, spec.normalize]
-    made_by += [model.dim, model.height, model.width]
-    fingerprint = _fingerprint(made_by, source, plan)
-    if files.begin(fingerprint, resume=plan.resume):
-        resumed_at = files.position
+    made_by += [model.dim, model.height, model.width, plan.wanted, plan.min_file_size]
+    settings = _hash(made_by)
+    items = digests(source, range(plan.first, plan.last))
+    begun = files.begin(_fingerprint(settings, items, plan), resume=plan.resume)
+    resumed_at, taken_over = files.position, 0
+    advance(files.position, files.bad)
+    if begun:
+        known = _known(settings, items, files, plan) if plan.resume else None
         if not resumed_at:
-            stale.clear(plan.folder, plan.kind)
-        advance(files.position, files.bad)
+            stale.clear(plan.folder, plan.kind, keep_features=known is not None)
         with explained(plan.folder), contextlib.closing(files):
-            _extract_rest(backend, source, model, plan, files, advance)
+            _extract_rest(backend, source, model, plan, files, advance, known)
             files.finish()
-    else:
-        resumed_at = files.position
-        advance(files.position, files.bad)
-    return ExtractResult(
-        files.rows, _bad_by_reason(plan.folder, plan.kind), resumed_at, model.runs_on
-    )
+        if known is not None:
+            taken_over = len(known.rows) - len(known.unknown)
+    with explained(plan.folder):
+        write_items(
+            plan.folder, plan.kind, settings, items, plan.first, with_stats=bool(files.columns)
+        )
+    bad = _bad_by_reason(plan.folder, plan.kind)
+    return ExtractResult(files.rows, bad, resumed_at, taken_over, model.runs_on)
+
+
+def _known(
+    settings: str, items: Digests, files: ExtractionFiles, plan: ExtractPlan
+) -> Takeover | None:
+    """What an earlier extraction, of other images, knows of the items that are not done yet."""
+    earlier = open_earlier(plan.folder, plan.kind, settings, files.pixel_columns)
+    if earlier is None:
+        return None
+    rows = earlier.find(items[files.position :])
+    known = int(np.count_nonzero(rows >= 0))
+    _log.info("%d of %d images are the same as in the earlier run", known, len(rows))
+    return Takeover(earlier, plan.first + files.position, rows) if known else None
 
 
 def _extract_rest(
@@ -117,10 +141,14 @@ def _extract_rest(
     plan: ExtractPlan,
     files: ExtractionFiles,
     advance: Advance,
+    known: Takeover | None,
 ) -> None:
     pixels = PixelPlan(model.height, model.width, min_file_size=plan.min_file_size)
-    batches = _batches(source, plan, start=plan.first + files.position)
+    wanted = known.unknown if known else range(plan.first + files.position, plan.last)
+    batches = _batches(source, wanted, plan.batch_size)
     results = backend.extract(batches, pixels, model, wanted=plan.wanted, threads=plan.threads)
+    if known is not None:
+        results = known.merged(results)
     committed = time.monotonic()
     reasons = _Reasons()
     for result in _until_lost(results, files):
@@ -169,11 +197,11 @@ def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterato
         raise
 
 
-def _batches(source: Source, plan: ExtractPlan, *, start: int) -> Iterator[list[Encoded]]:
-    """Batches begin at fixed positions, so that a resumed run forms the same ones."""
+def _batches(source: Source, wanted: Sequence[int], size: int) -> Iterator[list[Encoded]]:
+    """Commits are between batches, so a resumed run forms the same ones."""
     make = _read_now if source.sequential else _read_later
-    for begin in range(start, plan.last, plan.batch_size):
-        yield [make(source, i) for i in range(begin, min(begin + plan.batch_size, plan.last))]
+    for begin in range(0, len(wanted), size):
+        yield [make(source, i) for i in wanted[begin : begin + size]]
 
 
 def _read_later(source: Source, index: int) -> Encoded:
@@ -196,16 +224,15 @@ def _raiser(error: OSError) -> Callable[[], bytes]:
     return fail
 
 
-def _fingerprint(made_by: list[object], source: Source, plan: ExtractPlan) -> str:
+def _fingerprint(settings: str, items: Digests, plan: ExtractPlan) -> str:
     """Hash of everything that determines the content of the files."""
-    digest = hashlib.sha256()
-    for identity in identities(source, range(plan.first, plan.last)):
-        digest.update(identity)
-    kept = asdict(plan)
-    for unrelated in ("folder", "threads", "resume"):
-        del kept[unrelated]
-    digest.update(json.dumps([made_by, kept], sort_keys=True).encode())
-    return digest.hexdigest()
+    return _hash(
+        [settings, hashlib.sha256(items.tobytes()).hexdigest(), plan.first, plan.batch_size]
+    )
+
+
+def _hash(content: list[object]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _bad_by_reason(folder: Path, kind: str) -> dict[str, int]:
