@@ -104,7 +104,8 @@ def run(
         crop what your own ONNX detector finds: 'face' with turi_param='face_model=m.onnx',
         'yolov5s' with 'yolo_model=m.onnx' (docs/detection.md; offsets then count images).
     batch_size: images per inference, at most 199; 1 = chosen by the backend.
-    resume: 1 = continue an interrupted run.
+    resume: 1 = continue an interrupted run; or, after images were added, removed or changed (by
+        their size and time), read only the new ones.
     high_accuracy: use the larger built-in model; features then have length 960.
 
     Writes to work_dir: atrain_features.dat, atrain_features.dat.csv (the file name of each row),
@@ -114,7 +115,7 @@ def run(
     no components; with boxes crops/ and atrain_crops.csv; for videos tmp/ and atrain_frames.csv.
     Results of an earlier run in work_dir are replaced, including those of run_kmeans() and
     search(). Features that were extracted into work_dir are kept in run_mode 2, 3 and 4, and with
-    resume=1 if they are of the same images.
+    resume=1 those of images that are the same.
 
     Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument.
     """

@@ -31,7 +31,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "gpu fails if no GPU is usable; auto uses the GPU if it is usable",
         ),
         "num_threads": ("N", "-1 = all cores"),
-        "resume": ("0|1", "1 = continue an interrupted run"),
+        "resume": ("0|1", "1 = continue an interrupted run, or read only new images"),
         "run_mode": (
             "0-4",
             "0 everything; 1 features only; 2 neighbours of stored features; 3 test_dir against "
