@@ -86,7 +86,9 @@ def run(
         'braycurtis', 'jensenshannon'.
     threshold: smallest similarity, 0 to 1, of a pair in similarity.csv. With a metric other than
         cosine, threshold and ccthreshold are compared with 1 / (1 + distance).
-    lower_threshold: share of all pairs, 0 to 1, the least similar ones, written to outliers.csv.
+    lower_threshold: share of all pairs, 0 to 1, the least similar ones, written to outliers.csv. An
+        image is an outlier if all of its pairs are among them, so with more neighbours
+        (nearest_neighbors_k) fewer images are.
     model_path, d: your own ONNX model and the length of its output.
     license: accepted for old scripts, ignored. version: print the version and do nothing else.
     nearest_neighbors_k: neighbours per image, not counting the image itself.

@@ -194,14 +194,17 @@ class Session:
         """Problems found: `filename`, `issue`, `value` and `detail`, one row per image and issue,
         the worst of each kind first.
 
-        'bad file': value is nan, detail the error code. 'duplicate' (similarity of at least 0.9, or
-        of the threshold of the run if that is larger) and 'outlier' (all neighbours of the image
-        are in outliers.csv): value is the similarity to the nearest image, detail its name. 'dark'
-        (mean below 25), 'bright' (mean above 235), 'one colour' (standard deviation below 8; these
-        three on a scale of 0 to 255) and 'blurred' (variance of the Laplacian below 50): value is
-        that statistic, detail its column. Images of test_dir are included. Files that were moved
-        after the run are listed until the next run. Raises WorkDirError if there was no run, and
-        FormatError if a file is damaged.
+        'bad file': value is nan, detail the error code. 'duplicate' (similarity 1), 'near
+        duplicate' (at least 0.9, or the threshold of the run if that is larger) and 'outlier' (all
+        neighbours of the image are in outliers.csv): value is the similarity to the nearest image,
+        detail its name. All images that are alike are listed, including the one to keep, which
+        delete_components() chooses. 'dark' (mean below 25), 'bright' (mean above 235), 'one colour'
+        (standard deviation below 8; these three on a scale of 0 to 255), 'blurred' (variance of the
+        Laplacian below 50), 'odd shape' ('ratio' of the sides over 3), 'large' and 'small' ('size'
+        = width x height over 10 times that of the median image, or under a tenth): value is that
+        statistic, detail its name. Images of test_dir are included. Files that were moved after the
+        run are listed until the next run. Raises WorkDirError if there was no run, and FormatError
+        if a file is damaged.
         """
         from fastdup_gpu.analysis import issues
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from fastdup_gpu.formats.tables import objects
 
 DARK, BRIGHT, FLAT = 25, 235, 8  # of 255: means, and a standard deviation
 BLURRED = 50  # a variance of the Laplacian
+LONG = 3  # the longer side over the shorter one
+UNLIKE = 10  # times as many pixels as the median image, or as few
+_SAME = 1 - 1e-6  # a similarity of 1 to six decimals
 COLUMNS = ("filename", "issue", "value", "detail")
 
 
@@ -42,18 +45,54 @@ def _found(folder: Path) -> Iterator[pd.DataFrame]:
     if (folder / names.SIMILARITY).is_file():
         edges = _edges(folder, "similarity")
         near = edges[edges["distance"] >= near_duplicates_from(folder)]
-        yield _nearest("duplicate", near)
+        same = near["from"].isin(near["from"][near["distance"] >= _SAME])
+        yield _nearest("duplicate", near[same])
+        yield _nearest("near duplicate", near[~same])
     if (folder / names.OUTLIERS).is_file():
         edges = _edges(folder, "outliers")
         listed = edges.groupby("from")["from"].transform("size")
         yield _nearest("outlier", edges[listed >= (neighbors_asked(folder) or listed.max())])[::-1]
     stats = results.read_all_stats(folder)
-    if stats is not None and {"mean", "stdv"} <= set(stats):
-        yield _statistic("dark", stats[stats["mean"] < DARK], "mean", ascending=True)
-        yield _statistic("bright", stats[stats["mean"] > BRIGHT], "mean", ascending=False)
-        yield _statistic("one colour", stats[stats["stdv"] < FLAT], "stdv", ascending=True)
-    if stats is not None and "blur" in stats:
-        yield _statistic("blurred", stats[stats["blur"] < BLURRED], "blur", ascending=True)
+    if stats is not None:
+        yield from (_statistic(one, stats) for one in unusual(stats))
+
+
+class Unusual(NamedTuple):
+    """Images with unusual `values` of a statistic, called `name`: `fits` tells which, `worst_last`
+    whether the largest values are the worst; `label` and `note` are for people."""
+
+    issue: str
+    name: str
+    values: pd.Series[Any]
+    fits: pd.Series[bool]
+    worst_last: bool
+    label: str
+    note: str
+
+
+def unusual(stats: pd.DataFrame) -> Iterator[Unusual]:
+    """The kinds of unusual images that a table of statistics can tell."""
+
+    def below(issue: str, name: str, limit: float, label: str, note: str) -> Unusual:
+        values = stats[name]
+        return Unusual(issue, name, values, values < limit, False, label, f"{note} below {limit}")
+
+    if {"mean", "stdv"} <= set(stats):
+        yield below("dark", "mean", DARK, "Very dark", "mean")
+        mean, note = stats["mean"], f"mean above {BRIGHT}"
+        yield Unusual("bright", "mean", mean, mean > BRIGHT, True, "Very bright", note)
+        yield below("one colour", "stdv", FLAT, "Of one colour", "deviation")
+    if "blur" in stats:
+        yield below("blurred", "blur", BLURRED, "Blurred", "sharpness")
+    if {"width", "height"} <= set(stats) and len(stats):
+        sides = stats[["width", "height"]]
+        ratio, note = sides.max(axis=1) / sides.min(axis=1), f"one side over {LONG} times the other"
+        yield Unusual("odd shape", "ratio", ratio, ratio > LONG, True, "Long and narrow", note)
+        size = stats["width"] * stats["height"]
+        usual, note = float(size.median()), f"over {UNLIKE} times the pixels of most images"
+        yield Unusual("large", "size", size, size > UNLIKE * usual, True, "Very large", note)
+        note = f"under 1/{UNLIKE} of the pixels of most images"
+        yield Unusual("small", "size", size, size * UNLIKE < usual, False, "Very small", note)
 
 
 def _edges(folder: Path, which: str) -> pd.DataFrame:
@@ -67,9 +106,9 @@ def _nearest(issue: str, edges: pd.DataFrame) -> pd.DataFrame:
     return _table(issue, edges["from"], edges["distance"], edges["to"])
 
 
-def _statistic(issue: str, stats: pd.DataFrame, column: str, *, ascending: bool) -> pd.DataFrame:
-    ordered = stats.sort_values(column, ascending=ascending, kind="stable")
-    return _table(issue, ordered["filename"], ordered[column], column)
+def _statistic(one: Unusual, stats: pd.DataFrame) -> pd.DataFrame:
+    values = one.values[one.fits].sort_values(ascending=not one.worst_last, kind="stable")
+    return _table(one.issue, stats["filename"].loc[values.index], values, one.name)
 
 
 def _table(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fastdup_gpu.analysis.issues import BLURRED, BRIGHT, DARK, FLAT
+from fastdup_gpu.analysis.issues import unusual
 from fastdup_gpu.analysis.similarity import near_duplicates_from
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
@@ -88,17 +88,9 @@ def _duplicate_cards(
 
 
 def _stats_cards(stats: pd.DataFrame, total: int) -> list[dict[str, Any]]:
-    if not {"mean", "stdv"} <= set(stats):
-        return []
-    wanted: tuple[tuple[str, pd.Series[bool], str], ...] = (
-        ("Very dark", stats["mean"] < DARK, f"mean below {DARK}"),
-        ("Very bright", stats["mean"] > BRIGHT, f"mean above {BRIGHT}"),
-        ("Of one colour", stats["stdv"] < FLAT, f"deviation below {FLAT}"),
-    )
-    if "blur" in stats:
-        wanted += (("Blurred", stats["blur"] < BLURRED, f"sharpness below {BLURRED}"),)
     return [
-        _card(label, int(fits.sum()), note, "statistics", total) for label, fits, note in wanted
+        _card(one.label, int(one.fits.sum()), one.note, "statistics", total)
+        for one in unusual(stats)
     ]
 
 

@@ -38,7 +38,8 @@ def test_each_kind_worst_first(tmp_path):
     write_csv(found / "atrain_stats.csv", header, stats)
     table = fastdup.Session(found).issues
     assert list(table) == ["filename", "issue", "value", "detail"]
-    assert listed(table, "duplicate") == [("a", 0.99, c), ("c", 0.99, a), ("b", 0.95, a)]
+    assert listed(table, "duplicate") == []
+    assert listed(table, "near duplicate") == [("a", 0.99, c), ("c", 0.99, a), ("b", 0.95, a)]
     assert listed(table, "outlier") == [("d", 0.5, b)]  # e has a neighbour that is not listed
     assert listed(table, "dark") == [("b", 3, "mean"), ("a", 10, "mean")]
     assert listed(table, "bright") == [("e", 250, "mean"), ("d", 240, "mean")]
@@ -48,7 +49,7 @@ def test_each_kind_worst_first(tmp_path):
     assert (row.filename, row.detail) == ("gone.jpg", "ERROR_MISSING_FILE")
     assert np.isnan(row.value)
     assert set(table["issue"]) == {
-        "bad file", "duplicate", "outlier", "dark", "bright", "one colour", "blurred",
+        "bad file", "near duplicate", "outlier", "dark", "bright", "one colour", "blurred",
     }  # fmt: skip
 
 
@@ -65,6 +66,27 @@ def test_of_a_run(tmp_path):
     assert [name for name, *_ in listed(table, "bad file")] == ["broken"]
 
 
+def test_an_image_with_a_twin_is_no_near_duplicate_as_well(tmp_path):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abc")]
+    a, b, c = names
+    edges = [(a, b, 1), (b, a, 1), (a, c, 0.95), (c, a, 0.95), (b, c, 0.94), (c, b, 0.94)]
+    table = fastdup.Session(work_dir(tmp_path / "out", dict.fromkeys(names, 0), edges=edges)).issues
+    assert listed(table, "duplicate") == [("a", 1, b), ("b", 1, a)]
+    assert listed(table, "near duplicate") == [("c", 0.95, a)]
+
+
+def test_odd_shapes_and_sizes(tmp_path):
+    sizes = {"a": (60, 60), "b": (80, 60), "c": (70, 60), "d": (600, 90), "e": (20, 15)}
+    for seed, (name, size) in enumerate(sizes.items()):
+        picture(tmp_path / "in" / f"{name}.png", seed, size)
+    picture(tmp_path / "in" / "f.png", 9, (20, 61))
+    assert run(tmp_path / "in", tmp_path / "out") == 0
+    table = fastdup.Session(tmp_path / "out").issues
+    assert listed(table, "odd shape") == [("d", 6.666667, "ratio"), ("f", 3.05, "ratio")]
+    assert listed(table, "large") == [("d", 54000, "size")]
+    assert listed(table, "small") == [("e", 300, "size")]
+
+
 def test_where_no_run_has_been(tmp_path):
     with pytest.raises(fastdup.WorkDirError):
         _ = fastdup.Session(tmp_path / "none").issues
@@ -74,4 +96,4 @@ def test_distances_are_told_as_similarities(tmp_path):
     names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("ab")]
     edges = [(names[0], names[1], 0.01)]
     found = work_dir(tmp_path / "out", dict.fromkeys(names, 0), edges=edges, distance="l1")
-    assert listed(fastdup.Session(found).issues, "duplicate")[0][1] == round(1 / 1.01, 6)
+    assert listed(fastdup.Session(found).issues, "near duplicate")[0][1] == round(1 / 1.01, 6)
