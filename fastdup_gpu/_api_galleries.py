@@ -47,10 +47,11 @@ def create_duplicates_gallery(
     descending: most similar pairs first. threshold: smallest similarity of a pair, 0 to 1.
     lazy_load: write the thumbnails to files beside the page instead of into it.
     get_label_func: labels of the images: a callable that takes a file name, a dict or Series by
-        file name, a csv `filename,label` or `index,label`, or a list in the order of
-        atrain_features.dat.csv. A label is a string, a list of strings, or None.
+        file name, a csv or DataFrame `filename,label`, a csv `index,label`, or a list in the order
+        of atrain_features.dat.csv. File names are those of the results, or relative to the folder
+        input_dir of the run. A label is a string, a list of strings, or None.
     slice: 'diff' or 'same' for pairs with different or equal labels; a label, or a list of labels,
-        for pairs in which at least one image has it.
+        for pairs of an image that has it and one that has not.
     max_width: width of the gallery in CSS pixels.
     get_bounding_box_func: boxes to draw, each x1, y1, x2, y2 in pixels: a callable or dict that
         returns a list of boxes by file name, a csv `index,filename,col_x,row_y,width,height`, or a

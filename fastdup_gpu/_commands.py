@@ -8,7 +8,7 @@ import itertools
 import json
 import math
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fastdup_gpu._errors import InvalidArgument
@@ -249,8 +249,17 @@ def _add_report(commands: Any) -> None:
         metavar="N",
         help="number of entries in each tab (default 60; 0 = all)",
     )
-    parser.add_argument(
-        "--labels", metavar="CSV", help="csv filename,label: also show labels that look wrong"
+    labels = parser.add_mutually_exclusive_group()
+    labels.add_argument(
+        "--labels",
+        metavar="CSV",
+        help="csv filename,label, with names as in the results or relative to the input: also show "
+        "labels that look wrong",
+    )
+    labels.add_argument(
+        "--labels-from-folders",
+        action="store_true",
+        help="the same, where the label of an image is the name of its folder",
     )
     parser.add_argument(
         "--input-dir", metavar="DIR", help="current folder of the images, if they have moved"
@@ -265,8 +274,12 @@ def _report(args: argparse.Namespace) -> int:
         args.work_dir,
         args.save_path,
         num_images=args.num_images,
-        get_label_func=args.labels,
+        get_label_func=_folder_of if args.labels_from_folders else args.labels,
         input_dir=args.input_dir,
     )
     print(path)
     return 0
+
+
+def _folder_of(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).parent.name

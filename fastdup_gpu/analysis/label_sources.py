@@ -15,12 +15,14 @@ import pandas as pd
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.label_files import read_label_file
 from fastdup_gpu.analysis.label_order import Order, names_of_run, order_of_run
+from fastdup_gpu.formats.files import read_json
+from fastdup_gpu.formats.names import CONFIG
 
 Labels = Callable[[str], Any] | Mapping[str, Any] | Sequence[Any] | str | os.PathLike[str] | None
 ARGUMENT = "get_label_func"
 FORMS = (
-    "expected a callable, a dict by file name, a csv index,label or filename,label, or a list with "
-    "a label for each image"
+    "expected a callable, a dict by file name, a csv index,label or filename,label, a DataFrame "
+    "filename,label, or a list with a label for each image"
 )
 
 
@@ -60,9 +62,12 @@ def open_labels(
     """
     if given is None:
         return None
+    inside = _below_input(work_dir)
     if isinstance(given, str | os.PathLike):
-        return _of_csv(Path(given), work_dir, own)
-    source = open_named(given, ARGUMENT)
+        return _of_csv(Path(given), work_dir, own, inside)
+    if isinstance(given, pd.DataFrame) and {"filename", "label"} <= set(given):
+        given = _one_each(given["filename"], given["label"], ARGUMENT)
+    source = open_named(given, ARGUMENT, inside)
     if source is not None:
         return source
     labels = as_list(given, ARGUMENT, FORMS)
@@ -75,13 +80,16 @@ def open_labels(
     return _of_list(order, order.aligned(labels, None, ARGUMENT), ARGUMENT)
 
 
-def open_named(given: object, argument: str) -> LabelSource | None:
+def open_named(
+    given: object, argument: str, inside: Callable[[str], str] = str
+) -> LabelSource | None:
     """A source of labels by file name: a callable, a mapping, or a Series whose index does not
-    consist of row numbers; None for anything else."""
+    consist of row numbers; None for anything else. `inside`: another name by which an image may be
+    listed."""
     if isinstance(given, pd.Series) and not pd.api.types.is_integer_dtype(given.index.dtype):
         given = dict(zip(given.index, given, strict=True))
     if isinstance(given, Mapping):
-        return _of_mapping(given, argument)
+        return _of_mapping(given, argument, inside)
     if callable(given):
         function = given
         return LabelSource(argument, lambda name: call(function, name, argument))
@@ -112,14 +120,31 @@ def call(function: Callable[[str], Any], name: str, argument: str) -> Any:
         ) from error
 
 
-def _of_mapping(given: Mapping[Any, Any], argument: str) -> LabelSource:
-    """By name, as in the files or absolute; defaults, such as those of a defaultdict, are used."""
+def _below_input(work_dir: str | os.PathLike[str] | None) -> Callable[[str], str]:
+    """A function that turns the name of an image of a run into that relative to its input_dir."""
+    config = None if work_dir is None else read_json(Path(work_dir) / CONFIG)
+    root = (config or {}).get("input_dir")
+    if not isinstance(root, str) or not root:
+        return str
+    return lambda name: name.removeprefix(root).lstrip("/") if name.startswith(root) else name
+
+
+def _of_mapping(
+    given: Mapping[Any, Any], argument: str, inside: Callable[[str], str] = str
+) -> LabelSource:
+    """By name: as in the files, absolute, or as `inside` says. Defaults, such as those of a
+    defaultdict, are used."""
+    if isinstance(next(iter(given), None), os.PathLike):
+        given = {os.fspath(name): label for name, label in given.items()}
 
     def knows(name: str) -> bool:
-        return name in given or absolute(name) in given
+        return name in given or absolute(name) in given or inside(name) in given
 
     def find(name: str) -> Any:
-        return given[name] if name in given else given.get(absolute(name))
+        for known in (name, absolute(name)):
+            if known in given:
+                return given[known]
+        return given.get(inside(name))
 
     if not hasattr(type(given), "__missing__"):
         return LabelSource(argument, find, knows, next(iter(given), None))
@@ -157,11 +182,16 @@ def _same(one: Any, other: Any) -> bool:
         return list(one) == list(other)
 
 
-def _of_csv(path: Path, work_dir: str | os.PathLike[str] | None, own: Order | None) -> LabelSource:
+def _of_csv(
+    path: Path,
+    work_dir: str | os.PathLike[str] | None,
+    own: Order | None,
+    inside: Callable[[str], str],
+) -> LabelSource:
     given = f"{ARGUMENT}={str(path)!r}"
     stored = read_label_file(path, given)
     if stored.filenames is not None:
-        return _of_mapping(_one_each(stored.filenames, stored.labels, given), given)
+        return _of_mapping(_one_each(stored.filenames, stored.labels, given), given, inside)
     order = order_of_run(work_dir, own)
     return _of_list(order, order.aligned(stored.labels, stored.ids, given), given)
 
