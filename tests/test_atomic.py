@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 
 import pytest
@@ -30,6 +31,22 @@ def test_a_failure_leaves_the_old_file(tmp_path):
         raise ZeroDivisionError
     assert names(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_a_power_cut_leaves_the_old_file_or_the_whole_new_one(tmp_path, monkeypatch):
+    """What was written is on the disk before it gets its name."""
+    target, sync, synced = tmp_path / "a", os.fsync, []
+    target.write_bytes(b"old")
+
+    def watched(number: int) -> None:
+        status = os.fstat(number)
+        synced.append((status.st_ino, status.st_size, target.read_bytes()))
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with replaced(target) as temporary:
+        temporary.write_bytes(b"newer")
+    assert synced == [(target.stat().st_ino, 5, b"old")]
 
 
 def test_two_at_a_time_do_not_mix(tmp_path):

@@ -156,6 +156,41 @@ def test_another_picture_of_as_many_bytes_is_not_kept_for_the_others(tmp_path):
     assert Path(names[0]).exists() and Path(names[1]).exists()
 
 
+@pytest.mark.parametrize("which", ["picture", "picture of test_dir"])
+def test_another_picture_with_an_old_time_is_a_change(tmp_path, which):
+    """Such as a smaller one put in its place by a program that keeps times."""
+    names = [picture(tmp_path / "data" / f"{n}.png", 0) for n in "ab"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    if which == "picture of test_dir":
+        write_csv(found / "atest_features.dat.csv", "index,filename", [(0, names[1])])
+        write_stats(found, names[1:])
+        (found / "atrain_stats.csv").rename(found / "atest_stats.csv")
+        write_stats(found, names[:1])
+    picture(Path(names[1]), 0, (10, 10))
+    os.utime(names[1], (0, 0))
+    table = fastdup.find_top_components(found)
+    assert fastdup.delete_components(table, dry_run=False) == []
+    assert Path(names[1]).exists()
+
+
+def test_what_came_back_may_go_again(run, tmp_path):
+    table = fastdup.find_top_components(run)
+    gone = fastdup.delete_components(table, dry_run=False)
+    a_tick()
+    assert len(fastdup.undo_deletion(logs(tmp_path)[0])) == len(gone) == 3
+    assert fastdup.delete_components(table, dry_run=False) == gone
+
+
+def test_a_picture_that_changed_while_others_were_compared_stays(run, tmp_path):
+    (run / "atrain_stats.csv").unlink()
+    a_tick()
+    picture(tmp_path / "data" / "e.png", 7, (20, 16))
+    a_tick()
+    (run / "config.json").write_text('{"distance": "cosine"}')
+    gone = fastdup.delete_components(fastdup.find_top_components(run), keep="first")
+    assert sorted(short(gone)) == ["b", "c"]
+
+
 def test_a_clock_that_runs_ahead_is_no_change(tmp_path):
     names = [picture(tmp_path / f"{n}.png", 0) for n in "ab"]
     ahead = time.time() + 1e8
@@ -359,6 +394,17 @@ def test_saved_table_works_like_the_table(tmp_path):
     a_tick()
     picture(tmp_path / "d" / "0_cat.png", 55)
     assert "0_cat" not in short(fastdup.delete_components_by_label(path, 3, how="all"))
+
+
+def test_saved_table_of_a_run_that_is_gone_tells_what_changed_since(tmp_path):
+    table = labelled(tmp_path, ["cat", "cat", "cat"])
+    found = Path(table.attrs["work_dir"])
+    fastdup.find_top_components(found, save_path=tmp_path / "saved")
+    found.rename(tmp_path / "moved")
+    assert short(fastdup.delete_components_by_label(tmp_path / "saved", 3)) == ["0_cat", "1_cat"]
+    a_tick()
+    picture(tmp_path / "d" / "0_cat.png", 55)
+    assert short(fastdup.delete_components_by_label(tmp_path / "saved", 3)) == ["1_cat"]
 
 
 def test_csv_that_is_no_table(tmp_path):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from small_disks import disk
 
 import fastdup_gpu as fastdup
 from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
@@ -60,6 +62,27 @@ def test_log_is_on_disk_before_the_first_move(tmp_path, monkeypatch):
     assert [[m.get("source") for m in lines[1:]] for lines in seen] == [
         [move.source for move in planned]
     ] * 2
+
+
+def test_a_power_cut_takes_neither_the_log_nor_a_copy(tmp_path, monkeypatch):
+    """The log is on the disk before a file is touched, a copy before its original goes."""
+    planned, sync = moves(tmp_path, ["a", "b"]), os.fsync
+    synced: dict[int, tuple[int, list[str]]] = {}
+
+    def watched(number: int) -> None:
+        status = os.fstat(number)
+        synced[status.st_ino] = status.st_size, sorted(tree(tmp_path / "data"))
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with disk(tmp_path / "away", 100) as other:
+        log = tmp_path / "undo.jsonl"
+        assert move_all(planned, log).done == ["a", "b"]
+        assert synced[log.stat().st_ino] == (log.stat().st_size, ["a", "b"])
+        for move in planned:
+            size, left = synced[Path(move.target).stat().st_ino]
+            assert size == 1000 and move.name in left
+        assert (other.path / "x").stat().st_ino in synced
 
 
 @pytest.mark.parametrize("where", ["before the move", "between its two steps", "after the move"])
@@ -124,6 +147,60 @@ def test_undo_leaves_a_new_file_alone(tmp_path):
     assert [name for name, _ in outcome.refused] == [planned[0].source]
     assert (tmp_path / "data" / "a").read_bytes() == b"new"
     assert Path(planned[0].target).read_bytes() == b"0" * 1000
+
+
+def test_undo_takes_no_other_file_for_its_own(tmp_path):
+    """Not one of the same size and time, which copying keeps."""
+    (move,) = moves(tmp_path, ["a"])
+    move_all([move], tmp_path / "undo.jsonl")
+    Path(move.source).write_bytes(b"x" * 1000)
+    times = Path(move.target).stat()
+    os.utime(move.source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert len(undo(tmp_path / "undo.jsonl").refused) == 1
+    assert Path(move.source).read_bytes() == b"x" * 1000
+    assert Path(move.target).read_bytes() == b"0" * 1000
+
+
+def test_undo_takes_no_link_to_the_moved_file_for_the_file(tmp_path):
+    (move,) = moves(tmp_path, ["a"])
+    move_all([move], tmp_path / "undo.jsonl")
+    Path(move.source).symlink_to(move.target)
+    assert len(undo(tmp_path / "undo.jsonl").refused) == 1
+    assert Path(move.source).read_bytes() == b"0" * 1000
+
+
+def test_undo_makes_a_lost_folder_again(tmp_path):
+    planned = moves(tmp_path, ["a", "b"])
+    before = tree(tmp_path / "data")
+    move_all(planned, tmp_path / "undo.jsonl")
+    (tmp_path / "data").rmdir()
+    assert len(undo(tmp_path / "undo.jsonl").done) == 2
+    assert tree(tmp_path / "data") == before
+
+
+def test_killed_during_the_copy_to_another_disk(tmp_path):
+    planned = moves(tmp_path, ["a", "b"])
+    before = tree(tmp_path / "data")
+    with disk(tmp_path / "away", 100):
+        log = tmp_path / "undo.jsonl"
+        child = os.fork()
+        if child == 0:  # dies when half of b is copied
+            real = shutil.copy2
+
+            def die(source: str, target: Path, **options: bool) -> None:
+                real(source, target, **options)
+                if source.endswith("b"):
+                    os.truncate(target, 500)
+                    os._exit(9)
+
+            shutil.copy2 = die
+            move_all(planned, log)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        assert tree(tmp_path / "data").keys() == {"b"}
+        assert undo(log).refused == []
+        assert tree(tmp_path / "data") == before
+        assert tree(tmp_path / "away") == {}
 
 
 def test_killed_after_the_copy_to_another_disk(tmp_path, monkeypatch):
@@ -215,6 +292,30 @@ def test_really_another_file_system(tmp_path):
         assert not target.exists()
     finally:
         target.unlink(missing_ok=True)
+
+
+def test_a_link_goes_to_another_disk_as_a_link(tmp_path):
+    (move,) = moves(tmp_path, ["real"])
+    link = tmp_path / "data" / "link"
+    link.symlink_to(move.source)
+    with disk(tmp_path / "away", 100) as other:
+        going = [Move("link", str(link), str(other.path / "link"))]
+        assert move_all(going, tmp_path / "log").done == ["link"]
+        assert str((other.path / "link").readlink()) == move.source
+        assert not os.path.lexists(link)
+        assert undo(tmp_path / "log").done == [str(link)]
+    assert str(link.readlink()) == move.source
+    assert Path(move.source).read_bytes() == b"0" * 1000
+
+
+def test_a_disk_without_room_keeps_no_half_of_a_file(tmp_path):
+    (move,) = moves(tmp_path, ["a"])
+    Path(move.source).write_bytes(b"0" * 100_000)
+    with disk(tmp_path / "away", 40) as other:
+        outcome = move_all([move], tmp_path / "log")
+        assert outcome.refused == [("a", "No space left on device")]
+        assert tree(other.path) == {}
+    assert Path(move.source).read_bytes() == b"0" * 100_000
 
 
 def test_source_that_cannot_be_removed_leaves_no_copy(tmp_path, monkeypatch):
