@@ -142,6 +142,15 @@ def test_without_statistics_the_time_of_the_run_counts(tmp_path):
     assert short(fastdup.delete_components(table)) == ["c"]
 
 
+def test_without_statistics_the_picture_of_most_pixels_stays(tmp_path):
+    sizes = {"wide": (60, 10), "large": (40, 30), "high": (10, 70)}
+    names = [picture(tmp_path / f"{n}.png", 0, size) for n, size in sizes.items()]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    (found / "atrain_stats.csv").unlink()
+    gone = fastdup.delete_components(fastdup.find_top_components(found))
+    assert short(gone) == ["wide", "high"]
+
+
 def test_another_picture_of_as_many_bytes_is_not_kept_for_the_others(tmp_path):
     """Bitmaps of one size have files of one size."""
     names = [str(tmp_path / f"{n}.bmp") for n in "abc"]
@@ -250,6 +259,27 @@ def test_file_seen_under_two_names_is_not_its_own_duplicate(tmp_path):
     assert fastdup.delete_components(fastdup.find_top_components(found), how="all") == names[:1]
 
 
+def test_file_kept_in_one_component_does_not_go_under_another_name_in_another(tmp_path):
+    picture(tmp_path / "real" / "a.png", 0)
+    (tmp_path / "alias").symlink_to("real")
+    names = [str(tmp_path / "alias" / "a.png"), picture(tmp_path / "b.png", 1)]
+    names += [picture(tmp_path / "c.png", 2, (90, 90)), str(tmp_path / "real" / "a.png")]
+    names += [picture(tmp_path / f"{n}.png", 3, (90, 90)) for n in "de"]
+    found = work_dir(tmp_path / "out", dict(zip(names, [0, 0, 1, 1, 2, 2], strict=True)))
+    set_sharpness(found, 5.0)
+    gone = fastdup.delete_components(fastdup.find_top_components(found), dry_run=False)
+    assert sorted(short(gone)) == ["b", "e"]
+    assert (tmp_path / "real" / "a.png").exists()
+
+
+def test_picture_without_duplicates_stays_whatever_is_asked(run):
+    """A table grouped by label lists such pictures as well."""
+    table = fastdup.find_top_components(run, lambda _: "cat", group_by="label")
+    assert sum(table["len"]) == 6
+    gone = fastdup.delete_components(table, min_distance=-1, how="all")
+    assert sorted(short(gone)) == ["a", "b", "c", "d", "e"]
+
+
 def test_target_of_a_link_that_is_kept_stays(tmp_path):
     real = picture(tmp_path / "0_dog.png", 0)
     (tmp_path / "1_cat.png").symlink_to("0_dog.png")
@@ -324,6 +354,21 @@ def test_majority_keeps_the_best_of_the_dominant_label(tmp_path):
     assert len(fastdup.delete_components_by_label(table, 5, how="all")) == 5
     assert fastdup.delete_components_by_label(table, 6, how="all") == []
     assert fastdup.delete_components_by_label(table) == []
+
+
+def test_labels_stay_with_their_pictures_where_one_is_lost(tmp_path):
+    table = labelled(tmp_path, ["dog", "cat", "cat", "cat", "dog"])
+    (tmp_path / "d" / "0_dog.png").unlink()
+    gone = fastdup.delete_components_by_label(table, 5, how="majority")
+    assert short(gone) == ["1_cat", "2_cat", "4_dog"]
+
+
+def test_majority_keeps_the_best_where_no_picture_has_a_label(tmp_path):
+    names = [picture(tmp_path / f"{i}.png", i, (20 + i, 20)) for i in range(5)]
+    found = work_dir(tmp_path / "out", dict(zip(names, [0, 0, 0, 3, 3], strict=True)))
+    table = fastdup.find_top_components(found, dict.fromkeys(names[3:], "cat"))
+    gone = fastdup.delete_components_by_label(table, 2, how="majority")
+    assert short(gone) == ["0", "1", "3"]
 
 
 def test_tie_of_labels_keeps_the_best_of_those(tmp_path):
