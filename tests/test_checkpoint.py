@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import threading
@@ -183,7 +184,9 @@ def test_bytes_after_the_last_commit_do_not_count(snapshots, whole):
             if (copy / "tmp" / "atrain_extraction.json").exists() and not complete(copy):
                 with part.open("ab") as stream:
                     stream.write(b'99,"torn\n\x00\xff')
-        extract(copy)
+        record = copy / "tmp" / "atrain_extraction.json"
+        committed = json.loads(record.read_text())["position"] if record.exists() else 0
+        assert extract(copy)[2] == committed
         assert results(copy) == whole
 
 
@@ -219,6 +222,27 @@ def test_what_a_commit_meets_is_raised_by_the_next(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         files.commit()
     files.close()
+
+
+def test_what_the_last_commit_meets_is_raised_and_nothing_is_complete(tmp_path, monkeypatch):
+    folder, sync = tmp_path / "run", os.fsync
+
+    def damaged(number: int) -> None:
+        part = folder / "tmp" / "atrain_features.dat.part"
+        if os.path.samestat(os.fstat(number), part.stat()):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(number)
+
+    folder.mkdir()
+    files = ExtractionFiles(folder, "atrain", names.STATS_COLUMNS)
+    files.begin("same", resume=True)
+    files.append(*batch(0))
+    monkeypatch.setattr(os, "fsync", damaged)
+    with pytest.raises(OSError, match="Input/output error"):
+        files.finish()
+    files.close()
+    assert results(folder) == {}
+    assert not (folder / "tmp" / "atrain_extraction.json").exists()
 
 
 def complete(copy: Path) -> bool:

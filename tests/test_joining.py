@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from making import contents, features, photos, rows, run
+from making import contents, features, photo, photos, rows, run
 
 import fastdup_gpu
 
@@ -47,6 +48,20 @@ def test_two_steps_over_pictures_beside_old_results(here, caplog):
     assert {name: contents(Path("new"))[name] for name in extracted} == extracted
     assert run(["data"], Path("new"), run_mode=2) == 0
     assert len(features(Path("new"))) == 5
+
+
+def test_a_picture_that_changed_before_its_node_was_joined_is_not_deleted(here):
+    """Bitmaps of one size have files of one size."""
+    Path("data").mkdir()
+    for name in "abc":
+        photo(0).save(f"data/{name}.bmp")
+    assert run("data", Path("node"), run_mode=1) == 0
+    time.sleep(0.02)  # the file system's clock counts in steps of some milliseconds
+    photo(1).save("data/c.bmp")
+    assert run(["node"], Path("joined"), run_mode=2) == 0
+    table = fastdup_gpu.find_top_components("joined")
+    assert table["len"].tolist() == [3]
+    assert fastdup_gpu.delete_components(table, dry_run=False) == ["data/b.bmp"]
 
 
 @pytest.mark.parametrize("given", ["b", "b/atrain_features.dat", ["b"], "list.txt"])
