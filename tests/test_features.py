@@ -286,6 +286,7 @@ def test_names_in_a_list_are_those_of_the_current_folder_first(tmp_path, nodes, 
     listing = tmp_path / "lists" / "list.txt"
     monkeypatch.chdir(tmp_path)
     listing.write_text("filename\nnodes/a/atrain_features.dat\nnodes/b\n")
+    save(tmp_path / "lists" / "nodes" / "b", 2, 3)
     found = listed_features(listing)
     assert [dat.resolve() for dat in found] == nodes[1:]
     save(tmp_path / "lists" / "own", 2, 3)

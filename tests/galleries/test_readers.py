@@ -64,8 +64,19 @@ def test_components_name_their_pictures(run):
     assert table["component_id"].tolist() == [0, 0, 0, 3, 3, 5, 6, 7]
 
 
-def test_components_of_another_run_are_refused(run):
-    frame = pd.DataFrame({"__id": [99], "component_id": [0]})
+def test_rows_that_a_user_picked_keep_their_names(run):
+    table = pd.read_csv(run.work_dir / "connected_components.csv")
+    picked = results.read_components(table[table["__id"] >= 3][::-1], work_dir=run.work_dir)
+    assert picked["filename"].tolist() == run.names[:2:-1]
+    edges = pd.read_csv(run.work_dir / "similarity.csv")[::-2]
+    found = results.read_edges(edges, work_dir=run.work_dir)
+    for column in ("from", "to", "distance"):
+        assert found[column].tolist() == edges[column].tolist()
+
+
+@pytest.mark.parametrize("number", [-1, 8, 99])
+def test_components_of_another_run_are_refused(run, number):
+    frame = pd.DataFrame({"__id": [number], "component_id": [0]})
     with pytest.raises(FormatError, match="different runs"):
         results.read_components(frame, work_dir=run.work_dir)
 
