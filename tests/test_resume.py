@@ -154,11 +154,12 @@ def test_a_run_without_resume_does_not_trust_what_lies_there(whole, tmp_path, mo
     assert json.loads((out / "config.json").read_text())["found"]["resumed_at"] == 0
 
 
-def test_resume_sees_that_a_picture_changed(whole, tmp_path):
+@pytest.mark.parametrize("which", [0, -1])
+def test_resume_sees_that_a_picture_changed(whole, tmp_path, which):
     paths = photos(tmp_path / "in", 6)
     out = tmp_path / "out"
     assert run(tmp_path / "in", out) == 0
-    photos(tmp_path / "other", 1, first=77)[0].replace(paths[2])
+    photos(tmp_path / "other", 1, first=77)[0].replace(paths[which])
     assert run(tmp_path / "in", out, resume=1) == 0
     assert run(tmp_path / "in", tmp_path / "fresh") == 0
     assert contents(out) == contents(tmp_path / "fresh")

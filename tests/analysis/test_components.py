@@ -61,6 +61,17 @@ def test_thresholds_and_sizes(run):
     assert list(empty) == ["component_id", "files", "files_ids", "distance", "len"]
 
 
+def test_components_of_one_size_stand_in_order_of_similarity(tmp_path):
+    names = [f"{n}.jpg" for n in "abcdef"]
+    found = work_dir(tmp_path / "out", dict(zip(names, [0, 0, 2, 2, 4, 4], strict=True)))
+    stored = pd.read_csv(found / "connected_components.csv")
+    values = stored["component_id"].map({0: 0.97, 2: 0.99, 4: 0.98})
+    stored.assign(mean_distance=values).to_csv(found / "connected_components.csv", index=False)
+    assert fastdup.find_top_components(found)["component_id"].tolist() == [2, 4, 0]
+    table = fastdup.find_top_components(found, descending=False)
+    assert table["component_id"].tolist() == [0, 4, 2]
+
+
 def test_metric_is_the_mean_over_the_pictures(run):
     table = fastdup.find_top_components(run, metric="blur")
     assert table["component_id"].tolist() == [0, 3]
@@ -402,6 +413,15 @@ def test_a_label_keeps_the_pictures_that_are_cut_off(tmp_path):
     assert of == {"x": "abcd", "y": "e", "z": "f"}
     numbers = table.set_index("label")["component_id"]
     assert len({*numbers["x"], *numbers["y"], *numbers["z"]}) == 5  # a and b are one part
+
+
+def test_a_large_component_is_saved_and_read_back(tmp_path):
+    """A cell of 300,000 letters; the csv module takes 131,072 unless told otherwise."""
+    names = [f"/pictures/{'x' * 80}/{i:06d}.jpg" for i in range(3000)]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0), features=np.ones((3000, 1)))
+    table = fastdup.find_top_components(found, save_path=tmp_path / "saved.csv")
+    again = fastdup.find_top_components(tmp_path / "saved.csv")
+    assert again["files"].tolist() == table["files"].tolist() == [names]
 
 
 def test_pictures_are_chosen_with_all_that_is_listed_of_them():
