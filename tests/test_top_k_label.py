@@ -35,6 +35,7 @@ def expected(labels, similarities, k, threshold, min_count, unknown):
 def test_neighbours_without_a_label_have_no_vote(none):
     assert top_k_label([none, none, "a"], [0.9, 0.9, 0.8]) == "a"
     assert top_k_label([none], [0.9], unknown_class="?") == "?"
+    assert top_k_label([none, "a"], [0.9, 0.8], k=1, unknown_class="?") == "?"
 
 
 def test_agrees_with_a_plain_count():

@@ -29,6 +29,12 @@ def test_two_clear_groups_are_found_whole():
     assert [group.tolist() for group in split_chain(features, 0.9)] == [[0, 2, 4], [1, 3]]
 
 
+def test_exact_copies_are_found_by_the_largest_similarity():
+    features = np.eye(3, dtype=np.float32)[[0, 1, 0, 2, 1, 0]]
+    groups = split_chain(features, 1.0)
+    assert [group.tolist() for group in groups] == [[0, 2, 5], [1, 4], [3]]
+
+
 def test_zeros_belong_to_nobody():
     groups = split_chain(np.zeros((3, 4), np.float32), 0.5)
     assert [group.tolist() for group in groups] == [[0], [1], [2]]

@@ -12,7 +12,7 @@ import pytest
 import fastdup_gpu as fastdup
 from fastdup_gpu.analysis.components import with_pictures
 
-from .made import picture, work_dir, write_csv
+from .made import HOSTILE, picture, work_dir, write_csv
 
 LABELS = {"a": "cat", "b": "cat", "c": "dog", "d": "dog", "e": "dog", "f": ["owl", "big owl"]}
 
@@ -280,15 +280,17 @@ def test_chain_is_cut_into_groups_of_similar_pictures(tmp_path):
 
 
 def test_parts_of_a_component_get_numbers_of_their_own(tmp_path):
-    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcde")]
-    groups = dict(zip(names, [0, 0, 0, 0, 1], strict=True))
-    found = work_dir(tmp_path / "out", groups, features=angles(0, 1, 20, 21, 90))
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abcdefgh")]
+    groups = dict(zip(names, [0, 0, 0, 0, 0, 0, 1, 1], strict=True))
+    found = work_dir(tmp_path / "out", groups, features=angles(0, 1, 20, 21, 50, 51, 90, 90))
     table = fastdup.find_top_components(found, min_similarity=0.999)
     assert {letters(f): c for f, c in zip(table["files"], table["component_id"], strict=True)} == {
         "ab": 0,
-        "cd": 1,
+        "gh": 1,
+        "cd": 2,
+        "ef": 3,
     }
-    assert len(fastdup.delete_components(table, [1])) == 1
+    assert letters(fastdup.delete_components(table, [2])) == "d"
 
 
 def test_parts_have_the_similarity_of_their_own_pairs(tmp_path):
@@ -413,6 +415,14 @@ def test_a_label_keeps_the_pictures_that_are_cut_off(tmp_path):
     assert of == {"x": "abcd", "y": "e", "z": "f"}
     numbers = table.set_index("label")["component_id"]
     assert len({*numbers["x"], *numbers["y"], *numbers["z"]}) == 5  # a and b are one part
+
+
+def test_names_of_every_kind_come_back_from_a_saved_table(tmp_path):
+    names = [*HOSTILE, "\N{GRINNING FACE}.jpg", "null", "1e5"]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0))
+    fastdup.find_top_components(found, save_path=tmp_path / "saved.csv")
+    again = fastdup.find_top_components(tmp_path / "saved.csv")
+    assert again["files"].tolist() == [names]
 
 
 def test_a_large_component_is_saved_and_read_back(tmp_path):

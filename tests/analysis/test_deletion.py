@@ -498,6 +498,19 @@ def test_files_of_a_folder_that_may_not_be_written_to_stay(
     assert tree(tmp_path) == before
 
 
+def test_each_folder_has_its_trash_where_the_one_above_may_not_be_written_to(
+    two_folders, tmp_path, monkeypatch
+):
+    locked(monkeypatch, "data")
+    table = fastdup.find_top_components(two_folders)
+    before = tree(tmp_path)
+    assert short(fastdup.delete_components(table, dry_run=False)) == ["1", "2", "3"]
+    assert not (tmp_path / "data" / ".fastdup-trash").exists()
+    (log,) = logs(tmp_path)
+    assert len(fastdup.undo_deletion(log)) == 3
+    assert tree(tmp_path) == before
+
+
 def test_nothing_goes_where_no_folder_may_be_written_to(two_folders, tmp_path, monkeypatch):
     locked(monkeypatch, "data", "a", "b")
     before = tree(tmp_path)

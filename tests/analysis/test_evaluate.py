@@ -77,14 +77,24 @@ def test_all_pairs_are_counted_once_however_low_the_threshold(tmp_path, monkeypa
         assert (row[0]["pairs"], row[0]["recall"], row[1]["pairs"]) == (190, 1, 0)
 
 
+def test_pairs_of_exactly_a_threshold_count(tmp_path):
+    write_csv(tmp_path / "t.csv", "from,to", [("a", "c")])
+    found = run_of(tmp_path, "abc", np.array([[1, 0], [0, 1], [1, 0]]))
+    (row,) = fastdup.evaluate(found, tmp_path / "t.csv", [1.0])["thresholds"]
+    assert (row["pairs"], row["precision"], row["recall"]) == (1, 1.0, 1.0)
+
+
 def test_groups_and_pairs_that_others_connect(tmp_path):
-    found = run_of(tmp_path, "abcdef", np.eye(6))
-    rows = [("a", "g1"), ("b", "g1"), ("c", "g1"), ("d", "g2"), ("e", "g2"), ("f", "")]
+    found = run_of(tmp_path, "abcdefg", np.eye(7))
+    rows = [("a", "g1"), ("b", "g1"), ("c", "g1"), ("d", "g2"), ("e", "g2"), ("f", ""), ("g", "")]
     write_csv(tmp_path / "groups.csv", "file,group", rows)
     write_csv(tmp_path / "pairs.csv", "from,to", [("b", "a"), ("c", "b"), ("d", "e")])
     assert fastdup.evaluate(found, tmp_path / "groups.csv")["true_pairs"] == 4
     assert fastdup.evaluate(found, tmp_path / "pairs.csv")["true_pairs"] == 3
     assert fastdup.evaluate(found, tmp_path / "pairs.csv", transitive=True)["true_pairs"] == 4
+    chain = [("a", "b"), ("c", "d"), ("a", "c"), ("d", "e")]
+    write_csv(tmp_path / "chain.csv", "from,to", chain)
+    assert fastdup.evaluate(found, tmp_path / "chain.csv", transitive=True)["true_pairs"] == 10
 
 
 def test_verdicts_other_than_duplicate_do_not_count(tmp_path):
@@ -97,7 +107,7 @@ def test_verdicts_other_than_duplicate_do_not_count(tmp_path):
 
 def test_pictures_that_are_not_in_the_run_count_as_missed(tmp_path):
     features = np.array([[1, 0], [1, 0], [0, 1]])
-    write_csv(tmp_path / "t.csv", "from,to", [("a", "b"), ("a", "x")])
+    write_csv(tmp_path / "t.csv", "from,to", [("a", "b"), ("a", "x"), ("x", "a")])
     found = fastdup.evaluate(run_of(tmp_path, "abc", features), tmp_path / "t.csv")
     assert (found["true_pairs"], found["true_pairs_not_in_run"]) == (2, 1)
     assert found["average_precision"] == 0.5

@@ -141,6 +141,17 @@ def test_move_keeps_sub_folders_and_overwrites_nothing(run, tmp_path):
     assert {k: v for k, v in tree(tmp_path).items() if not k.endswith("undo.jsonl")} == before
 
 
+def test_files_moved_to_a_relative_folder_come_back_from_anywhere(run, tmp_path, monkeypatch):
+    before = tree(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    fastdup.delete_or_retag_stats_outliers(
+        run, "mean", lower_threshold=3, dry_run=False, how="move", save_path="moved"
+    )
+    monkeypatch.chdir("/")
+    assert len(fastdup.undo_deletion(logs(tmp_path / "moved")[0])) == 3
+    assert tree(tmp_path / "data") == before
+
+
 def test_scores_of_a_table_with_other_columns(run, tmp_path):
     files = sorted(str(p) for p in (tmp_path / "data").rglob("*.png"))
     table = pd.DataFrame({"from": files, "score": [100.0] * 18 + [50.0, float("nan")]})

@@ -11,7 +11,7 @@ import pytest
 import fastdup_gpu as fastdup
 from fastdup_gpu import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.analysis.annotations import read_boxes, read_labels
-from fastdup_gpu.analysis.label_order import in_order
+from fastdup_gpu.analysis.label_order import in_order, order_of_rows
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.files import read_csv
 from fastdup_gpu.formats.tables import read_table
@@ -214,7 +214,7 @@ def test_a_csv_of_other_columns_is_refused(run, tmp_path, header):
 def test_labels_as_a_spreadsheet_writes_them(run, tmp_path):
     path = tmp_path / "labels.csv"
     rows = "".join(f"{name},{name[-5]}\n" for name in run.names[::-1])
-    path.write_text(f"filename,label\n{rows}", encoding="utf-8-sig")
+    path.write_text(f"filename,label\n{rows}\n", encoding="utf-8-sig")
     assert read_labels(path, run.names, run.work_dir) == [[letter] for letter in "abcdefgh"]
 
 
@@ -225,6 +225,24 @@ def test_a_column_by_name_goes_by_its_names(run):
     assert read_labels(pd.Series(list("abcdefgh")), run.names[:2], run.work_dir) == [["a"], ["b"]]
     with pytest.raises(InvalidArgument, match="in another order"):
         read_labels(shuffled, run.names, run.work_dir)
+
+
+def test_a_dict_of_absolute_names_labels_relative_ones(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = {str(tmp_path / "in" / "a.png"): "cat", "in/b.png": "dog"}
+    assert read_labels(known, ["in/a.png", "in/b.png"]) == [["cat"], ["dog"]]
+
+
+def test_the_index_of_a_csv_means_that_of_a_table_or_else_its_rows(tmp_path):
+    """Such as statistics that a user sorted, without the run they are of."""
+    path, sorted_table = tmp_path / "labels.csv", {"filename": list("cab"), "index": [2, 0, 1]}
+    write_rows(path, ["index", "label"], enumerate("ABC"))
+    own = order_of_rows(pd.DataFrame(sorted_table))
+    assert read_labels(path, list("abc"), own=own) == [["A"], ["B"], ["C"]]
+    own = order_of_rows(pd.DataFrame(sorted_table | {"index": [7, 5, 6]}))
+    assert read_labels(path, list("cab"), own=own) == [["A"], ["B"], ["C"]]
+    write_rows(path, ["index", "label"], [(5, "A"), (6, "B"), (7, "C")])
+    assert read_labels(path, list("abc"), own=own) == [["A"], ["B"], ["C"]]
 
 
 def test_a_dict_with_a_default_labels_all(run):
