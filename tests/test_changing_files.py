@@ -30,6 +30,21 @@ def run_unprivileged(given: Path, out: Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def test_an_archive_that_is_cut_while_it_is_read_gives_no_part_of_a_picture(tmp_path):
+    (tmp_path / "1.jpg").write_bytes(noise(1))
+    (tmp_path / "2.jpg").write_bytes(noise(2))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("1.jpg", "2.jpg"):
+            archive.add(tmp_path / name, name)
+    source = open_source(tmp_path / "a.tar", work_dir=tmp_path / "work")
+    assert source.load(0) == noise(1)
+    with (tmp_path / "a.tar").open("r+b") as archive:
+        archive.truncate(6000)
+    with pytest.raises(OSError, match="truncated"):
+        source.load(1)
+    source.close()
+
+
 def test_what_may_not_be_read_is_listed_or_named(tmp_path):
     paths = photos(tmp_path / "in", 4)
     photos(tmp_path / "in" / "closed", 2, first=10)

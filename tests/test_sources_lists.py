@@ -138,6 +138,11 @@ def test_yaml_beside_the_folders_that_it_looks_for_above(here):
     assert yolo(here, text) == ["data/../train/images/c.jpg", "data/valid/images/b.jpg"]
 
 
+def test_a_folder_named_like_a_yaml_is_a_folder(here):
+    inside = put(here / "data.yaml" / "a.jpg")
+    assert names(here / "data.yaml") == [inside]
+
+
 def test_yaml_with_a_list_file(here):
     put(here / "data/train.txt", b"./images/train/1.jpg\n./more/3.jpg\n")
     assert yolo(here, "train: train.txt\n") == ["data/./images/train/1.jpg", "data/./more/3.jpg"]

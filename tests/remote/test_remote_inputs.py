@@ -93,6 +93,13 @@ def test_lists_mix_objects_prefixes_and_local_files(bucket, tmp_path):
         missing.load(0)
 
 
+def test_a_yaml_of_prefixes(bucket):
+    name = bucket({"p/1.jpg": b"1", "p/2.jpg": b"2", "v.jpg": b"3"})
+    Path("d.yaml").write_text(f"train: s3://{name}/p\nval: s3://{name}/v.jpg\n")
+    inside = {f"s3://{name}/{key}.jpg": data for key, data in (("p/1", b"1"), ("p/2", b"2"))}
+    assert loaded(opened("d.yaml")) == inside | {f"s3://{name}/v.jpg": b"3"}
+
+
 @pytest.mark.parametrize("given", ["s3://{}/empty", "s3://no-such-bucket", "s3://{}/list.txt"])
 def test_inputs_that_hold_nothing(bucket, given):
     with pytest.raises(InputError, match="s3://"):
