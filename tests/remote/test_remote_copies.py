@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from archive_files import noise, tar_bytes, zip_bytes
-from making import rows, run
+from making import contents, rows, run
+from small_disks import disk
 
 from fastdup_gpu import InputError
 from fastdup_gpu.galleries.thumbs import reader_in
@@ -38,6 +39,20 @@ def test_sync_fetches_what_is_new(bucket, proxy):
     proxy.statuses.clear()
     loaded(opened(given, sync_s3_to_local=True))
     assert set(proxy.statuses) == {200, 304}  # the listing, and nothing new
+
+
+def test_a_disk_without_room_for_copies_makes_no_picture_bad(bucket, tmp_path, caplog):
+    pictures = {f"{i}.jpg": jpeg(i) for i in range(4)}
+    given = f"s3://{bucket(pictures | {'large.jpg': jpeg(4) + bytes(1_000_000)})}"
+    wishes = {"turi_param": "sync_s3_to_local=1"}
+    assert run(given, tmp_path / "whole", **wishes) == 0
+    with disk(tmp_path / "disk", 500) as small:
+        out = small.path / "out"
+        assert run(given, out, **wishes) == 1
+        assert "No space left on device" in caplog.text
+        small.resize(40_000)
+        assert run(given, out, resume=1, **wishes) == 0
+        assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_delete_img_deletes_the_copies(bucket):

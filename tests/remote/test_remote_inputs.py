@@ -121,6 +121,7 @@ HOSTILE = [
     "back\\slash.jpg",
     ".hidden/a.jpg",
     "a" * 300 + "/b.jpg",
+    "ü" * 130 + ".jpg",
 ]
 
 
