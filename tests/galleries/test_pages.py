@@ -90,6 +90,27 @@ def test_of_train_and_test_pictures_the_statistics_decide(write, run):
     assert (keep["d"], item["why"]) == ("a.png", "not in test_dir")
 
 
+@pytest.mark.parametrize("statistics", [True, False])
+def test_neither_a_link_nor_a_smaller_file_is_kept_in_place_of_another(write, run, statistics):
+    """b_link.png leads to c.png, of which z.png is a copy with more bytes."""
+    link, larger = run.pictures / "b_link.png", run.pictures / "z.png"
+    link.symlink_to("c.png")
+    larger.write_bytes(Path(run.names[2]).read_bytes() + b"more")
+    stats = pd.read_csv(run.work_dir / "atrain_stats.csv")
+    row = stats[stats["filename"] == run.names[2]]
+    rows = [row.assign(filename=str(link)), row.assign(filename=str(larger), file_size=9999)]
+    if statistics:
+        pd.concat([stats, *rows]).to_csv(run.work_dir / "atrain_stats.csv", index=False)
+    else:
+        (run.work_dir / "atrain_stats.csv").unlink()
+    for other, kept, why in ((link, "c.png", "not a link"), (larger, "z.png", "largest file")):
+        table = pd.DataFrame({"from": [run.names[2]], "to": [str(other)], "distance": [0.9]})
+        options = {"source": table, "work_dir": run.work_dir}
+        page = write(fastdup.create_duplicates_gallery, "duplicates", **options)
+        (item,) = page.view()["items"]
+        assert (page.pictures[item["keep"]]["d"], item["why"]) == (kept, why)
+
+
 def test_pairs_listed_for_another_purpose_do_not_count_as_duplicates(write, run):
     """A run with a low threshold, made to find wrong labels: the slider starts at 0.9."""
     run.write([(0, 1, 0.99), (2, 3, 0.95), (3, 4, 0.5)], [], [])

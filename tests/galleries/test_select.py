@@ -138,7 +138,7 @@ def test_curve_counts_pairs_images_and_groups():
     draw = random.Random(3)
     names = [f"n{i}" for i in range(30)]
     chosen = draw.sample(list(itertools.combinations(names, 2)), 60)
-    pairs = [(a, b, round(draw.uniform(0.8, 1), 3)) for a, b in chosen]
+    pairs = [(a, b, round(draw.uniform(0.8, 1), 6)) for a, b in chosen]
     table = select.unordered_pairs(edges(*pairs))
     found = select.curve(table, [0.5, 0.87654], 25)
     assert 0.8765 in [row[0] for row in found]
