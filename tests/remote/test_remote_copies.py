@@ -55,6 +55,12 @@ def test_a_disk_without_room_for_copies_makes_no_picture_bad(bucket, tmp_path, c
         assert contents(out) == contents(tmp_path / "whole")
 
 
+def test_an_empty_object_has_an_empty_copy(bucket):
+    name = bucket({"a.jpg": b"", "b.jpg": b"x"})
+    found = loaded(opened(f"s3://{name}", sync_s3_to_local=True))
+    assert found == {f"s3://{name}/a.jpg": b"", f"s3://{name}/b.jpg": b"x"}
+
+
 def test_delete_img_deletes_the_copies(bucket):
     given = f"s3://{bucket(NOISE)}"
     source = opened(given, sync_s3_to_local=True, delete_img=True)
