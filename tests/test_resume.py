@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from making import contents, photos, rows, run
+from onnx_models import flatten
 from PIL import Image
 
 from fastdup_gpu.stages import extract
@@ -143,6 +144,26 @@ def test_resume_with_other_arguments_starts_anew(whole, tmp_path):
     assert run(whole / "in", out, num_images=50, turi_param="run_advanced_stats=1") == 0
     assert run(whole / "in", out, resume=1) == 0
     assert contents(out) == contents(whole / "out")
+
+
+@pytest.mark.parametrize("changed", ["smallest file", "statistics", "model"])
+def test_resume_with_one_other_argument_takes_nothing_over(tmp_path, changed):
+    sizes = sorted(path.stat().st_size for path in photos(tmp_path / "in", 4))
+    model = flatten(tmp_path / "m.onnx", 8)
+    first = {"model_path": str(model), "d": 192, "turi_param": ""}
+    wish = {
+        "smallest file": f"min_file_size={sizes[1]}",
+        "statistics": "run_advanced_stats=1",
+    }
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    assert run(tmp_path / "in", out, **first) == 0
+    before = contents(out)
+    if changed == "model":
+        flatten(model, 8, layout="NHWC")
+    later = first | {"turi_param": wish.get(changed, "")}
+    assert run(tmp_path / "in", out, resume=1, **later) == 0
+    assert run(tmp_path / "in", fresh, **later) == 0
+    assert contents(out) == contents(fresh) != before
 
 
 def test_a_run_without_resume_does_not_trust_what_lies_there(whole, tmp_path, monkeypatch):

@@ -250,6 +250,7 @@ def test_groups_by_label_and_their_labels(write):
     )
     groups = {item["title"]: len(item["p"]) for item in page.view()["items"]}
     assert groups == {"cat": 2, "dog": 3, "bird": 1}
+    assert "suggest" not in page.view()  # images with one label are no duplicates
 
 
 def test_words_of_a_sentence_are_labels_and_few_are_printed(write):
