@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from archive_files import FILES, check_all, member, noise, opened, tar_bytes, zip_bytes
+from making import photos, rows, run
 
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu.sources import named, read_by_name
@@ -157,6 +158,18 @@ def test_hard_links_are_the_pictures_that_they_link_to(tmp_path, caplog, ending)
     read = {f"d/{name}.jpg": FILES[f"d/{file}.jpg"] for name, file in whose.items()}
     check_all(opened(archive), archive, read)
     assert f"left out {1 if ending == 'tar' else 3} links" in caplog.text
+
+
+def test_a_run_over_a_damaged_archive_takes_what_comes_before_the_damage():
+    pictures = {path.name: path.read_bytes() for path in photos(Path("in"), 6)}
+    packed = gzip.compress(tar_bytes(pictures))
+    Path("x.tar.gz").write_bytes(packed[: len(packed) * 2 // 3])
+    assert run("x.tar.gz", Path("out")) == 0
+    good = [row["filename"] for row in rows(Path("out/atrain_features.dat.csv"))]
+    assert good == [f"x.tar.gz/{name}" for name in list(pictures)[: len(good)]]
+    assert 2 <= len(good) < 6
+    (bad,) = rows(Path("out/atrain_features.bad.csv"))
+    assert (bad["index"], bad["filename"]) == (str(len(good)), "x.tar.gz")
 
 
 def test_an_archive_without_pictures():

@@ -221,6 +221,30 @@ def test_mode_4_compares_what_it_was_given(here, given, compared):
     assert alone
 
 
+def test_mode_4_names_the_rows_of_several_files_and_sees_that_they_changed(here):
+    base()
+    x = features(Path("out"))
+    wanted: dict[str, str] = {}
+    for turn in ((0, 1), (4, 5)):
+        for folder, chosen in (("t0", turn), ("t1", (2, 3, 4))):
+            names = [f"{folder} {i}" for i in range(len(chosen))]
+            assert fastdup_gpu.save_binary_feature(folder, names, x[list(chosen)]) == 0
+            wanted |= {name: f"out {row}" for name, row in zip(names, chosen, strict=True)}
+        given = {"input_dir": ["t0", "t1"], "run_mode": 4, "threshold": 0.9999, "resume": 1}
+        assert fastdup_gpu.run(work_dir="out", **given) == 0
+        assert {r["from"]: r["to"] for r in rows(Path("out/similarity.csv"))} == wanted
+
+
+def test_mode_4_takes_test_dir_before_input_dir_and_never_the_base_itself(here):
+    base()
+    save("t0", 3)
+    save("t1", 4)
+    assert run("t1", Path("out"), test_dir="t0", run_mode=4, threshold=0) == 0
+    assert sources("out") == {"t0"}
+    assert run(here, Path("out"), run_mode=4, threshold=0) == 0
+    assert sources("out") == {"t0", "t1"}
+
+
 def test_mode_4_refuses_features_of_another_length(here, caplog):
     base()
     save("t", 3, d=9)
