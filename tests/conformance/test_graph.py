@@ -82,6 +82,15 @@ def test_pagerank_solves_its_equation(backend, m):
     )
 
 
+@pytest.mark.parametrize("weight", [0.0, -0.5, np.inf, -np.inf, np.nan])
+def test_edges_without_a_positive_finite_weight_do_not_count(backend, weight):
+    sources, targets, weights = random_edges(50, 80, seed=2)
+    more = np.concatenate([sources, [0, 1, 2]]), np.concatenate([targets, [1, 2, 3]])
+    found = backend.pagerank(50, *more, np.concatenate([weights, [weight] * 3]))
+    expected = solved_pagerank(50, sources, targets, weights)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
+
+
 def test_empty_graphs(backend):
     none = np.zeros(0, dtype=np.int64)
     assert backend.components(0, none, none).tolist() == []
