@@ -49,6 +49,15 @@ def test_a_power_cut_leaves_the_old_file_or_the_whole_new_one(tmp_path, monkeypa
     assert synced == [(target.stat().st_ino, 5, b"old")]
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "\N{CJK UNIFIED IDEOGRAPH-4E00}" * 85])
+def test_the_longest_names(tmp_path, name):
+    with replaced(tmp_path / name) as first, replaced(tmp_path / name) as second:
+        first.write_bytes(b"first")
+        second.write_bytes(b"second")
+    assert names(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == b"first"
+
+
 def test_two_at_a_time_do_not_mix(tmp_path):
     with replaced(tmp_path / "a") as first:
         first.write_bytes(b"first")
