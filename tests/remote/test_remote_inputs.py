@@ -46,7 +46,8 @@ def test_a_resumed_run_sees_that_an_object_changed(bucket, tmp_path, way):
 
     wishes = "sync_s3_to_local=1" if way == "in, copied" else ""
     given = f"s3://{put(paths[0])}/{way.removesuffix(', copied')}"
-    for first, extracted in ((paths[0], 4), (paths[0], 0), (paths[1], 4)):
+    read_again = 4 if way == "a.tar" else 1
+    for first, extracted in ((paths[0], 4), (paths[0], 0), (paths[1], read_again)):
         put(first)
         found = fastdup_gpu.Session("out").run(given, resume=1, run_mode=1, turi_param=wishes)
         assert found.valid - found.resumed_at == extracted
