@@ -34,7 +34,6 @@ class FlatIndex:
 
     def __init__(self, features: F32, plan: SearchPlan) -> None:
         self.features = features
-        self.metric = plan.metric
         self._space = open_space(plan.metric)
         self._workers = Workers(plan.threads)
         self._prepared: dict[int, F32] = {}
@@ -114,7 +113,7 @@ def settle(
     best = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan, dtype=np.float32)
     best[0][:, : order.shape[1]] = np.take_along_axis(ids, order, axis=1)
     best[1][:, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
-    return Neighbors(*best, exact=True)
+    return Neighbors(*best)
 
 
 def _blank(tile: F32, columns: I64) -> None:

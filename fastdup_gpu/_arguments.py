@@ -27,9 +27,15 @@ def whole_number(name: str, value: object, low: int = 0, high: int = MANY) -> in
     return number
 
 
-def real_number(name: str, value: object, meaning: str = "a number") -> float:
-    """Return an argument that must be a number other than nan; `meaning` describes it."""
-    if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value):
+def real_number(
+    name: str,
+    value: object,
+    meaning: str = "a number",
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> float:
+    """Return an argument that must be a number from `low` to `high`; `meaning` describes it."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not low <= float(value) <= high:
         raise InvalidArgument(f"{name}={shown(value)}: expected {meaning}")
     return float(value)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fastdup_gpu._arguments import MANY, flag, path_text, whole_number
+from fastdup_gpu._arguments import MANY, flag, path_text, real_number, whole_number
 from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import InvalidArgument, choose
-from fastdup_gpu._options import DEFAULTS
+from fastdup_gpu._options import DEFAULTS, Input
 from fastdup_gpu._params import (
     DetectorPlan,
     Tuning,
@@ -25,7 +25,6 @@ from fastdup_gpu.formats.names import DEFAULT_DIM, HIGH_ACCURACY_DIM
 from fastdup_gpu.models.manifest import DEFAULT_PATH
 from fastdup_gpu.protocol import METRICS, Metric, SearchPlan
 
-Input = str | os.PathLike[str] | Sequence[Any]
 Compute = Literal["cpu", "gpu", "auto"]
 COMPUTE: tuple[Compute, ...] = ("cpu", "gpu", "auto")
 
@@ -94,8 +93,8 @@ def make_config(**given: Any) -> RunConfig:
         threads=threads,
         num_images=a.whole("num_images", 0),
         tuning=tuning,
-        threshold=a.real("threshold", 0, 1),
-        lower_threshold=a.real("lower_threshold", 0, 1),
+        threshold=a.share("threshold"),
+        lower_threshold=a.share("lower_threshold"),
         model_path=a.text("model_path"),
         k=a.whole("nearest_neighbors_k", 1, 10_000),
         d=a.whole("d", 1, 1_000_000),
@@ -123,15 +122,8 @@ class _Arguments:
     def whole(self, name: str, low: int, high: int = MANY) -> int:
         return whole_number(name, self.given[name], low, high)
 
-    def real(self, name: str, low: float, high: float) -> float:
-        value = self.given[name]
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if isinstance(value, (bool, str)) or not low <= number <= high:
-            raise InvalidArgument(f"{name}={value!r}: expected a number from {low} to {high}")
-        return number
+    def share(self, name: str) -> float:
+        return real_number(name, self.given[name], "a number from 0 to 1", 0, 1)
 
     def flag(self, name: str) -> bool:
         return flag(name, self.given[name])

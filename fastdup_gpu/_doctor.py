@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from typing import Any
 
 from fastdup_gpu import _provenance
@@ -35,14 +36,7 @@ def examine() -> dict[str, Any]:
         "cpu": {name: _installed(name) for name in _CPU_MODULES},
         "optional": {name: _installed(name) for name in _OPTIONAL_MODULES},
         "gpu": [
-            {
-                "ok": f.ok,
-                "needed": f.needed,
-                "name": f.name,
-                "found": f.found,
-                "hint": "" if f.ok else f.hint,
-            }
-            for f in probe.check()
+            {**asdict(found), "hint": "" if found.ok else found.hint} for found in probe.check()
         ],
     }
 

@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from fastdup_gpu import _provenance
-from fastdup_gpu._config import Input, RunConfig
+from fastdup_gpu._config import RunConfig
 from fastdup_gpu._errors import InputError
+from fastdup_gpu._options import Input
 from fastdup_gpu._progress import Progress
 from fastdup_gpu._registry import open_backend
 from fastdup_gpu._summary import Summary

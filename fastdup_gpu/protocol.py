@@ -162,13 +162,12 @@ class Neighbors:
 
     Scores are cosine similarities for metric 'cosine' and distances otherwise. If fewer than k
     neighbours exist, the row is padded with id -1 and score nan. Equal scores are ordered by id.
-    `exact`: whether the search was exhaustive; `recall` is then 1, and otherwise measured against
-    exact search on a sample (nan if not measured).
+    `recall`: 1 for an exhaustive search, otherwise measured against one on a sample (nan if not
+    measured).
     """
 
     ids: I64
     scores: F32
-    exact: bool
     recall: float = 1.0
 
 

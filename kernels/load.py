@@ -64,21 +64,19 @@ def launch(function: Any, threads: int, args: Sequence[Any]) -> None:
 
 
 def typed(args: Sequence[Any]) -> tuple[Any, ...]:
-    """Kernel arguments with every Python int as int64 and every float as float32."""
-    kinds: dict[type, Any] = {int: np.int64, float: np.float32}
-    return tuple(kinds[type(a)](a) if type(a) in kinds else a for a in args)
+    """Kernel arguments with every Python int as int64."""
+    return tuple(np.int64(a) if type(a) is int else a for a in args)
 
 
-def require(argument: str, array: Any, dtype: str, shape: Sequence[int | None]) -> None:
-    """Refuse an array that the kernel would misread; None in `shape` means any length.
-
-    Raises InvalidArgument if dtype, shape or order is not as expected.
-    """
-    fits = len(array.shape) == len(shape) and all(
-        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
-    )
-    if not fits or array.dtype != np.dtype(dtype) or not array.flags.c_contiguous:
-        wanted = ", ".join("any" if s is None else str(s) for s in shape)
+def require(argument: str, array: Any, dtype: str, shape: Sequence[int]) -> None:
+    """Raise InvalidArgument for an array that the kernel would misread: of another dtype, shape or
+    order than expected."""
+    if (
+        tuple(array.shape) != tuple(shape)
+        or array.dtype != np.dtype(dtype)
+        or not array.flags.c_contiguous
+    ):
+        wanted = ", ".join(map(str, shape))
         order = "C" if array.flags.c_contiguous else "other than C"
         raise InvalidArgument(
             f"{argument} is {array.dtype}{list(array.shape)} in {order} order; expected "

@@ -19,7 +19,7 @@ DISTANCES = np.array([[0.1], [0.2], [0.3], [0.05], [0.25], [0.9], [0.5], [np.nan
 
 def edges(metric: str):
     scores = DISTANCES if metric == "euclidean" else 1 / (1 + DISTANCES)
-    return to_edges(Neighbors(IDS, scores, exact=True), metric)
+    return to_edges(Neighbors(IDS, scores), metric)
 
 
 def listed(path) -> list[tuple[str, str, str]]:
@@ -33,7 +33,7 @@ def test_nearest_first_then_by_source_and_target(metric, sign):
     ids = np.stack([rng.permutation(n)[:k] for _ in range(n)])
     ids[rng.random((n, k)) < 0.1] = -1  # fewer neighbours than k
     scores = (rng.integers(0, 5, (n, k)) / 8).astype(np.float32)
-    edges = to_edges(Neighbors(ids, scores, exact=True), metric)
+    edges = to_edges(Neighbors(ids, scores), metric)
     expected = sorted(
         (sign * score, source, target, score)
         for source in range(n)
@@ -59,7 +59,7 @@ def test_files_of_edges_start_at_the_threshold_and_end_with_the_least_similar(tm
 
 @pytest.mark.parametrize(("score", "kept"), [(0.9, 1), (0.8999996, 1), (0.8999994, 0)])
 def test_a_score_that_is_written_as_the_threshold_reaches_it(tmp_path, score, kept):
-    one = to_edges(Neighbors(np.array([[1]]), np.array([[score]]), exact=True), "cosine")
+    one = to_edges(Neighbors(np.array([[1]]), np.array([[score]])), "cosine")
     assert len(write_similarity(tmp_path, one, 0.9, NAMES, NAMES).scores) == kept
     assert len(rows(tmp_path / "similarity.csv")) == kept
     found = find_components(open_backend("cpu"), 2, one, 0.9)

@@ -77,7 +77,5 @@ def _limit(
         return real_number(f"{side}_threshold", threshold)
     if percentile is None:
         return None
-    name, meaning = f"{side}_percentile", "a number from 0 to 1"
-    if not 0 <= real_number(name, percentile, meaning) <= 1:
-        raise InvalidArgument(f"{name}={percentile!r}: expected {meaning}")
+    real_number(f"{side}_percentile", percentile, "a number from 0 to 1", 0, 1)
     return float(values.quantile(percentile))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,10 +60,6 @@ class Component:
     def kinds(self) -> int:
         """How many different labels its images have; 0 if none of them is labelled."""
         return len({label for own in self.labels for label in own})
-
-    def has(self, wanted: Callable[[str], bool]) -> bool:
-        """Whether a label of any image is wanted."""
-        return any(wanted(label) for own in self.labels for label in own)
 
 
 def needed(folder: Path | None, argument: str) -> Path:

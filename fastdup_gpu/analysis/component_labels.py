@@ -62,4 +62,6 @@ def sliced(found: list[Component], alike: str | None, wanted: set[str] | None) -
     """Components of one label ('same') or of several ('diff'), and with a wanted label."""
     if alike is not None:
         found = [c for c in found if (c.kinds == 1 if alike == "same" else c.kinds > 1)]
-    return found if wanted is None else [c for c in found if c.has(wanted.__contains__)]
+    if wanted is None:
+        return found
+    return [c for c in found if not all(map(wanted.isdisjoint, c.labels))]

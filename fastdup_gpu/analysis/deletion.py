@@ -107,8 +107,7 @@ def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[
 
 def _above(groups: Sequence[Group], min_distance: float) -> list[Group]:
     meaning = "a similarity from 0 to 1; groups with a larger mean similarity are taken"
-    if not -1 <= real_number("min_distance", min_distance, meaning) <= 1:
-        raise InvalidArgument(f"min_distance={min_distance!r}: expected {meaning}")
+    real_number("min_distance", min_distance, meaning, -1, 1)
     above = [group for group in groups if group.distance > min_distance]
     why = f"mean similarity not above min_distance={min_distance}"
     _tell_left_out(len(groups) - len(above), why)

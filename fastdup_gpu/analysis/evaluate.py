@@ -126,11 +126,7 @@ def _named_pairs(
 ) -> Iterator[tuple[str, str]]:
     columns = [header.index(name) for name in ("from", "to")]
     verdict = header.index("verdict") if "verdict" in header else None
-    for row in filter(None, rows):
-        if len(row) != len(header):
-            raise FormatError(
-                f"{path} has a row of {len(row)} cells under {len(header)} column names"
-            )
+    for row in _whole(rows, header, path):
         if verdict is None or row[verdict].startswith("duplicate"):
             yield row[columns[0]], row[columns[1]]
 
@@ -139,15 +135,23 @@ def _grouped_pairs(
     header: Sequence[str], rows: Iterable[Sequence[str]], path: Path
 ) -> Iterator[tuple[str, str]]:
     groups: dict[str, list[str]] = defaultdict(list)
+    file, group = header.index("file"), header.index("group")
+    for row in _whole(rows, header, path):
+        if row[group]:
+            groups[row[group]].append(row[file])
+    for members in groups.values():
+        yield from combinations(members, 2)
+
+
+def _whole(
+    rows: Iterable[Sequence[str]], header: Sequence[str], path: Path
+) -> Iterator[Sequence[str]]:
     for row in filter(None, rows):
         if len(row) != len(header):
             raise FormatError(
                 f"{path} has a row of {len(row)} cells under {len(header)} column names"
             )
-        if row[header.index("group")]:
-            groups[row[header.index("group")]].append(row[header.index("file")])
-    for members in groups.values():
-        yield from combinations(members, 2)
+        yield row
 
 
 def _connected(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

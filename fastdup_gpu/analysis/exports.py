@@ -60,8 +60,8 @@ def entries(files: object, labels: object) -> list[Entry]:
     applies to all files. One label may be None or a list. Raises InvalidArgument for anything else.
     """
     names = file_names("files", files)
-    own = [labels] * len(names) if labels is None or isinstance(labels, str) else None
-    own = own if own is not None else _labels_of(names, labels)
+    one_for_all = labels is None or isinstance(labels, str)
+    own = [labels] * len(names) if one_for_all else _labels_of(names, labels)
     if len(own) != len(names):
         raise InvalidArgument(
             f"labels has {len(own)} entries for {len(names)} files; give one for each file"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fastdup_gpu.analysis.ranking import rank_outliers
 from fastdup_gpu.analysis.similarity import (
     edge_similarity,
     near_duplicates_from,
@@ -49,9 +50,8 @@ def _found(folder: Path) -> Iterator[pd.DataFrame]:
         yield _nearest("duplicate", near[same])
         yield _nearest("near duplicate", near[~same])
     if (folder / names.OUTLIERS).is_file():
-        edges = _edges(folder, "outliers")
-        listed = edges.groupby("from")["from"].transform("size")
-        yield _nearest("outlier", edges[listed >= (neighbors_asked(folder) or listed.max())])[::-1]
+        found = rank_outliers(_edges(folder, "outliers"), "all", neighbors_asked(folder))
+        yield _table("outlier", found["from"], found["distance"], found["to"])
     stats = results.read_all_stats(folder)
     if stats is not None:
         yield from (_statistic(one, stats) for one in unusual(stats))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu._arguments import real_number
 from fastdup_gpu.analysis import keeping, removal
 from fastdup_gpu.analysis.deletion import Plan
 from fastdup_gpu.analysis.removal import Item, Origin
@@ -26,8 +26,7 @@ def plan_leaks(work_dir: Path, min_similarity: float = 0.96, protect: object = (
     deletion.finish() does it. Train images stay. A test image whose most similar train image is no
     longer as the run saw it stays as well, and so do all files in the folders `protect`.
     """
-    if not -1 <= min_similarity <= 1:
-        raise InvalidArgument(f"min_similarity={min_similarity}: expected a number from -1 to 1")
+    real_number("min_similarity", min_similarity, "a similarity from -1 to 1", -1, 1)
     policy = keeping.Policy(protect=keeping.folders(protect))
     edges = results.read_edges(work_dir)
     edges = edges.assign(distance=edge_similarity(edges, work_dir))

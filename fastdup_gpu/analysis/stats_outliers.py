@@ -111,7 +111,7 @@ def _move(
     if dry_run:
         trash.report([item.path for item in going], refused, f"move to {str(folder)!r}")
         return [item.path for item in going]
-    outcome = trash.to_folder(going, folder, "save_path")
+    outcome = trash.to_folder(going, folder)
     outcome.refused[:0] = refused
     trash.summarize(outcome, f"moved to {str(folder)!r}:")
     return outcome.done

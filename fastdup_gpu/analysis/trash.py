@@ -63,13 +63,12 @@ def to_trash(items: Sequence[Item]) -> Outcome:
     return outcome
 
 
-def to_folder(items: Sequence[Item], folder: Path, argument: str) -> Outcome:
+def to_folder(items: Sequence[Item], folder: Path) -> Outcome:
     """Move files to `folder`, where they keep their sub-folders (relative to the folder that they
-    have in common), with an undo log in it. Raises WorkDirError, naming the `argument`, if it
-    cannot be written to."""
+    have in common), with an undo log in it. Raises WorkDirError if it cannot be written to."""
     if not items:
         return Outcome()
-    prepare_folder(folder, argument)
+    prepare_folder(folder, "save_path")
     root = os.path.commonpath([item.folder for item in items])
     target = folder.resolve()
     moves = [Move(item.path, item.place, _below(target, item.place, root)) for item in items]

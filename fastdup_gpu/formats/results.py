@@ -39,8 +39,6 @@ def read_edges(
     columns are kept. If both ends are ids, they are replaced by names from the features csv of the
     work_dir. Raises WorkDirError for a missing file, FormatError for a damaged one.
     """
-    if which not in EDGE_FILES:
-        raise InvalidArgument(f"which={which!r}: expected one of {', '.join(EDGE_FILES)}")
     table = _table(source, EDGE_FILES[which], names.EDGE_COLUMNS, nrows)
     table["distance"] = _numbers(table["distance"], "distance", EDGE_FILES[which]).astype(float)
     return _with_names(table, work_dir_of(source, work_dir))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -18,11 +19,14 @@ from fastdup_gpu.analysis.label_sources import open_labels
 from fastdup_gpu.analysis.places import placed_by
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries.options import Options
+from fastdup_gpu.galleries.readers import Reader
 from fastdup_gpu.galleries.select import LabelsOf, call_text
-from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, reader_in, size_for
+from fastdup_gpu.galleries.thumbs import SMALL, Thumb, make_thumbs, size_for
 from fastdup_gpu.sources.pixels import read_header
 
 _log = logging.getLogger(__name__)
+
+_OTHER = re.compile("[\ud800-\udfff]")  # bytes of a name that are not UTF-8
 
 
 class Album:
@@ -41,7 +45,7 @@ class Album:
         self._labels: dict[str, Sequence[str]] = {}
         self._source = open_labels(options.get_label_func, work_dir, own)
         self._path_of = placed_by(work_dir)
-        self.read = reader_in(options.input_dir, work_dir)
+        self.read = Reader(options.input_dir, work_dir)
 
     def add(self, name: str, *, small: bool = False) -> int:
         """The position of an image, the same however often it is added. An image that is only
@@ -157,23 +161,15 @@ class Album:
 
 def is_utf8(name: str) -> bool:
     """Whether a name came from UTF-8 bytes."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+    return _OTHER.search(name) is None
 
 
 def shown(text: str) -> str:
     """A text that a page can contain: bytes that are not UTF-8 become U+FFFD."""
-    return text if is_utf8(text) else "".join(map(_visible, text))
+    return _OTHER.sub("\ufffd", text)
 
 
 def common_folder(filenames: Sequence[str]) -> int:
     """The length of the folder that all names have in common, its last separator included."""
-    if not filenames:
-        return 0
-    first, last = min(filenames), max(filenames)
-    same = next((i for i, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), 0)
-    until = same if len(set(filenames)) > 1 else len(first)
-    return max(first.rfind("/", 0, until), first.rfind(os.sep, 0, until)) + 1
-
-
-def _visible(letter: str) -> str:
-    return "\ufffd" if "\ud800" <= letter <= "\udfff" else letter
+    start = os.path.commonprefix(filenames)  # noqa: RUF071  cut at a separator next
+    return max(start.rfind("/"), start.rfind(os.sep)) + 1

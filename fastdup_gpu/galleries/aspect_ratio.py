@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from fastdup_gpu._errors import FormatError
+from fastdup_gpu.analysis.ranking import in_order
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import check_function, make_options
 from fastdup_gpu.galleries.render import Page, View, publish
-from fastdup_gpu.galleries.select import histogram, in_order
+from fastdup_gpu.galleries.select import histogram
 from fastdup_gpu.galleries.stats import read_rows, sliced
 
 EXAMPLES = 20  # of the widest, of the tallest, and of the most common shape

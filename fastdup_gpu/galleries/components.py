@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.components import find_top_components, with_pictures
 from fastdup_gpu.analysis.groups import opened
 from fastdup_gpu.analysis.hierarchy import write_hierarchy
@@ -16,7 +15,7 @@ from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album, shown
 from fastdup_gpu.galleries.options import COMPONENT_EXTRAS, Options, make_options
-from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.render import Page, View, publish, slider
 from fastdup_gpu.galleries.select import LabelsOf, choose_keeper
 
 MOST_MEMBERS = 24  # images shown of one group unless max_items is given
@@ -69,9 +68,6 @@ def _publish(stem: str, title: str, album: Album, view: View, table: pd.DataFram
 
 def select_groups(source: Any, options: Options, comp_type: str = "component") -> pd.DataFrame:
     """The table of find_top_components() for the options; `source` may be such a table."""
-    extras: dict[str, Any] = {"nrows": options.nrows} if options.nrows is not None else {}
-    if options.split_sentence_to_label_list:
-        extras["split_sentence_to_label_list"] = True
     return find_top_components(
         source,
         get_label_func=options.get_label_func,
@@ -83,7 +79,8 @@ def select_groups(source: Any, options: Options, comp_type: str = "component") -
         min_items=options.min_items,
         keyword=options.keyword,
         comp_type=comp_type,
-        **extras,
+        nrows=options.nrows,
+        split_sentence_to_label_list=options.split_sentence_to_label_list,
     )
 
 
@@ -107,14 +104,8 @@ def components_view(
         view["suggest"] = "Mark all except the starred"
     rows = _steps(table)
     if len(rows) > 1:
-        view["slider"] = {
-            "label": "Mean similarity" if centre is None else "Closeness to the centre",
-            "sign": "≥",
-            "digits": 3,
-            "value": rows[0][0],
-            "rows": rows,
-            "text": "{0 group} of {1 image}",
-        }
+        label = "Mean similarity" if centre is None else "Closeness to the centre"
+        view["slider"] = slider(label, "≥", rows, rows[0][0], "{0 group} of {1 image}")
     return view
 
 
@@ -164,7 +155,7 @@ def _members(album: Album, files: Sequence[str], heads: list[str] | None) -> dic
 
 def _label_counts(options: Options, files: Sequence[str], labels: LabelsOf) -> list[list[Any]]:
     """The most frequent labels of a group and their counts."""
-    counts = Counter(label for name in files for label in as_labels(labels[name]))
+    counts = Counter(label for name in files for label in labels[name])
     most = options.limit_labels_printed
     most = most if most is not None else options.max_items or 5
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -13,7 +13,7 @@ from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import make_options
-from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.render import Page, View, publish, slider
 from fastdup_gpu.galleries.select import (
     LabelsOf,
     choose_keeper,
@@ -96,14 +96,8 @@ def duplicates_view(
         ],
     }
     if len(rows) > 1:
-        view["slider"] = {
-            "label": "Similarity",
-            "sign": "≥",
-            "digits": 3,
-            "value": rows[0][0] if start is None else start,
-            "rows": rows,
-            "text": COUNTS,
-        }
+        begin = rows[0][0] if start is None else start
+        view["slider"] = slider("Similarity", "≥", rows, begin, COUNTS)
     return view
 
 

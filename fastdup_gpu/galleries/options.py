@@ -97,9 +97,7 @@ def _check_counts(given: dict[str, Any]) -> None:
     if given.get("num_images", 0) is None:
         raise InvalidArgument("num_images=None: expected a whole number; 0 shows all")
     if given.get("threshold") is not None:
-        given["threshold"] = real_number("threshold", given["threshold"], _SIMILARITY)
-        if not -1 <= given["threshold"] <= 1:
-            raise InvalidArgument(f"threshold={given['threshold']!r}: expected {_SIMILARITY}")
+        given["threshold"] = real_number("threshold", given["threshold"], _SIMILARITY, -1, 1)
 
 
 def _check_functions(given: Mapping[str, Any]) -> None:

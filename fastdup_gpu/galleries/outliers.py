@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu.analysis.ranking import rank_outliers
 from fastdup_gpu.analysis.similarity import edge_similarity, neighbors_asked
 from fastdup_gpu.formats import results
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import make_options
-from fastdup_gpu.galleries.render import Page, View, publish
-from fastdup_gpu.galleries.select import rank_outliers, slice_mask
+from fastdup_gpu.galleries.render import Page, View, publish, slider
+from fastdup_gpu.galleries.select import slice_mask
 
 INTRO = (
     "Each image is shown beside one of the images most similar to it. The less similar the two "
@@ -68,14 +69,7 @@ def outliers_view(album: Album, table: pd.DataFrame) -> View:
     }
     rows = _steps(table)
     if len(rows) > 1:
-        view["slider"] = {
-            "label": "Similarity",
-            "sign": "≤",
-            "digits": 3,
-            "value": rows[-1][0],
-            "rows": rows,
-            "text": "{0 outlier}",
-        }
+        view["slider"] = slider("Similarity", "≤", rows, rows[-1][0], "{0 outlier}")
     return view
 
 

@@ -44,6 +44,21 @@ class Page:
     thumb_width: int | None = None
 
 
+def slider(
+    label: str, sign: str, rows: Sequence[Sequence[float]], start: float, text: str, digits: int = 3
+) -> View:
+    """The slider of a view: `rows` are thresholds, ascending, with the counts that `text` tells;
+    it begins at `start` and shows the entries whose value is `sign` the threshold."""
+    return {
+        "label": label,
+        "sign": sign,
+        "digits": digits,
+        "value": start,
+        "rows": rows,
+        "text": text,
+    }
+
+
 def publish(page: Page, album: Album, table: Any = None) -> Path:
     """Write `<save_path>/<stem>.html` and the files that the options ask for beside it, and show
     it in a running notebook. save_artifacts stores `table` as csv. Returns the path."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.facts import REASONS, Facts
 from fastdup_gpu.analysis.label_sources import call
+from fastdup_gpu.analysis.ranking import codes, in_order
 from fastdup_gpu.analysis.slices import Everywhere, wanted_labels
 from fastdup_gpu.formats.names import STATS_COLUMNS_ADVANCED
 from fastdup_gpu.galleries.options import Slice
@@ -30,8 +31,8 @@ def choose_keeper(members: Sequence[Facts]) -> tuple[int, str]:
 def unordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:
     """Each pair of different names once, with its largest similarity, most similar first; ties by
     name."""
-    codes = _codes(edges["from"], edges["to"], sort=True)
-    start, end = codes[: len(edges)], codes[len(edges) :]
+    numbers = codes(edges["from"], edges["to"], sort=True)
+    start, end = numbers[: len(edges)], numbers[len(edges) :]
     low, high = np.minimum(start, end), np.maximum(start, end)
     order = np.lexsort((high, low, -edges["distance"].to_numpy()))
     order = order[low[order] != high[order]]
@@ -65,22 +66,6 @@ def slice_mask(
         return np.array([not wanted.isdisjoint(own) for own in labels], dtype=bool)
     ends = zip(labels, others, strict=True)
     return np.array([bool(wanted & (set(a) ^ set(b))) for a, b in ends], dtype=bool)
-
-
-def rank_outliers(outliers: pd.DataFrame, how: str, neighbors: int | None = None) -> pd.DataFrame:
-    """One row for each image of `from`, the least similar first: `from`, `to`, `distance`.
-
-    'one' takes the least similar neighbour listed for each image. 'all' takes images whose
-    neighbours are all listed (`neighbors` of them, by default as many as any image has), each
-    with its most similar one.
-    """
-    outliers = in_order(outliers, "distance", "from")
-    codes = _codes(outliers["from"])
-    _, chosen, listed = np.unique(codes, return_index=True, return_counts=True)
-    if how == "all":
-        last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
-        chosen = last[listed >= (neighbors or int(listed.max(initial=0)))]
-    return in_order(outliers.iloc[chosen][["from", "to", "distance"]], "distance", "from")
 
 
 def neighbor_rows(edges: pd.DataFrame, most: int | None) -> pd.DataFrame:
@@ -124,14 +109,14 @@ def curve(pairs: pd.DataFrame, marks: Sequence[float] = (), steps: int = 100) ->
     """
     if pairs.empty:
         return []
-    codes = _codes(pairs["from"], pairs["to"])
-    starts, ends = codes[: len(pairs)].tolist(), codes[len(pairs) :].tolist()
+    numbers = codes(pairs["from"], pairs["to"])
+    starts, ends = numbers[: len(pairs)].tolist(), numbers[len(pairs) :].tolist()
     values = pairs["distance"].to_numpy()
     low = float(np.floor(values[-1] * 1000) / 1000)
     even = np.linspace(low, max(1.0, float(values[0])), steps + 1)
     between = [mark for mark in marks if low < mark < even[-1]]
     thresholds = np.unique(np.round([*even, *between], 4))[::-1]
-    forest = _Forest(int(codes.max()) + 1)
+    forest = _Forest(int(numbers.max()) + 1)
     rows, done = [], 0
     for threshold in thresholds.tolist():
         until = int(np.searchsorted(-values, -threshold, side="right"))
@@ -140,16 +125,6 @@ def curve(pairs: pd.DataFrame, marks: Sequence[float] = (), steps: int = 100) ->
         images, spare = forest.met, forest.joined
         rows.append([threshold, done, images, images - spare, spare])
     return rows[::-1]
-
-
-def _codes(*columns: pd.Series[Any], sort: bool = False) -> NDArray[Any]:
-    """A number for each name of the columns, one column after the other; with `sort` in the order
-    of the names.
-
-    Names are ordered and grouped by these numbers, because pandas may convert a column of text to
-    a type that cannot hold names which are not UTF-8."""
-    joined = np.concatenate([column.to_numpy(dtype=object) for column in columns])
-    return pd.factorize(joined, sort=sort)[0]
 
 
 class _Forest:
@@ -197,23 +172,6 @@ def ranked(stats: pd.DataFrame, metric: str, *, descending: bool) -> pd.DataFram
             f"{', '.join(numeric)}"
         )
     return in_order(stats[stats[metric].notna()], metric, "filename", descending=descending)
-
-
-def in_order(
-    table: pd.DataFrame, column: str, names: str, *, descending: bool = False
-) -> pd.DataFrame:
-    """Rows ordered by a column of numbers, ties by a column of names."""
-    values = table[column].to_numpy(dtype=float)
-    values = -values if descending else values
-    if _ascends(table[names].to_numpy(dtype=object)):
-        order = np.argsort(values, kind="stable")
-    else:
-        order = np.lexsort((_codes(table[names], sort=True), values))
-    return table.iloc[order].reset_index(drop=True)
-
-
-def _ascends(names: NDArray[Any]) -> bool:
-    return bool(np.all(names[:-1] <= names[1:]))
 
 
 def call_text(function: Callable[[str], object], name: str, argument: str) -> str:

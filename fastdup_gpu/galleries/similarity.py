@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.similarity import edge_similarity
 from fastdup_gpu.analysis.slices import wanted_labels
 from fastdup_gpu.formats import results
@@ -14,7 +15,7 @@ from fastdup_gpu.formats.tables import objects
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
 from fastdup_gpu.galleries.options import Slice, make_options
-from fastdup_gpu.galleries.render import Page, View, publish
+from fastdup_gpu.galleries.render import Page, View, publish, slider
 from fastdup_gpu.galleries.select import LabelsOf, label_score, neighbor_rows
 
 _LISTS = ("to", "distance")
@@ -88,16 +89,12 @@ def _single(labels: Any) -> Any:
 
 def _key(row: dict[Any, Any]) -> list[float]:
     """Score, then how much more similar the neighbours that agree are than the others."""
-    own = _set(row["label"][0])
+    own = set(as_labels(row["label"][0]))
     signed = [
-        value if own & _set(label) else -value
+        value if own & set(as_labels(label)) else -value
         for value, label in zip(row["distance"], row["label2"], strict=True)
     ]
     return [row["score"], sum(signed)]
-
-
-def _set(label: Any) -> set[str]:
-    return set() if label is None else {label} if isinstance(label, str) else set(label)
 
 
 def _ordered(table: pd.DataFrame, keys: list[list[float]], descending: bool) -> pd.DataFrame:
@@ -121,7 +118,7 @@ def _sliced(table: pd.DataFrame, slice: Slice, album: Album) -> pd.DataFrame:
             "same": table["score"] == 100,
         }[str(slice)]
     else:
-        sets = [_set(labels[0]) for labels in table["label"]]
+        sets = [set(as_labels(labels[0])) for labels in table["label"]]
         wanted = wanted_labels(slice, map(list, sets), album.labels_everywhere)
         kept = pd.Series([not wanted.isdisjoint(own) for own in sets], dtype=bool)
     return table[kept].reset_index(drop=True)
@@ -143,14 +140,7 @@ def similarity_view(album: Album, table: pd.DataFrame) -> View:
     if scored:
         values = table["score"].dropna()
         rows = [[mark, int((values <= mark).sum())] for mark in range(101)]
-        view["slider"] = {
-            "label": "Score",
-            "sign": "≤",
-            "digits": 0,
-            "value": 100,
-            "rows": rows,
-            "text": "{0 image}",
-        }
+        view["slider"] = slider("Score", "≤", rows, 100, "{0 image}", digits=0)
     return view
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
@@ -73,11 +71,6 @@ def make_thumbs(
         turns = stored_order([reader.locate(name) for name in names])
         made = dict(in_order(submit, turns, _AHEAD * workers))
     return [made[i] for i in range(len(names))]
-
-
-def reader_in(input_dir: str | os.PathLike[str] | None, work_dir: Path | None = None) -> Reader:
-    """A reader that also looks in `input_dir`, and where the run in `work_dir` was made."""
-    return Reader(input_dir, work_dir)
 
 
 def _read(reader: Reader, name: str) -> bytes | str:

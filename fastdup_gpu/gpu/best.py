@@ -44,4 +44,4 @@ class Best:
             places = np.flatnonzero(self._ids[row] < 0)[: len(rest)]
             self._ids[row, places] = rest[: len(places)]
             self._scores[row, places] = neutral
-        return Neighbors(self._ids, self._scores.astype(np.float32), exact=True)
+        return Neighbors(self._ids, self._scores.astype(np.float32))

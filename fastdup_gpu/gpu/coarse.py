@@ -52,11 +52,6 @@ class BruteForce:
         return self._handle
 
 
-def brute_force(rows: Any, metric: str) -> BruteForce:
-    """Index device rows f32[n, d] by a distance, in C order; they are not copied."""
-    return BruteForce(rows, metric)
-
-
 def resources() -> Any:
     """cuVS resources on CuPy's current stream; the caller calls their sync().
 

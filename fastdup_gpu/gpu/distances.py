@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastdup_gpu._errors import InvalidArgument
-from fastdup_gpu.gpu.coarse import Coarse, brute_force
+from fastdup_gpu.gpu.coarse import BruteForce, Coarse
 from fastdup_gpu.gpu.rows import squared
 from fastdup_gpu.protocol import Metric
 
@@ -53,7 +53,7 @@ class Distances:
             for start in range(0, len(base), _ROWS):
                 rows[start : start + _ROWS] = self._shares(base[start : start + _ROWS])
             base = rows
-        return brute_force(base, _NAMES.get(self._metric, self._metric))
+        return BruteForce(base, _NAMES.get(self._metric, self._metric))
 
     def candidates(self, prepared: Any, queries: Any, keep: int) -> Coarse:
         """By the distance in float32."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fastdup_gpu._atomic import replaced
-from fastdup_gpu.gpu.files import cache_folder
 
 _LOG = logging.getLogger("fastdup_gpu")
 _MAGIC = b"fastdup-gpu engine 1\n"
@@ -89,3 +90,15 @@ def verdict(key: EngineKey, judge: Callable[[], dict[str, Any]]) -> dict[str, An
     judged = judge()
     cached(key, lambda: json.dumps(judged).encode())
     return judged
+
+
+def cache_folder() -> Path:
+    """The folder for caches: $XDG_CACHE_HOME/fastdup-gpu, or the equivalent of the system."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(given).is_absolute():
+        return Path(given) / "fastdup-gpu"
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "fastdup-gpu" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "fastdup-gpu"
+    return Path.home() / ".cache" / "fastdup-gpu"

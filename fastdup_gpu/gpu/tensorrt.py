@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -94,7 +95,7 @@ class TensorRtEngine:
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         output = self._trt.TensorIOMode.OUTPUT
         self.output = next(n for n in names if self._engine.get_tensor_mode(n) == output)
-        self.dim = _size(self._output_shape()[1:])
+        self.dim = math.prod(self._output_shape()[1:])
 
     def lane(self) -> TensorRtLane:
         """Buffers and a context of their own, on CuPy's current stream."""
@@ -197,10 +198,3 @@ def _kind(trt: Any, dtype: Any) -> str:
         return str(trt.nptype(dtype).__name__)
     except TypeError:
         return str(dtype)
-
-
-def _size(shape: Sequence[int]) -> int:
-    size = 1
-    for side in shape:
-        size *= int(side)
-    return size

@@ -59,7 +59,7 @@ class Approximate(ABC):
         check_queries(self.features, queries, k, exclude_self)
         own = np.arange(len(queries)) if exclude_self else None
         effort, recall = self.effort(k)
-        return replace(self.answer(queries, k, own, effort), exact=False, recall=recall)
+        return replace(self.answer(queries, k, own, effort), recall=recall)
 
     def save(self, path: Path) -> dict[str, Any]:
         """Write the index beside `path`; the header fields contain the measured recalls."""

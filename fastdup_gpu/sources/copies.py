@@ -100,7 +100,9 @@ class Copies:
 
     def remove_all(self, urls: Sequence[str]) -> None:
         """Delete copies, and folders that are then empty."""
-        for folder in {self._removed(url).parent for url in urls}:
+        for url in urls:
+            self.remove(url)
+        for folder in {self.path(url).parent for url in urls}:
             with contextlib.suppress(OSError):
                 while folder != self.folder:
                     folder.rmdir()
@@ -110,10 +112,6 @@ class Copies:
         """Free bytes on the disk of the copies."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.folder).free
-
-    def _removed(self, url: str) -> Path:
-        self.remove(url)
-        return self.path(url)
 
     def _etag(self, path: Path) -> str:
         size, etag = self._known.get(self._relative(path), (-1, ""))

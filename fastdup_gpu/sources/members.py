@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import BinaryIO
 
 from fastdup_gpu.reading import MAX_FILE
@@ -167,8 +166,3 @@ class OpenFiles:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-
-
-def size_of(path: str) -> int:
-    """The size of a file."""
-    return Path(path).stat().st_size

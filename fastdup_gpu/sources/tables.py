@@ -25,10 +25,6 @@ class Table:
     header: list[str]
     rows: list[list[str]]
 
-    def column(self, name: str) -> int:
-        """The position of a column."""
-        return self.header.index(name)
-
 
 def read_text(path: str) -> str:
     """A whole text file; bytes that are not UTF-8 become surrogate escapes, as in file names."""
@@ -101,7 +97,7 @@ def names_of(table: Table) -> list[str]:
 
 def cells(table: Table, name: str) -> list[str]:
     """One column of a csv; '' if a row is too short."""
-    at = table.column(name)
+    at = table.header.index(name)
     return [row[at] if at < len(row) else "" for row in table.rows]
 
 

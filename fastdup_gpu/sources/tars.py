@@ -19,7 +19,6 @@ from fastdup_gpu.sources.members import (
     Contents,
     OpenFiles,
     plain_parts,
-    size_of,
     unpacked_limit,
 )
 
@@ -122,7 +121,7 @@ def list_tar(path: str, head: bytes, also: frozenset[str] = frozenset()) -> TarC
     """List a tar. Everything after a damaged place is lost; `why` then says what happened."""
     found = TarContents(path, also=also)
     found.opener = next((o for magic, o in COMPRESSED.items() if head.startswith(magic)), None)
-    limit = math.inf if found.opener is None else unpacked_limit(size_of(path))
+    limit = math.inf if found.opener is None else unpacked_limit(Path(path).stat().st_size)
     with found.opener(path) if found.opener else Path(path).open("rb", buffering=0) as raw:
         watched = _Watched(raw, limit)
         try:

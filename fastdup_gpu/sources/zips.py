@@ -8,8 +8,9 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from fastdup_gpu.sources.members import Contents, OpenFiles, size_of, unpacked_limit
+from fastdup_gpu.sources.members import Contents, OpenFiles, unpacked_limit
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1
@@ -69,7 +70,7 @@ def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
 def list_zip(path: str, also: frozenset[str] = frozenset()) -> ZipContents:
     """List a zip. `why` says what is wrong if it has no readable directory."""
     found = ZipContents(path, also=also)
-    limit = unpacked_limit(size_of(path))
+    limit = unpacked_limit(Path(path).stat().st_size)
     unpacked = 0
     try:
         with zipfile.ZipFile(path) as archive:

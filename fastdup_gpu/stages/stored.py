@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastdup_gpu._config import Input, RunConfig
+from fastdup_gpu._config import RunConfig
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
+from fastdup_gpu._options import Input
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import (
     FeatureSet,

@@ -11,6 +11,7 @@ import pytest
 
 from fastdup_gpu import InvalidArgument
 from fastdup_gpu.analysis.facts import Facts
+from fastdup_gpu.analysis.ranking import rank_outliers
 from fastdup_gpu.galleries import select
 
 
@@ -83,7 +84,7 @@ OUTLIERS = edges(
 
 
 def test_outliers_by_their_least_similar_neighbour():
-    table = select.rank_outliers(OUTLIERS, "one")
+    table = rank_outliers(OUTLIERS, "one")
     assert rows(table, "from", "to", "distance") == [
         ("c", "x", 0.0),
         ("a", "y", 0.1),
@@ -92,9 +93,9 @@ def test_outliers_by_their_least_similar_neighbour():
 
 
 def test_outliers_far_from_all_their_neighbours():
-    table = select.rank_outliers(OUTLIERS, "all")
+    table = rank_outliers(OUTLIERS, "all")
     assert rows(table, "from", "to", "distance") == [("b", "y", 0.3), ("a", "x", 0.5)]
-    assert rows(select.rank_outliers(OUTLIERS, "all", 1), "from") == [("c",), ("b",), ("a",)]
+    assert rows(rank_outliers(OUTLIERS, "all", 1), "from") == [("c",), ("b",), ("a",)]
 
 
 def test_neighbours_of_each_picture_nearest_first():

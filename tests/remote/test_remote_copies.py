@@ -12,7 +12,7 @@ from making import contents, rows, run
 from small_disks import disk
 
 from fastdup_gpu import InputError
-from fastdup_gpu.galleries.thumbs import reader_in
+from fastdup_gpu.galleries.readers import Reader
 from fastdup_gpu.sources import open_source, read_by_name
 from remote.objects import NOISE, copied, jpeg, loaded, opened
 
@@ -173,7 +173,7 @@ def test_a_missing_archive_is_listed_as_bad(bucket, tmp_path):
 def test_galleries_read_the_copies_of_a_run(bucket, tmp_path, client):
     """They do not ask the server for what the run has copied, and see what a later run copied."""
     name = bucket({"a.jpg": jpeg(1), "w.tar": tar_bytes({"m.jpg": jpeg(2)})})
-    read = reader_in(None, Path("out"))
+    read = Reader(None, Path("out"))
     for url, part, given in ((f"s3://{name}/a.jpg", "", 1), (f"s3://{name}/w.tar", "/m.jpg", 2)):
         loaded(open_source([url], work_dir=Path("out"), sync_s3_to_local=True))
         client.delete_object(Bucket=name, Key=url.rpartition("/")[2])

@@ -73,7 +73,7 @@ PARTS = {
     "_summary": part("_words protocol formats stages", "numpy"),
     "_registry": part("_errors protocol"),
     "pipeline": part(
-        "_atomic _config _errors _registry _progress _provenance _summary "
+        "_atomic _config _errors _options _registry _progress _provenance _summary "
         "comparing protocol formats sources models stages detection"
     ),
     "comparing": part("_config _errors _progress _summary protocol formats stages", "numpy"),
@@ -86,8 +86,8 @@ PARTS = {
         "pandas",
     ),
     "stages": part(
-        "_atomic _config _errors _ordered _process_wide _progress protocol formats reading "
-        "sources models "
+        "_atomic _config _errors _options _ordered _process_wide _progress protocol formats "
+        "reading sources models "
         "detection",
         "numpy pandas PIL",
     ),
