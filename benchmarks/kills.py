@@ -37,7 +37,9 @@ ROOT = Path(__file__).parent.parent
 COLUMNS = ("scenario", "trials", "killed", "survived", "seed", "date", "commit")
 LITTER = re.compile(r".*\.(tmp|part|partial)|\.write-test.*")
 # Their content tells of places and times; that they are there is compared.
-RECORDS = re.compile(r"(comparison|joined)\.json|\w+_extraction\.json|copies\.jsonl|.*undo\.jsonl")
+RECORDS = re.compile(
+    r"(comparison|joined)\.json|\w+_extraction\.json|\w+_items\.npz|copies\.jsonl|.*undo\.jsonl"
+)
 _PRELOADED = (
     "fastdup_gpu.pipeline fastdup_gpu.clustering fastdup_gpu.fallback_cpu.backend "
     "fastdup_gpu.galleries.duplicates fastdup_gpu.analysis.deletion onnxruntime hnswlib av s3fs "

@@ -17,7 +17,6 @@ import pandas as pd
 
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import features, names
-from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.formats.tables import objects, read_table
 
 Source = str | os.PathLike[str] | pd.DataFrame
@@ -140,22 +139,6 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
     if path.is_dir():
         return path
     return path.parent if features.feature_paths(path.parent)[1].is_file() else None
-
-
-def folder_of_run(work_dir: Path) -> str:
-    """The current folder of the process that ran in a work_dir, to which its relative names refer;
-    '' if it is not recorded. If that folder was moved with the work_dir in it, where it is now."""
-    config = read_json(work_dir / names.CONFIG) or {}
-    stored = config.get("environment")
-    folder = stored.get("folder") if isinstance(stored, dict) else None
-    if not isinstance(folder, str) or "\0" in folder:
-        return ""
-    given = config.get("work_dir")
-    if not isinstance(given, str) or "\0" in given or (Path(folder) / given).is_dir():
-        return folder
-    inside = os.sep + os.path.relpath(Path(folder) / given, folder)
-    place = os.path.abspath(work_dir)  # noqa: PTH100  without following links
-    return place.removesuffix(inside) if place.endswith(inside) else folder
 
 
 def _table(

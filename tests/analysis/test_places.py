@@ -77,6 +77,23 @@ def test_a_copy_of_the_results_belongs_to_the_same_images(projects):
     assert images(projects / "mine") == [name for name in WHOLE if name != "4.bmp"]
 
 
+def test_a_copy_of_the_whole_project_is_a_project_of_its_own(projects):
+    shutil.copytree(projects / "mine", projects / "copy")
+    by_components(projects / "copy" / "out")
+    assert images(projects / "mine") == WHOLE
+    assert images(projects / "copy") == [name for name in WHOLE if name != "4.bmp"]
+
+
+def test_results_beside_another_project(projects, monkeypatch):
+    """Whose images have the same names."""
+    monkeypatch.chdir(projects / "mine")
+    out = projects / "other" / "out"
+    assert run("in", out) == 0
+    by_components(out)
+    assert images(projects / "other") == WHOLE
+    assert images(projects / "mine") == [name for name in WHOLE if name != "4.bmp"]
+
+
 def test_a_session_stays_with_its_folder(projects, monkeypatch):
     monkeypatch.chdir(projects / "mine")
     session = fastdup.Session("out")
