@@ -61,7 +61,7 @@ def describe(
 def keep_base(content: dict[str, Any], earlier: dict[str, Any]) -> None:
     """Keep what an earlier config.json says about the images and the model they were read with; the
     call that `content` describes only compared them."""
-    content |= {key: earlier[key] for key in ("input_dir", "model") if key in earlier}
+    content |= {key: earlier[key] for key in ("input_dir", "work_dir", "model") if key in earlier}
     environment = earlier.get("environment")
     if isinstance(environment, dict) and "folder" in environment:
         content["environment"]["folder"] = environment["folder"]
