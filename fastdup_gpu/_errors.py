@@ -60,10 +60,9 @@ class ModelError(FastdupError, RuntimeError):
 def choose(argument: str, given: object, known: object, *, hint: str = "") -> InvalidArgument:
     """The error for a value that is not in a list of known ones: names the argument and both."""
     listed = ", ".join(repr(k) for k in known) if isinstance(known, (list, tuple)) else str(known)
+    choice = f"expected one of: {listed}." if listed else "there is none to choose."
     tail = f" {hint}" if hint else ""
-    return InvalidArgument(
-        f"{argument}={shown(given)} is not known; expected one of: {listed}.{tail}"
-    )
+    return InvalidArgument(f"{argument}={shown(given)} is not known; {choice}{tail}")
 
 
 def shown(given: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastdup_gpu._arguments import flag, path_text, real_number
-from fastdup_gpu._errors import FormatError, InvalidArgument
+from fastdup_gpu._errors import FormatError, InvalidArgument, shown
 from fastdup_gpu.analysis.label_sources import as_list
 from fastdup_gpu.analysis.matching import find_row, rows_by_end
 from fastdup_gpu.analysis.pairs import similarities, tiles
@@ -104,7 +104,8 @@ def read_truth(path: Path, filenames: Sequence[str], *, transitive: bool = False
     elif {"file", "group"} <= set(header):
         named = _grouped_pairs(header, rows, path)
     else:
-        raise FormatError(f"{path} has the columns {header}; expected from,to or file,group")
+        columns = shown(header)
+        raise FormatError(f"{path} has the columns {columns}; expected from,to or file,group")
     if transitive:
         named = _connected(named)
     pairs, missing = set(), set()

@@ -93,6 +93,11 @@ def write_items(
             np.savez(stream, **record)
 
 
+def forget_items(folder: Path, kind: str) -> None:
+    """Remove the record before the files that it describes are replaced."""
+    _path(folder, kind).unlink(missing_ok=True)
+
+
 def _is_stored(path: Path, record: dict[str, Any]) -> bool:
     try:
         with np.load(path, allow_pickle=False) as stored:

@@ -21,7 +21,7 @@ from fastdup_gpu._progress import Advance
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
 from fastdup_gpu.formats.files import read_column
-from fastdup_gpu.formats.items import Digests, open_earlier, write_items
+from fastdup_gpu.formats.items import Digests, forget_items, open_earlier, write_items
 from fastdup_gpu.protocol import (
     Backend,
     Embedder,
@@ -110,6 +110,7 @@ def extract(
             stale.clear(plan.folder, plan.kind, keep_features=known is not None)
         with explained(plan.folder), contextlib.closing(files):
             _extract_rest(backend, source, model, plan, files, advance, known)
+            forget_items(plan.folder, plan.kind)
             files.finish()
         if known is not None:
             taken_over = len(known.rows) - len(known.unknown)
