@@ -29,8 +29,8 @@ def check_kinds(found: Found, tar_only: bool) -> None:
         raise InvalidArgument(
             f"input_dir: {found.shown!r} contains {count(len(found.pictures), 'image')} and "
             f"{count(len(found.archives), 'archive')} (e.g. {found.archives[0]!r}), which cannot "
-            "be mixed; to read the images, move the archives elsewhere; to read only the archives, use "
-            "turi_param='tar_only=1'"
+            "be mixed; to read the images, move the archives elsewhere, to read the archives alone, "
+            "use turi_param='tar_only=1'"
         )
     pictures = [] if tar_only else found.pictures
     if not (found.archives or (pictures if found.boxes is None else found.boxes)):
