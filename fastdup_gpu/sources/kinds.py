@@ -29,7 +29,7 @@ def check_kinds(found: Found, tar_only: bool) -> None:
         raise InvalidArgument(
             f"input_dir: {found.shown!r} contains {count(len(found.pictures), 'image')} and "
             f"{count(len(found.archives), 'archive')} (e.g. {found.archives[0]!r}), which cannot "
-            "be mixed; to read the images, move the archives elsewhere, to read the archives alone, "
+            "be mixed; to read the images, move the archives elsewhere; for the archives alone, "
             "use turi_param='tar_only=1'"
         )
     pictures = [] if tar_only else found.pictures
