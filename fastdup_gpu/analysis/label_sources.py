@@ -126,7 +126,8 @@ def _below_input(work_dir: str | os.PathLike[str] | None) -> Callable[[str], str
     root = (config or {}).get("input_dir")
     if not isinstance(root, str) or not root:
         return str
-    return lambda name: name.removeprefix(root).lstrip("/") if name.startswith(root) else name
+    folder = root.rstrip("/") + "/"
+    return lambda name: name.removeprefix(folder)
 
 
 def _of_mapping(
