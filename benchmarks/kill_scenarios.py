@@ -179,6 +179,19 @@ def _act(given: Any, **more: Any) -> Callable[[bool], None]:
     return act
 
 
+def _listed() -> list[str]:
+    return sorted(str(path) for path in INPUT.iterdir())
+
+
+def _run_over_others() -> None:
+    _done(_run(_listed()[:40]))
+
+
+def _take_over(resume: bool) -> None:
+    """Of 48 images, 30 were in the earlier run."""
+    _done(_run(_listed()[10:], resume=1))
+
+
 def _act_approximately(resume: bool) -> None:
     from fastdup_gpu.fallback_cpu import neighbors
 
@@ -277,6 +290,7 @@ SCENARIOS = {
         ),
         Scenario("joined features, hnsw index, graph", _vectors, _act_approximately),
         Scenario("joined features, ivf index, graph", _vectors, _act_in_lists),
+        Scenario("images added and removed", _photos, _take_over, None, _run_over_others),
         Scenario("k-means", _photos, _cluster),
         Scenario("crops of boxes", _boxes, _act(str(INPUT / "boxes.csv"))),
         Scenario(

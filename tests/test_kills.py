@@ -17,6 +17,7 @@ TRIALS = int(os.environ.get("FASTDUP_KILLS", "0"))
 # Trial 0 of a scenario dies before an operation, 1 in a write, 2 at a time, 3 twice.
 FEW = {
     "joined features, ivf index, graph": 1,
+    "images added and removed": 1,
     "crops of boxes": 0,
     "k-means": 2,
     "gallery": 3,
