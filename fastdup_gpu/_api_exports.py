@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def export_to_cvat(files: Iterable[PathLike] | str, labels: object, save_path: PathLike) -> int:
+def export_to_cvat(
+    files: Iterable[PathLike] | str,
+    labels: object,
+    save_path: PathLike,
+    boxes: Iterable[object] | None = None,
+) -> int:
     """Write images and labels as fastdup_label.zip, for 'Create from backup' in CVAT.
 
     files: file names. labels: a list in the order of the files, or a dict or callable by file name;
@@ -24,32 +29,39 @@ def export_to_cvat(files: Iterable[PathLike] | str, labels: object, save_path: P
         images; None = no labels.
     save_path: folder for the zip and for fastdup_label.csv, which gives the file of each frame of
         the CVAT task.
+    boxes: for each file a list of boxes x1, y1, x2, y2 in pixels, with one label for each box or
+        one label for all of them.
 
-    Labels become tags of the frames. Images that cannot be read are left out with a warning.
-    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
-    differ.
+    Boxes become rectangles; labels of images without boxes become tags of their frames. Images that
+    cannot be read are left out with a warning. Returns 0 on success and 1 on failure, which is
+    logged. Raises InvalidArgument if the lengths differ.
     """
     from fastdup_gpu.analysis import cvat
 
-    return _status(lambda: cvat.export_to_cvat(files, labels, save_path))
+    return _status(lambda: cvat.export_to_cvat(files, labels, save_path, boxes))
 
 
-def export_to_labelImg(files: Iterable[PathLike] | str, labels: object, save_path: PathLike) -> int:
+def export_to_labelImg(
+    files: Iterable[PathLike] | str,
+    labels: object,
+    save_path: PathLike,
+    boxes: Iterable[object] | None = None,
+) -> int:
     """Write labels as Pascal VOC xml for labelImg, one file per image.
 
-    files, labels: as in export_to_cvat().
+    files, labels, boxes: as in export_to_cvat().
     save_path: folder for the xml files and classes.txt. The xml files of images that have the same
         name go to sub-folders.
 
-    A label becomes a box around the whole image. Images that cannot be read are left out with a
-    warning. An existing xml of the same image is replaced; one of another image, or of unknown
-    origin, stays, and the new one gets another name. Labels are added to an existing classes.txt.
-    Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
-    differ.
+    Without boxes, a label becomes a box around the whole image. Images that cannot be read are left
+    out with a warning. An existing xml of the same image is replaced; one of another image, or of
+    unknown origin, stays, and the new one gets another name. Labels are added to an existing
+    classes.txt. Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if
+    the lengths differ.
     """
     from fastdup_gpu.analysis import labelimg
 
-    return _status(lambda: labelimg.export_to_labelImg(files, labels, save_path))
+    return _status(lambda: labelimg.export_to_labelImg(files, labels, save_path, boxes))
 
 
 def export_to_coco(
@@ -60,10 +72,10 @@ def export_to_coco(
 ) -> int:
     """Write images, labels and boxes as COCO json. Not part of the V0.2xx API.
 
-    files, labels: as in export_to_cvat().
+    files, labels, boxes: as in export_to_cvat().
     save_path: folder for fastdup_coco.json, or a name that ends in .json.
-    boxes: for each file a list of boxes x1, y1, x2, y2 in pixels, with one label for each box or
-        one label for all of them; without boxes, a label covers the whole image.
+
+    Without boxes, a label becomes a box around the whole image.
 
     Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
     differ.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,9 +12,8 @@ import pandas as pd
 
 from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument
-from fastdup_gpu.analysis.annotations import Corners, as_boxes
+from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
-from fastdup_gpu.analysis.label_sources import as_list
 from fastdup_gpu.formats.files import parse_json, replacing
 from fastdup_gpu.formats.names import BOX_COLUMNS
 
@@ -32,9 +30,8 @@ def export_to_coco(
 
     See fastdup_gpu.export_to_coco.
     """
-    asked = entries(files, labels)
+    asked = entries(files, labels, boxes)
     path = Path(path_text("save_path", save_path))
-    of_file = _boxes(boxes, [entry.name for entry in asked])
     classes = {label: i for i, label in enumerate(class_names(asked), 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -43,8 +40,10 @@ def export_to_coco(
         entry = picture.entry
         done.append(entry.position)
         images.append(_image(len(done), picture))
-        for label, box in _objects(entry.labels, of_file[entry.position], picture):
-            annotations.append(_annotation(len(annotations) + 1, len(done), classes[label], box))
+        whole = (0, 0, picture.width, picture.height)
+        for label, box in entry.objects():
+            numbers = len(annotations) + 1, len(done), classes[label]
+            annotations.append(_annotation(*numbers, box or whole))
     categories = [{"id": i, "name": label, "supercategory": ""} for label, i in classes.items()]
     _write(path, images, annotations, categories)
     return done
@@ -72,50 +71,6 @@ def import_from_coco(path: str | os.PathLike[str]) -> pd.DataFrame:
     bare = set(images) - {row[0] for row in found}
     rows = [row[1:] for row in found] + [(images[i], *[None] * 5) for i in images if i in bare]
     return pd.DataFrame(rows, columns=pd.Index((*BOX_COLUMNS, "label")), dtype=object)
-
-
-def _boxes(boxes: Iterable[object] | None, names: Sequence[str]) -> list[list[Corners]]:
-    if boxes is None:
-        return [[] for _ in names]
-    given = as_list(boxes, "boxes", "expected a list with the boxes of each file, or None")
-    if len(given) != len(names):
-        raise InvalidArgument(f"boxes has {len(given)} entries for {len(names)} files")
-    return [
-        _sound(as_boxes(own, name, _exact), name) for own, name in zip(given, names, strict=True)
-    ]
-
-
-def _exact(side: Any) -> float:
-    """A whole number as such, others as they are: COCO has boxes of fractions of a pixel."""
-    number = float(side)
-    return int(number) if number.is_integer() or not math.isfinite(number) else number
-
-
-def _sound(boxes: list[Any], name: str) -> list[Any]:
-    for box in boxes:
-        if not (box[0] < box[2] and box[1] < box[3]):
-            raise InvalidArgument(
-                f"the box {list(box)} of {name!r} has no area; expected x1, y1, x2, y2 with "
-                "x1 < x2 and y1 < y2"
-            )
-    return boxes
-
-
-def _objects(
-    labels: Sequence[str], boxes: Sequence[Corners], picture: Picture
-) -> list[tuple[str, Corners]]:
-    """Labels belong to the boxes one to one, one label to all boxes, or all labels to the whole
-    image if there is no box."""
-    if not boxes:
-        return [(label, (0, 0, picture.width, picture.height)) for label in labels]
-    if len(labels) == 1:
-        return [(labels[0], box) for box in boxes]
-    if len(labels) != len(boxes):
-        raise InvalidArgument(
-            f"{picture.entry.name!r} has {len(boxes)} boxes and {len(labels)} labels; give one "
-            "label for each box, or one for all"
-        )
-    return list(zip(labels, boxes, strict=True))
 
 
 def _image(number: int, picture: Picture) -> dict[str, Any]:

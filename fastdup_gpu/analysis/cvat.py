@@ -2,9 +2,9 @@
 
 The layout is the published one: task.json, annotations.json, and in data/ the images with
 manifest.jsonl (one line each, in the order of the frames) and index.json (where in the manifest
-each frame's line starts). A label becomes a tag of the frame. CVAT sorts the images by name,
-so their names start with the number of the frame; fastdup_label.csv beside the zip gives the
-original file of each frame.
+each frame's line starts). A label becomes a tag of the frame, a box a rectangle. CVAT sorts the
+images by name, so their names start with the number of the frame; fastdup_label.csv beside the zip
+gives the original file of each frame.
 """
 
 from __future__ import annotations
@@ -31,16 +31,28 @@ ZIP_NAME = "fastdup_label.zip"
 NAMES_CSV = "fastdup_label.csv"
 IMAGE_QUALITY = 70
 CHUNK_SIZE = 36
+_RECTANGLE: dict[str, Any] = {
+    "type": "rectangle",
+    "occluded": False,
+    "outside": False,
+    "z_order": 0,
+    "rotation": 0.0,
+    "attributes": [],
+    "elements": [],
+}
 
 
 def export_to_cvat(
-    files: Iterable[object] | str, labels: object, save_path: str | os.PathLike[str]
+    files: Iterable[object] | str,
+    labels: object,
+    save_path: str | os.PathLike[str],
+    boxes: Iterable[object] | None = None,
 ) -> list[int]:
     """Write save_path/fastdup_label.zip; returns the positions in `files` of the images in it.
 
     See fastdup_gpu.export_to_cvat.
     """
-    asked = entries(files, labels)
+    asked = entries(files, labels, boxes)
     folder = Path(path_text("save_path", save_path))
     prepare_folder(folder, "save_path")
     frames: list[_Frame] = []
@@ -77,6 +89,7 @@ class _Frame:
         self.position = picture.entry.position
         self.name = picture.entry.name
         self.labels = picture.entry.labels
+        self.objects = picture.entry.objects()
         self.stem = f"{number:07d}_{plain_stem(self.name)}"
         self.extension = picture.extension
         self.size = {"width": picture.width, "height": picture.height}
@@ -127,12 +140,16 @@ def _task(frames: Sequence[_Frame], labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _annotations(frames: Sequence[_Frame]) -> dict[str, Any]:
-    tags = [
-        {"frame": f.number, "label": label, "group": 0, "source": "manual", "attributes": []}
-        for f in frames
-        for label in f.labels
-    ]
-    return {"version": 0, "tags": tags, "shapes": [], "tracks": []}
+    tags: list[dict[str, Any]] = []
+    shapes: list[dict[str, Any]] = []
+    for frame in frames:
+        for label, box in frame.objects:
+            about = {"frame": frame.number, "label": label, "group": 0, "source": "manual"}
+            if box is None:
+                tags.append({**about, "attributes": []})
+            else:
+                shapes.append({**about, **_RECTANGLE, "points": list(box)})
+    return {"version": 0, "tags": tags, "shapes": shapes, "tracks": []}
 
 
 def _json(content: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import re
 import zlib
@@ -16,7 +17,7 @@ import pandas as pd
 from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InputError, InvalidArgument
 from fastdup_gpu._process_wide import pillow_unwarned
-from fastdup_gpu.analysis.annotations import as_labels
+from fastdup_gpu.analysis.annotations import Corners, as_boxes, as_labels
 from fastdup_gpu.analysis.label_sources import as_list, open_named
 from fastdup_gpu.sources.base import extension
 from fastdup_gpu.sources.by_name import read_each
@@ -34,11 +35,20 @@ _ENDINGS = {"jpeg": ".jpg", "mpo": ".jpg", "tiff": ".tif"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One image to export: `position` in the list given, `name`, `labels`."""
+    """One image to export: `position` in the list given, `name`, `labels`, and the `boxes` to which
+    they belong; without boxes, the labels are those of the whole image."""
 
     position: int
     name: str
     labels: list[str]
+    boxes: list[Corners]
+
+    def objects(self) -> list[tuple[str, Corners | None]]:
+        """Each label with its box, None for the whole image."""
+        if not self.boxes:
+            return [(label, None) for label in self.labels]
+        labels = self.labels * len(self.boxes) if len(self.labels) == 1 else self.labels
+        return list(zip(labels, self.boxes, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,13 @@ class Picture:
     extension: str
 
 
-def entries(files: object, labels: object) -> list[Entry]:
-    """Files and labels as given to an export.
+def entries(files: object, labels: object, boxes: object) -> list[Entry]:
+    """Files, labels and boxes as given to an export.
 
     Labels come in the order of the files, or by name (a mapping, a callable); a single text
-    applies to all files. One label may be None or a list. Raises InvalidArgument for anything else.
+    applies to all files. One label may be None or a list. Boxes are a list with those of each file,
+    x1, y1, x2, y2, or None; a file with boxes has a label for each, or one for all. Raises
+    InvalidArgument for anything else.
     """
     names = file_names("files", files)
     one_for_all = labels is None or isinstance(labels, str)
@@ -66,11 +78,43 @@ def entries(files: object, labels: object) -> list[Entry]:
         raise InvalidArgument(
             f"labels has {len(own)} entries for {len(names)} files; give one for each file"
         )
-    pairs = zip(names, own, strict=True)
-    return [
-        Entry(i, name, [writable(text) for text in as_labels(label)])
-        for i, (name, label) in enumerate(pairs)
-    ]
+    texts = [[writable(text) for text in as_labels(label)] for label in own]
+    triples = zip(names, texts, _boxes_of(names, boxes), strict=True)
+    return [_entry(i, *triple) for i, triple in enumerate(triples)]
+
+
+def _entry(position: int, name: str, labels: list[str], boxes: list[Corners]) -> Entry:
+    if boxes and len(labels) not in (1, len(boxes)):
+        raise InvalidArgument(
+            f"{name!r} has {len(boxes)} boxes and {len(labels)} labels; give one label for each "
+            "box, or one for all"
+        )
+    return Entry(position, name, labels, boxes)
+
+
+def _boxes_of(names: Sequence[str], boxes: object) -> list[list[Corners]]:
+    if boxes is None:
+        return [[] for _ in names]
+    given = as_list(boxes, "boxes", "expected a list with the boxes of each file, or None")
+    if len(given) != len(names):
+        raise InvalidArgument(f"boxes has {len(given)} entries for {len(names)} files")
+    return [_sound(as_boxes(own, n, _exact), n) for own, n in zip(given, names, strict=True)]
+
+
+def _exact(side: Any) -> float:
+    """A whole number as such, others as they are: boxes may have fractions of pixels."""
+    number = float(side)
+    return int(number) if number.is_integer() or not math.isfinite(number) else number
+
+
+def _sound(boxes: list[Corners], name: str) -> list[Corners]:
+    for box in boxes:
+        if not (box[0] < box[2] and box[1] < box[3]):
+            raise InvalidArgument(
+                f"the box {list(box)} of {name!r} has no area; expected x1, y1, x2, y2 with "
+                "x1 < x2 and y1 < y2"
+            )
+    return boxes
 
 
 def writable(label: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fastdup_gpu._arguments import path_text
+from fastdup_gpu.analysis.annotations import Corners
 from fastdup_gpu.analysis.exports import Picture, class_names, entries, read_all
 from fastdup_gpu.analysis.xml_names import xml_names
 from fastdup_gpu.formats.files import TEXT, prepare_folder, replacing
@@ -19,14 +20,17 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def export_to_labelImg(
-    files: Iterable[object] | str, labels: object, save_path: str | os.PathLike[str]
+    files: Iterable[object] | str,
+    labels: object,
+    save_path: str | os.PathLike[str],
+    boxes: Iterable[object] | None = None,
 ) -> list[int]:
     """Write one xml per image, beside those of other images, and add to classes.txt; returns the
     positions in `files` of those written.
 
     See fastdup_gpu.export_to_labelImg.
     """
-    asked = entries(files, labels)
+    asked = entries(files, labels, boxes)
     folder = Path(path_text("save_path", save_path))
     prepare_folder(folder, "save_path")
     names = xml_names([entry.name for entry in asked], folder)
@@ -68,24 +72,26 @@ def _annotation(picture: Picture) -> ET.Element:
     _add(size, "height", picture.height)
     _add(size, "depth", 3)
     _add(root, "segmented", 0)
-    for label in picture.entry.labels:
-        _add_object(root, label, picture)
+    whole = (0, 0, picture.width, picture.height)
+    for label, box in picture.entry.objects():
+        _add_object(root, label, box or whole)
     ET.indent(root, "\t")
     return root
 
 
-def _add_object(root: ET.Element, label: str, picture: Picture) -> None:
-    """A label of the whole image is a box around all of it."""
+def _add_object(root: ET.Element, label: str, box: Corners) -> None:
+    """Pascal VOC counts pixels from 1, the last one of a box included."""
+    left, top, right, bottom = (round(side) for side in box)
     shape = ET.SubElement(root, "object")
     _add(shape, "name", label)
     _add(shape, "pose", "Unspecified")
     _add(shape, "truncated", 0)
     _add(shape, "difficult", 0)
-    box = ET.SubElement(shape, "bndbox")
-    _add(box, "xmin", 1)
-    _add(box, "ymin", 1)
-    _add(box, "xmax", picture.width)
-    _add(box, "ymax", picture.height)
+    edges = ET.SubElement(shape, "bndbox")
+    _add(edges, "xmin", left + 1)
+    _add(edges, "ymin", top + 1)
+    _add(edges, "xmax", max(right, left + 1))
+    _add(edges, "ymax", max(bottom, top + 1))
 
 
 def _add(parent: ET.Element, tag: str, value: object) -> None:

@@ -332,6 +332,40 @@ def test_coco_round_trip(files, tmp_path):
     pd.testing.assert_frame_equal(again, table)
 
 
+BOXES = [[(1, 2, 11.5, 20)], [(0, 0, 5, 5), (2, 3, 4, 5)], []]
+OF_BOXES = ["cat", ["dog", "cat"], "owl"]
+
+
+def test_cvat_boxes_are_rectangles(files, tmp_path):
+    assert fastdup.export_to_cvat(files, OF_BOXES, tmp_path, BOXES) == 0
+    (job,) = json.loads(opened(tmp_path).read("annotations.json"))
+    assert [(tag["frame"], tag["label"]) for tag in job["tags"]] == [(2, "owl")]
+    assert [(s["frame"], s["label"], s["type"], s["points"]) for s in job["shapes"]] == [
+        (0, "cat", "rectangle", [1, 2, 11.5, 20]),
+        (1, "dog", "rectangle", [0, 0, 5, 5]),
+        (1, "cat", "rectangle", [2, 3, 4, 5]),
+    ]
+    needed = {"occluded", "outside", "z_order", "rotation", "group", "source", "attributes"}
+    assert all(needed <= set(shape) for shape in job["shapes"])
+
+
+def test_labelimg_boxes_count_from_one(files, tmp_path):
+    """As Pascal VOC does: the last row and column belong to the box."""
+    assert fastdup.export_to_labelImg(files, OF_BOXES, tmp_path, BOXES) == 0
+    found = {}
+    for path in tmp_path.rglob("*.xml"):
+        root = ET.parse(path).getroot()
+        found[root.findtext("path")] = [
+            (o.findtext("name"), *(int(side.text) for side in o.find("bndbox")))
+            for o in root.iter("object")
+        ]
+    assert found == {
+        files[0]: [("cat", 2, 3, 12, 20)],
+        files[1]: [("dog", 1, 1, 5, 5), ("cat", 3, 4, 4, 5)],
+        files[2]: [("owl", 1, 1, 50, 20)],
+    }
+
+
 def test_coco_keeps_fractions_of_pixels(files, tmp_path):
     box = [1.25, 2.5, 10.75, 9]
     fastdup.export_to_coco(files[:1], ["cat"], tmp_path, [[box]])

@@ -34,6 +34,16 @@ DECLARED_DIFFERENCES = (
             ("protect", (), "images in folders of originals or of test data are always kept"),
         )
     ),
+    *(
+        ArgumentDifference(
+            function,
+            "boxes",
+            default=None,
+            reason="labels of boxes are exported as boxes, not as labels of the image",
+            added=True,
+        )
+        for function in ("export_to_cvat", "export_to_labelImg")
+    ),
 )
 
 
