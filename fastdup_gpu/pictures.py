@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,9 +35,10 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 _END = b"\xff\xd9"
 _HEADERS = 1 << 20  # bytes; a large colour profile may precede the EXIF block
 _STRIP = 1 << 22  # pixels
-_DEEPEST = (
-    1 << 14
-) - 1  # the largest value of cameras and scanners that fill only a part of 16 bits
+_OF_16_BITS = re.compile(";16[BLN]")  # in Pillow's names of layouts
+_WIDE = 16  # times the memory of a byte: float64, and what is computed from it
+# The largest value of cameras and scanners that fill only a part of 16 bits.
+_DEEPEST = (1 << 14) - 1
 _PILLOW = logging.getLogger("PIL")
 _SILENT = 0  # of OpenCV's log levels
 
@@ -156,9 +159,9 @@ def _read_with_pillow(data: bytes, plan: PixelPlan) -> U8:
 def _load(data: bytes, plan: PixelPlan) -> U8:
     with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
         check_size(*image.size, plan)
-        of_16_bits = any("16" in str(tile[3]) for tile in image.tile) and _orientation(image) == 1
+        of_16_bits = any(_OF_16_BITS.search(str(tile[3])) for tile in image.tile)
         bgr = _to_bgr(_upright(image))
-        if of_16_bits and bgr.max() <= _DEEPEST >> 8:
+        if of_16_bits and bgr.max() <= _DEEPEST >> 8 and _orientation(image) == 1:
             return _stretched(data, bgr)
         return bgr
 
@@ -199,11 +202,24 @@ def _strips(width: int, height: int) -> Iterator[slice]:
 
 def _stretched(data: bytes, high_bytes: U8) -> U8:
     """A colour image of 16 bits that leaves the highest ones empty, of which Pillow gives only the
-    `high_bytes`; these if OpenCV reads something else."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] < 3:
+    `high_bytes`; it gives the others as the high bytes of the other byte order."""
+    try:
+        with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+            image.tile = [tile._replace(args=_in_other_order(tile.args)) for tile in image.tile]
+            image.load()
+            whole = high_bytes.astype(np.uint16) << 8 | _to_bgr(image)
+    except Exception:  # Pillow does not know the other order of every format
         return high_bytes
-    return _to_8_bit(pixels[:, :, :3]) if pixels.shape[:2] == high_bytes.shape[:2] else high_bytes
+    return _to_8_bit(whole)
+
+
+def _in_other_order(args: Any) -> Any:
+    """The arguments of a decoder of Pillow, which begin with the name of the layout."""
+    if isinstance(args, tuple):
+        return (_in_other_order(args[0]), *args[1:])
+    native = "B" if sys.byteorder == "little" else "L"
+    layout, order = args[:-1], args[-1]
+    return layout + {"B": "L", "L": "B", "N": native}[order]
 
 
 def _to_8_bit(values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> U8:
@@ -212,7 +228,7 @@ def _to_8_bit(values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> U8:
     least, peak = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     scale, shift = _levels(values.dtype.kind, least, peak)
     out = np.empty(values.shape, np.uint8)
-    for rows in _strips(values.shape[1], values.shape[0]):
+    for rows in _strips(_WIDE * values[0].size, values.shape[0]):
         some = np.nan_to_num(values[rows].astype(np.float64))
         out[rows] = np.clip(np.floor(some * scale + shift), 0, 255)
     return out

@@ -3,7 +3,9 @@ rows of those that are the same."""
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,20 @@ Digests = NDArray[np.uint64]
 
 _MEASURES = ("width", "height", "file_size")
 # What reading a damaged record raises, or files that do not fit it.
-_UNFIT = (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, FastdupError)
+_UNFIT = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    FastdupError,
+)
 
 
 @dataclass(frozen=True, slots=True)

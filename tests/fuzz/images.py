@@ -66,6 +66,9 @@ def _written(kind: str) -> list[bytes]:
                 made.append(encode(_image().convert("L").convert(mode), kind, **chosen))
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # the format has no such mode
+    if kind in ("PNG", "TIFF"):  # 10 bits of colour in 16, which Pillow cannot write
+        deep = np.asarray(_image().convert("RGB")).astype(np.uint16) << 2
+        made.append(cv2.imencode(f".{kind.lower()}", deep)[1].tobytes())
     return made
 
 

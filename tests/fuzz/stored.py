@@ -16,8 +16,8 @@ import numpy as np
 from fastdup_gpu.analysis.groups import read_groups
 from fastdup_gpu.analysis.similarity import holds_similarities
 from fastdup_gpu.fallback_cpu.backend import CpuBackend
-from fastdup_gpu.formats import checkpoint, features, results
-from fastdup_gpu.formats.names import STATS_COLUMNS
+from fastdup_gpu.formats import checkpoint, features, items, results
+from fastdup_gpu.formats.names import PIXEL_STATS, STATS_COLUMNS
 from fastdup_gpu.models.manifest import DEFAULT_PATH
 from fastdup_gpu.protocol import SearchPlan
 from fastdup_gpu.searching import Searcher
@@ -149,6 +149,19 @@ def _checkpoint(data: bytes, folder: Path) -> None:
         files.finish()
 
 
+def _items(data: bytes, folder: Path) -> None:
+    """The record of what an extraction read, beside the files that it describes."""
+    (folder / "tmp").mkdir()
+    for name in ("features.dat", "features.dat.csv", "stats.csv"):
+        shutil.copyfile(seeds.finished() / f"atrain_{name}", folder / f"atrain_{name}")
+    (folder / "tmp" / "atrain_items.npz").write_bytes(data)
+    with np.load(seeds.finished() / "tmp" / "atrain_items.npz") as stored:
+        settings = str(stored["settings"])
+    earlier = items.open_earlier(folder, "atrain", settings, PIXEL_STATS)
+    if earlier is not None:
+        earlier.take(earlier.find(np.arange(8, dtype=np.uint64).reshape(4, 2)))
+
+
 _VIDEO = {"video": "a.mp4", "size": 7}
 
 
@@ -180,6 +193,7 @@ def targets() -> list[Target]:
         from_seed("config.json", lambda: [dat("config.json")], _config),
         from_seed("index.header", lambda: [dat("nnf.index")], _header),
         from_seed("checkpoint", _checkpoint_seeds, _checkpoint),
+        from_seed("items", lambda: [dat("tmp/atrain_items.npz")], _items),
         from_seed(
             "frames.json",
             lambda: [json.dumps({**_VIDEO, "frames": [[0, 0.0]]}).encode()],
