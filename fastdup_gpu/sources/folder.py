@@ -124,11 +124,11 @@ def _enter(
 
 def _is_made(name: str, beside: set[str]) -> bool:
     """Whether an entry of a work_dir holds the crops, or frames and copies, of a run."""
+    if name not in (formats.CROPS_DIR, formats.TMP_DIR):
+        return False
     signs = (formats.CROPS_CSV, formats.FRAMES_CSV, formats.FEATURES_CSV)
     kinds = (formats.TRAIN, formats.TEST)
-    return name in (formats.CROPS_DIR, formats.TMP_DIR) and any(
-        sign.format(kind=kind) in beside for sign in signs for kind in kinds
-    )
+    return any(sign.format(kind=kind) in beside for sign in signs for kind in kinds)
 
 
 def _identity(path: Path) -> tuple[int, int]:
