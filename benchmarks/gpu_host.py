@@ -154,6 +154,7 @@ class _Model:
     """Features of nothing."""
 
     dim, height, width, runs_on = 576, _SIDE, _SIDE, "none"
+    spec = ModelSpec(Path("none.onnx"), 576, precision="fp16", normalize=True)
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -187,7 +188,6 @@ def null_backend(device: Device) -> Any:
     from fastdup_gpu.gpu.backend import GpuBackend
 
     backend: Any = GpuBackend()
-    backend.open_model = lambda spec: _Model(device)
     return backend
 
 
@@ -202,9 +202,10 @@ def measure(scratch: Path, count: int, threads: int, device: Device) -> dict[str
         folder=scratch / "out", kind="atrain", first=0, last=count,
         batch_size=backend.batch_size, wanted="basic", threads=threads, resume=False,
     )  # fmt: skip
-    spec = ModelSpec(Path("none.onnx"), 576, precision="fp16", normalize=True)
     before, begin = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    done = extract(backend, source, spec, plan, lambda *_: times.append(time.perf_counter()))
+    done = extract(
+        backend, source, _Model(device), plan, lambda *_: times.append(time.perf_counter())
+    )
     wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF)
     assert done.rows == count and not done.bad
     spent = {

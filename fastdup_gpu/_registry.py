@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from fastdup_gpu._errors import (
@@ -13,7 +13,7 @@ from fastdup_gpu._errors import (
     MissingDependency,
     choose,
 )
-from fastdup_gpu.protocol import Backend
+from fastdup_gpu.protocol import Backend, Embedder, ModelSpec
 
 log = logging.getLogger("fastdup_gpu")
 
@@ -21,6 +21,7 @@ _BACKENDS = {
     "cpu": ("fastdup_gpu.fallback_cpu.backend", "CpuBackend", "cpu"),
     "gpu": ("fastdup_gpu.gpu.backend", "GpuBackend", "cu13"),
 }
+_UNUSABLE = (BackendUnavailable, MissingDependency)
 
 
 def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Backend:
@@ -52,6 +53,24 @@ def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Bac
     return cast(Backend, backend)
 
 
+def open_model(
+    backend: Backend, choose_for: Callable[[str], ModelSpec], compute: str
+) -> tuple[Backend, Embedder]:
+    """Open the model that `choose_for` returns for the name of a backend; also returns the backend
+    on which it is.
+
+    That is another one than `backend` only if `compute` is 'auto' and no engine can be used on the
+    GPU: then the CPU runs everything. Raises the errors of the backend's open_model.
+    """
+    try:
+        return backend, backend.open_model(choose_for(backend.name))
+    except _UNUSABLE as error:
+        if compute != "auto" or backend.name == "cpu":
+            raise
+        cpu = _instead(error)
+        return cpu, cpu.open_model(choose_for(cpu.name))
+
+
 def compute_of_run(config: Mapping[str, Any] | None) -> str:
     """The `compute` for later calls on a run, from its config.json: 'cpu' after a run on the CPU,
     else 'auto', because the GPU of the run may be on another machine."""
@@ -61,8 +80,13 @@ def compute_of_run(config: Mapping[str, Any] | None) -> str:
 def _open_auto(device: int, decoder: str) -> Backend:
     try:
         backend = open_backend("gpu", device=device, decoder=decoder)
-    except (BackendUnavailable, MissingDependency) as error:
-        log.info("compute='auto' runs on the CPU: %s", error)
-        return open_backend("cpu")
+    except _UNUSABLE as error:
+        return _instead(error)
     log.info("compute='auto' runs on the GPU")
     return backend
+
+
+def _instead(error: Exception) -> Backend:
+    """The CPU's backend, in place of a GPU that cannot be used because of `error`."""
+    log.info("compute='auto' runs on the CPU: %s", error)
+    return open_backend("cpu")

@@ -10,14 +10,14 @@ from fastdup_gpu._config import RunConfig
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._options import Input
 from fastdup_gpu._progress import Progress
-from fastdup_gpu._registry import open_backend
+from fastdup_gpu._registry import open_backend, open_model
 from fastdup_gpu._summary import Summary
 from fastdup_gpu.comparing import Comparison
 from fastdup_gpu.detection import open_detector
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.files import held, prepare_folder, read_json, write_json
 from fastdup_gpu.models.manifest import choose_model
-from fastdup_gpu.protocol import ModelSpec
+from fastdup_gpu.protocol import Embedder, ModelSpec
 from fastdup_gpu.sources import list_input, open_source
 from fastdup_gpu.sources.base import Found, Part, Source
 from fastdup_gpu.sources.crops import crops_folder
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from fastdup_gpu.detection.detector import Detector
 
+_READING = (0, 1, 3)  # run modes that read images
 _log = logging.getLogger("fastdup_gpu")
 
 
@@ -53,8 +54,8 @@ class _Run:
         self.folder = joined.work_folder(config)
         tuning = config.tuning
         self.backend = open_backend(config.compute, device=tuning.device, decoder=tuning.decoder)
-        self.model = _model(config, self.backend.name)
-        self.runs_on = ""
+        self.model = self._choose_model(self.backend.name) if config.run_mode in _READING else None
+        self.embedder: Embedder | None = None
         self.detector: Detector | None = None
         self.extracted = False  # whether any image was, rather than found already done
         self.summary = Summary(
@@ -96,7 +97,7 @@ class _Run:
     def _list_test(self) -> Found | None:
         """List the test images first, so that a wrong test_dir is found before extraction."""
         config = self.config
-        if config.run_mode not in (0, 1, 3) or not config.test_dir:
+        if config.run_mode not in _READING or not config.test_dir:
             return None
         with self.progress.stage("list"):
             return list_input(
@@ -109,7 +110,7 @@ class _Run:
 
     def _extract(self, given: Input | Found, kind: str) -> None:
         config = self.config
-        assert self.model is not None
+        embedder = self._open_model()
         self._open_detector()
         wanted = _part(config, kind)
         with self.progress.stage("list"):
@@ -139,10 +140,9 @@ class _Run:
             plan = self._extract_plan(kind, part, cut=bool(source.crops))
             title = _title("extract", kind)
             with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
-                done = extract(self.backend, source, self.model, plan, advance)
+                done = extract(self.backend, source, embedder, plan, advance)
         finally:
             pictures.close()
-        self.runs_on = done.runs_on
         self.extracted |= done.resumed_at < done.rows + sum(done.bad.values())
         self.summary.valid += done.rows
         self.summary.resumed_at += done.resumed_at + done.taken_over
@@ -150,6 +150,28 @@ class _Run:
             self.summary.bad[reason] = self.summary.bad.get(reason, 0) + count
         if self.warn and done.bad:
             _log.warning("%s; see %s", done.left_out, self.folder / names.BAD_CSV.format(kind=kind))
+
+    def _open_model(self) -> Embedder:
+        """The model, opened once; with compute='auto' that may change the backend."""
+        if self.embedder is None:
+            backend, self.embedder = open_model(
+                self.backend, self._choose_model, self.config.compute
+            )
+            self.backend, self.model = backend, self.embedder.spec
+            self.summary.backend = backend.name
+            look_ahead(self.config, backend.modes, self.folder, self.model)
+        return self.embedder
+
+    def _choose_model(self, backend: str) -> ModelSpec:
+        config = self.config
+        return choose_model(
+            config.model_path,
+            config.d,
+            high_accuracy=config.high_accuracy,
+            precision=config.tuning.model_precision,
+            backend=backend,
+            engine=config.tuning.engine,
+        )
 
     def _open_detector(self) -> None:
         plan = self.config.detector
@@ -206,7 +228,8 @@ class _Run:
     def _write_config(self) -> None:
         if self._left_as_it_was():
             return  # the existing config.json describes the results in the folder
-        content = _provenance.describe(self.config, self.backend.name, self.model, self.runs_on)
+        runs_on = self.embedder.runs_on if self.embedder else ""
+        content = _provenance.describe(self.config, self.backend.name, self.model, runs_on)
         if self.detector is not None:
             content["detector"] = self.detector.describe()
         content["found"] = self.summary.as_dict()
@@ -220,20 +243,6 @@ class _Run:
         if self.config.run_mode != 1 or self.extracted:
             return False
         return all((self.folder / name).is_file() for name in (names.SIMILARITY, names.CONFIG))
-
-
-def _model(config: RunConfig, backend: str) -> ModelSpec | None:
-    """The model of the run; None if no images are read."""
-    if config.run_mode not in (0, 1, 3):
-        return None
-    return choose_model(
-        config.model_path,
-        config.d,
-        high_accuracy=config.high_accuracy,
-        precision=config.tuning.model_precision,
-        backend=backend,
-        engine=config.tuning.engine,
-    )
 
 
 def _title(stage: str, kind: str) -> str:

@@ -138,9 +138,10 @@ class ModelSpec:
 
 
 class Embedder(Protocol):
-    """An opened model. `height`, `width`: pixels of its input; `dim`: length of its output;
-    `runs_on`: the engine that was opened."""
+    """An opened model. `spec`: of what it was opened; `height`, `width`: pixels of its input;
+    `dim`: length of its output; `runs_on`: the engine that was opened."""
 
+    spec: ModelSpec
     height: int
     width: int
     dim: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 from fastdup_gpu._arguments import path_text, whole_number
 from fastdup_gpu._errors import InputError, InvalidArgument, ModelError
 from fastdup_gpu._params import PRECISIONS, Tuning
-from fastdup_gpu._registry import compute_of_run, open_backend
+from fastdup_gpu._registry import compute_of_run, open_backend, open_model
 from fastdup_gpu._words import count, say
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import feature_paths, open_features
@@ -45,11 +46,11 @@ class Searcher:
         self.work_dir = work_dir
         self.base = open_features(feature_paths(work_dir)[0], d)
         self._plan = SearchPlan(metric=header["metric"], threads=threads)
-        self._backend = open_backend(
-            compute or compute_of_run(config), device=tuning.device, decoder=tuning.decoder
-        )
+        compute = compute or compute_of_run(config)
+        backend = open_backend(compute, device=tuning.device, decoder=tuning.decoder)
+        choose_for = partial(self._choose, config, model_path, tuning.engine)
+        self._backend, self._model = open_model(backend, choose_for, compute)
         self._index = load_index(self._backend, work_dir, self.base.matrix, self._plan)
-        self._model = self._backend.open_model(self._choose(config, model_path, tuning.engine))
         if self._model.dim != self.base.matrix.shape[1]:
             raise ModelError(
                 f"the features in {work_dir} have length {self.base.matrix.shape[1]}, but the "
@@ -57,7 +58,9 @@ class Searcher:
                 "of that run"
             )
 
-    def _choose(self, config: dict[str, Any], model_path: str, engine: str) -> ModelSpec:
+    def _choose(
+        self, config: dict[str, Any], model_path: str, engine: str, backend: str
+    ) -> ModelSpec:
         dim = self.base.matrix.shape[1]
         model = config.get("model")
         model = model if isinstance(model, dict) else {}
@@ -73,7 +76,7 @@ class Searcher:
             dim,
             high_accuracy=dim == names.HIGH_ACCURACY_DIM,
             precision=precision if model_path == DEFAULT_PATH else "auto",
-            backend=self._backend.name,
+            backend=backend,
             engine=engine,
         )
 

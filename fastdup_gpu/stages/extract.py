@@ -27,7 +27,6 @@ from fastdup_gpu.protocol import (
     Embedder,
     Encoded,
     Extracted,
-    ModelSpec,
     Outcome,
     PixelPlan,
     Status,
@@ -65,13 +64,12 @@ class ExtractPlan:
 class ExtractResult:
     """`rows`: number of good images. `bad`: counts by error code. `resumed_at`: items that were
     already done; `taken_over`: items after these whose results are those of an earlier extraction
-    of other images. `runs_on`: engine of the model."""
+    of other images."""
 
     rows: int
     bad: dict[str, int]
     resumed_at: int
     taken_over: int
-    runs_on: str
 
     @property
     def left_out(self) -> str:
@@ -90,14 +88,13 @@ def stats_columns(wanted: Wanted) -> tuple[str, ...]:
 def extract(
     backend: Backend,
     source: Source,
-    spec: ModelSpec,
+    model: Embedder,
     plan: ExtractPlan,
     advance: Advance,
 ) -> ExtractResult:
     """Extract and write the files of `plan.kind`; `advance(done, bad)` is told about progress."""
     files = ExtractionFiles(plan.folder, plan.kind, stats_columns(plan.wanted))
-    model = backend.open_model(spec)
-    made_by: list[object] = [backend.name, model.runs_on, spec.sha256, spec.normalize]
+    made_by: list[object] = [backend.name, model.runs_on, model.spec.sha256, model.spec.normalize]
     made_by += [model.dim, model.height, model.width, plan.wanted, plan.min_file_size]
     settings = _hash(made_by)
     items = digests(source, range(plan.first, plan.last))
@@ -119,7 +116,7 @@ def extract(
             plan.folder, plan.kind, settings, items, plan.first, with_stats=bool(files.columns)
         )
     bad = _bad_by_reason(plan.folder, plan.kind)
-    return ExtractResult(files.rows, bad, resumed_at, taken_over, model.runs_on)
+    return ExtractResult(files.rows, bad, resumed_at, taken_over)
 
 
 def _known(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import subprocess
 import sys
 
@@ -10,9 +11,11 @@ import pytest
 from making import photos
 
 import fastdup_gpu
-from fastdup_gpu._errors import BackendUnavailable, MissingDependency
+from fastdup_gpu._errors import BackendUnavailable, InvalidArgument, MissingDependency
 from fastdup_gpu._registry import open_backend
-from fastdup_gpu.gpu import memory, probe
+from fastdup_gpu.fallback_cpu.backend import CpuBackend
+from fastdup_gpu.gpu import backend as gpu_backend
+from fastdup_gpu.gpu import memory, neighbors, probe
 
 ALL = {names[0]: least for _, names, least in probe.PACKAGES}
 
@@ -145,7 +148,7 @@ def test_auto_falls_back_and_says_why(machine, caplog):
 
 def test_the_probe_loads_no_gpu_library():
     program = (
-        "import sys; from fastdup_gpu.gpu import memory, probe, backend; probe.check(); "
+        "import sys; from fastdup_gpu.gpu import memory, neighbors, probe, backend; probe.check(); "
         "print([m for m in ('cupy', 'cuvs', 'rmm', 'nvidia.dali', 'pylibcugraph', 'tensorrt') "
         "if m in sys.modules])"
     )
@@ -175,6 +178,36 @@ def test_a_gpu_that_cannot_be_opened_is_told_and_auto_goes_on(monkeypatch, caplo
     with caplog.at_level("INFO", "fastdup_gpu"):
         assert open_backend("auto").name == "cpu"
     assert "busy" in caplog.text
+
+
+def test_auto_goes_on_without_an_engine_for_the_model_and_gpu_does_not(
+    monkeypatch, caplog, tmp_path
+):
+    class NoEngine(CpuBackend):
+        name, modes = "gpu", neighbors.MODES
+
+        def open_model(self, spec):
+            raise BackendUnavailable("no engine can run the model")
+
+    monkeypatch.setattr(gpu_backend, "GpuBackend", NoEngine)
+    photos(tmp_path / "in", 4)
+    out, files = tmp_path / "out", ("similarity.csv", "atrain_features.dat", "atrain_stats.csv")
+    assert fastdup_gpu.run(str(tmp_path / "in"), str(tmp_path / "gpu"), compute="gpu") == 1
+    assert "no engine can run the model" in caplog.text
+    assert not (tmp_path / "gpu" / "similarity.csv").exists()
+    with caplog.at_level("INFO", "fastdup_gpu"):
+        assert fastdup_gpu.run(str(tmp_path / "in"), str(out), compute="auto") == 0
+    assert "compute='auto' runs on the CPU: no engine can run the model" in caplog.text
+    assert json.loads((out / "config.json").read_text())["environment"]["backend"] == "cpu"
+    assert fastdup_gpu.run(str(tmp_path / "in"), str(tmp_path / "cpu")) == 0
+    for name in files:
+        assert (out / name).read_bytes() == (tmp_path / "cpu" / name).read_bytes()
+    found = fastdup_gpu.Session(out, compute="auto").search(sorted((tmp_path / "in").iterdir())[0])
+    assert found["distance"].iloc[0] == 1
+    late = tmp_path / "late"  # what only a GPU can do is refused before any image is read
+    with pytest.raises(InvalidArgument, match="needs compute='gpu'"):
+        fastdup_gpu.run(str(tmp_path / "in"), str(late), compute="auto", nnf_mode="CAGRA")
+    assert not (late / "atrain_features.dat").exists()
 
 
 def test_the_gpu_that_was_asked_for_is_looked_at(machine):
