@@ -260,9 +260,8 @@ BEHAVIOUR = (
         "'gpu' only in the enterprise edition",
         "'gpu' runs on an NVIDIA GPU or fails with the reason, and never silently uses the CPU. "
         "'auto' is added and uses the GPU if one is usable, an engine for the model included. "
-        "Both accept and refuse the same "
-        "images; for a JPEG that is damaged in the middle but has its end, the two decoders "
-        "return different pixels where the damage is",
+        "Both accept and refuse the same images; for a JPEG that is damaged in the middle but "
+        "has its end, the two decoders return different pixels where the damage is",
         "an explicit choice is respected",
     ),
     Behaviour(
