@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from fastdup_gpu._arguments import path_text
+from fastdup_gpu._words import plain_stem
 from fastdup_gpu.analysis.exports import (
     Picture,
     class_names,
     color_of,
     entries,
-    plain_stem,
     read_all,
 )
 from fastdup_gpu.formats.files import prepare_folder, replacing, write_csv

@@ -29,7 +29,6 @@ LABELS = (
     "expected a label for each file, in their order, a dict or a callable by file name, one text "
     "for all, or None"
 )
-_STEM = 60
 _ENDINGS = {"jpeg": ".jpg", "mpo": ".jpg", "tiff": ".tif"}
 
 
@@ -156,13 +155,6 @@ def read_all(asked: Sequence[Entry]) -> Iterator[Picture]:
 def class_names(asked: Iterable[Entry]) -> list[str]:
     """All labels, sorted."""
     return sorted({label for entry in asked for label in entry.labels})
-
-
-def plain_stem(name: str) -> str:
-    """The last part of a name without its extension, in characters that every system accepts."""
-    base = name.replace("\\", "/").rpartition("/")[2]
-    stem = base.rpartition(".")[0] or base
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", stem)[:_STEM]
 
 
 def color_of(label: str) -> str:

@@ -22,6 +22,7 @@ from fastdup_gpu._cpu import cores
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu._progress import Advance, Counting, uncounted
+from fastdup_gpu._words import plain_stem
 from fastdup_gpu.formats.files import begin_csv
 from fastdup_gpu.formats.names import CROPS_COLUMNS, CROPS_DIR, TRAIN
 from fastdup_gpu.protocol import Refused, Status
@@ -30,7 +31,6 @@ from fastdup_gpu.sources.folder import FileSource
 from fastdup_gpu.sources.pixels import upright
 
 JPEG_QUALITY = 95
-STEM = 60
 # Images passed to the threads at a time: fewer if their bytes are already in memory.
 CHUNK, CHUNK_LOADED = 1024, 64
 NO_BOX = Box(0, 0, 0, 0)
@@ -146,8 +146,7 @@ def writable(folder: Path) -> Iterator[None]:
 
 def file_name(index: int, name: str) -> str:
     """A safe ASCII file name for crop `index`, from the image `name`."""
-    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
-    return f"{index:07d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', stem)[:STEM]}.jpg"
+    return f"{index:07d}_{plain_stem(name)}.jpg"
 
 
 def _row(name: str, label: str | None, request: Request) -> Crop:
