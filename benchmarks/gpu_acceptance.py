@@ -39,12 +39,12 @@ STAGES = {
     "tuning": gpu_tuning.tuning,
     "huge": gpu_searches.huge,
 }
-_ON_DEMAND = ("parts", "tuning", "huge")
+_ON_DEMAND = ("parts", "tuning", "huge", "whole_run_444")
 RESULTS = Path(__file__).parent / "results"
 # Seconds that a stage may take at most; what the budget still holds counts too.
 LIMITS = {
-    "conformance": 150, "embedding": 90, "neighbors": 180, "whole_run": 150, "parts": 200,
-    "tuning": 120, "huge": 300,
+    "conformance": 150, "embedding": 90, "neighbors": 180, "whole_run": 260, "parts": 200,
+    "tuning": 120, "huge": 300, "whole_run_444": 260,
 }  # fmt: skip
 _LIMIT = 75
 _LEAST = 1.0  # a stage with less time left is not begun

@@ -90,10 +90,13 @@ def nvimgcodec() -> Iterator[Found]:
     from fastdup_gpu.gpu.nvimg import NvImageDecoder
 
     yield from _decoding(NvImageDecoder(0))
-    for share in (None, 1.0, 0.8, 0.6, 0.0):
+    for colors in ("420", "444"):
+        yield {f"images/s, {colors}": _speed(NvImageDecoder(0), colors)}
+        with patch.object(nvimg, "_backends", return_value=None):
+            said = f"images/s, {colors}, decoders as nvImageCodec chooses"
+            yield {said: _speed(NvImageDecoder(0), colors)}
+    for share in (1.0, 0.8, 0.6, 0.0):
         yield {f"images/s, hardware {share}": _speed(NvImageDecoder(0, hardware=share))}
-    with patch.object(nvimg, "_backends", return_value=None):
-        yield {"images/s, decoders as nvImageCodec chooses": _speed(NvImageDecoder(0))}
 
 
 def dali() -> Iterator[Found]:
@@ -306,11 +309,11 @@ def _decoding(decoder: Any) -> Iterator[Found]:
     yield {"interface": sorted(decoder.decode([encoded(0)])[0].__cuda_array_interface__)}
 
 
-def _speed(decoder: Any) -> int:
+def _speed(decoder: Any, colors: str = "420") -> int:
     """Images/s of the second half of some batches."""
     import cupy
 
-    data = [encoded(i) for i in range(_BATCH)]
+    data = [encoded(i, colors) for i in range(_BATCH)]
     seconds = 0.0
     for i in range(2 * BATCHES):
         begin = time.perf_counter()

@@ -108,6 +108,8 @@ class _Cupy(ModuleType):
                 deviceGetDefaultMemPool=lambda device: 0,
                 memPoolSetAttribute=lambda pool, attribute, value: None,
                 cudaMemPoolAttrReleaseThreshold=4,
+                cudaMemPoolReuseFollowEventDependencies=1,
+                cudaMemPoolReuseAllowInternalDependencies=3,
             ),
             Stream=lambda **_: stream(),
             Device=lambda number: SimpleNamespace(use=lambda: None),
@@ -182,9 +184,8 @@ def null_backend(device: Device) -> Any:
     load.require = lambda *args: None
     probe.require = lambda **_: None
     probe.wake = lambda device: threading.Thread()
-    memory._POOLS[0] = SimpleNamespace(
-        allocation_counts=SimpleNamespace(peak_bytes=0, current_bytes=0)
-    )
+    counts = SimpleNamespace(peak_bytes=0, current_bytes=0)
+    memory._POOLS[0] = memory.Pool(SimpleNamespace(allocation_counts=counts), 0)
     from fastdup_gpu.gpu.backend import GpuBackend
 
     backend: Any = GpuBackend()

@@ -26,9 +26,9 @@ from fastdup_gpu.reading import read_file
 class Variant:
     """One way to extract; what is not given is as in a run. `at_once`: pictures a decoder is given
     in one call; `model_at_once`: those that the model is, for whose kernels a decoder's wait;
-    `threads` and `hardware`: see NvImageDecoder; `options`: more of nvImageCodec's; `by_cpu`:
-    one picture in so many is decoded by the CPU; `multiprocessors`: those that the lanes' streams
-    may use; `switch`: seconds after which Python's threads ask for its lock."""
+    `threads`: see NvImageDecoder; `options`: more of nvImageCodec's, `own_choice`: of its decoders;
+    `by_cpu`: one picture in so many is decoded by the CPU; `multiprocessors`: those that the lanes'
+    streams may use; `switch`: seconds after which Python's threads ask for its lock."""
 
     name: str
     lanes: int = 3
@@ -36,9 +36,9 @@ class Variant:
     at_once: int = 0
     model_at_once: int = 0
     threads: int = 4
-    hardware: float | None = None
     options: str = ""
     by_cpu: int = 0
+    own_choice: bool = False
     multiprocessors: int = 0
     switch: float = 0.005
     files: bool = True
@@ -50,6 +50,7 @@ class Variant:
 _ROOM_FIRST = ":preallocate_batch_size=128 :preallocate_width_hint=640 :preallocate_height_hint=512"
 VARIANTS = (
     Variant("as in a run"),
+    Variant("decoders as nvImageCodec chooses", own_choice=True),
     Variant("threads switch after 0.5 ms", switch=0.0005),
     Variant("without the model", embedding=False),
     Variant("without decoding", decoding=False),
@@ -60,7 +61,6 @@ VARIANTS = (
     Variant("one stream of the decoder", options=":num_cuda_streams=1"),
     Variant("picture by picture", options=":force_batch_single=1"),
     Variant("room made first", options=_ROOM_FIRST),
-    Variant("hardware alone", hardware=1.0),
     Variant("64 at once", at_once=64),
     Variant("the model 64 at once", model_at_once=64),
     Variant("the model 32 at once", model_at_once=32),
@@ -87,9 +87,9 @@ def parts(setting: Setting) -> Iterator[Found]:
 
 def _measured(setting: Setting, variant: Variant, paths: list[str]) -> Found:
     backend: Any = opened(setting)
-    backend.batch_size = setting.size(variant.model_at_once or variant.batch, 4)
-    model = backend.open_model(packaged_spec("gpu", "auto"))
     backend.batch_size = setting.size(variant.batch, 4)
+    at_once = setting.size(variant.model_at_once or variant.batch, 4)
+    model = backend.open_model(packaged_spec("gpu", "auto"), batch_size=at_once)
     items = list(map(partial(_item, files=variant.files), range(len(paths)), paths))
     batches = [items[i : i + backend.batch_size] for i in range(0, len(items), backend.batch_size)]
     watch = Stopwatch()
@@ -198,6 +198,8 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
     changes: list[tuple[Any, str, Any]] = [(lanes, "LANES", variant.lanes)]
     if variant.options:
         changes.append((nvimg, "_OPTIONS", f"{nvimg._OPTIONS} {variant.options}"))
+    if variant.own_choice:
+        changes.append((nvimg, "_backends", lambda *_: None))
     if variant.by_cpu:
         changes.append((readers, "vetted", _some_by_the_cpu(ready.vetted, variant.by_cpu)))
     if variant.multiprocessors:
@@ -218,9 +220,8 @@ def _applied(variant: Variant, watch: Stopwatch) -> Iterator[None]:
     )  # fmt: skip
     switch = sys.getswitchinterval()
     options = nvimg.NvImageDecoder.__init__.__kwdefaults__
-    chosen = {"threads": variant.threads, "hardware": variant.hardware}
     with ExitStack() as stack:
-        stack.enter_context(patch.dict(options, chosen))
+        stack.enter_context(patch.dict(options, {"threads": variant.threads}))
         for owner, name, value in changes:
             stack.enter_context(patch.object(owner, name, value))
         for owner, name in timed:

@@ -43,8 +43,9 @@ class CpuBackend:
     modes = neighbors.MODES
     batch_size = 8  # larger batches do not fit into the cache and are slower
 
-    def open_model(self, spec: ModelSpec) -> OnnxModel:
-        """Open an ONNX model; raises ModelError saying what does not fit."""
+    def open_model(self, spec: ModelSpec, *, batch_size: int = 0) -> OnnxModel:
+        """Open an ONNX model, which runs batches of any size; raises ModelError saying what does
+        not fit."""
         return OnnxModel(spec)
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> CpuBatch:

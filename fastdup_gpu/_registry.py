@@ -54,21 +54,20 @@ def open_backend(compute: str, *, device: int = 0, decoder: str = "auto") -> Bac
 
 
 def open_model(
-    backend: Backend, choose_for: Callable[[str], ModelSpec], compute: str
+    backend: Backend, choose_for: Callable[[str], ModelSpec], compute: str, batch_size: int
 ) -> tuple[Backend, Embedder]:
     """Open the model that `choose_for` returns for the name of a backend; also returns the backend
     on which it is.
 
     That is another one than `backend` only if `compute` is 'auto' and no engine can be used on the
-    GPU: then the CPU runs everything. Raises the errors of the backend's open_model.
+    GPU: then the CPU runs everything. For `batch_size` and errors see Backend.open_model.
     """
     try:
-        return backend, backend.open_model(choose_for(backend.name))
+        return backend, backend.open_model(choose_for(backend.name), batch_size=batch_size)
     except _UNUSABLE as error:
         if compute != "auto" or backend.name == "cpu":
             raise
-        cpu = _instead(error)
-        return cpu, cpu.open_model(choose_for(cpu.name))
+        return open_model(_instead(error), choose_for, "cpu", batch_size)
 
 
 def compute_of_run(config: Mapping[str, Any] | None) -> str:

@@ -155,12 +155,16 @@ class _Run:
         """The model, opened once; with compute='auto' that may change the backend."""
         if self.embedder is None:
             backend, self.embedder = open_model(
-                self.backend, self._choose_model, self.config.compute
+                self.backend, self._choose_model, self.config.compute, self._batch_size()
             )
             self.backend, self.model = backend, self.embedder.spec
             self.summary.backend = backend.name
             look_ahead(self.config, backend.modes, self.folder, self.model)
         return self.embedder
+
+    def _batch_size(self) -> int:
+        """The one that was asked for, 0 = the backend chooses."""
+        return self.config.batch_size if self.config.batch_size > 1 else 0
 
     def _choose_model(self, backend: str) -> ModelSpec:
         config = self.config
@@ -212,7 +216,7 @@ class _Run:
             kind=kind,
             first=part.start,
             last=part.stop,
-            batch_size=config.batch_size if config.batch_size > 1 else self.backend.batch_size,
+            batch_size=self._batch_size() or self.backend.batch_size,
             wanted=self._wanted_stats(),
             threads=config.threads,
             resume=config.resume,

@@ -229,8 +229,11 @@ class Backend(Protocol):
     modes: Sequence[SearchMode]
     """The modes of a SearchPlan that it can build an index for."""
 
-    def open_model(self, spec: ModelSpec) -> Embedder:
-        """Open an ONNX model; raises ModelError, which names what does not fit."""
+    def open_model(self, spec: ModelSpec, *, batch_size: int = 0) -> Embedder:
+        """Open an ONNX model; raises ModelError, which names what does not fit.
+
+        `batch_size`: how many images it will be given at a time, 0 = the backend's `batch_size`.
+        """
         ...
 
     def decode(self, encoded: Sequence[Encoded], plan: PixelPlan) -> Batch:

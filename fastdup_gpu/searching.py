@@ -49,7 +49,7 @@ class Searcher:
         compute = compute or compute_of_run(config)
         backend = open_backend(compute, device=tuning.device, decoder=tuning.decoder)
         choose_for = partial(self._choose, config, model_path, tuning.engine)
-        self._backend, self._model = open_model(backend, choose_for, compute)
+        self._backend, self._model = open_model(backend, choose_for, compute, 1)
         self._index = load_index(self._backend, work_dir, self.base.matrix, self._plan)
         if self._model.dim != self.base.matrix.shape[1]:
             raise ModelError(

@@ -60,14 +60,14 @@ class GpuBackend:
         self.device = _opened(device)
         self._decoders = _decode.Decoders(decoder, self.device, self.batch_size)
 
-    def open_model(self, spec: ModelSpec) -> GpuModel:
+    def open_model(self, spec: ModelSpec, *, batch_size: int = 0) -> GpuModel:
         """Open an ONNX model by spec.engine: 'auto', 'tensorrt', 'tensorrt_rtx' or 'onnxruntime';
         raises ModelError saying what does not fit."""
         devices.use(self.device)
         search = partial(rehearsal.search, spec.dim)
         pictures = [self.rehearse_pictures] if self._decoders.shared else []
         rehearsal.rehearse(self.device, "pictures", *pictures, search)
-        model = GpuModel(spec, self.device, self.batch_size)
+        model = GpuModel(spec, self.device, batch_size or self.batch_size)
         rehearsal.rehearse(self.device, "model", model.prepare)
         return model
 
@@ -160,13 +160,19 @@ class GpuBackend:
         self, ready: Sequence[Ready], plan: PixelPlan, model: GpuModel, wanted: str
     ) -> Extracted:
         """On CuPy's current stream, with one synchronisation at the end."""
-        batch = _decode.decode_ready(ready, plan, self._decoders.of_thread())
-        features = model.features(batch.model_pixels)
-        if wanted == "none":
-            (copied,) = fetched(features)
-            return Extracted(batch.outcomes, copied, np.zeros((len(copied), 0)))
-        numbers = _stats(batch, advanced=wanted == "advanced")
-        return Extracted(batch.outcomes, *fetched(features, numbers))
+        import cupy
+
+        try:
+            batch = _decode.decode_ready(ready, plan, self._decoders.of_thread())
+            features = model.features(batch.model_pixels)
+            if wanted == "none":
+                (copied,) = fetched(features)
+                return Extracted(batch.outcomes, copied, np.zeros((len(copied), 0)))
+            numbers = _stats(batch, advanced=wanted == "advanced")
+            return Extracted(batch.outcomes, *fetched(features, numbers))
+        except Exception:  # its traceback holds the images, which are read until the stream is done
+            cupy.cuda.get_current_stream().synchronize()
+            raise
 
 
 def _opened(device: int) -> int:

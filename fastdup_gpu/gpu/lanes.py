@@ -15,6 +15,8 @@ from fastdup_gpu.protocol import Encoded, Extracted, PixelPlan
 LANES = 3
 # Batches that wait for a lane: enough to keep all lanes busy, few enough to need little memory.
 _AHEAD = 3
+# Bytes of encoded images, on the host, for which fewer batches are taken.
+_MOST_BYTES = 2 << 30
 # Images passed to a reading thread at a time: passing on costs as much Python time as an image.
 _CHUNK = 32
 
@@ -35,19 +37,23 @@ def in_lanes(
     synchronised that stream when it returns. So does `prepare`, which runs once per thread first.
     """
     local = threading.local()
+    size = 0  # bytes of the batch that was read last
 
     def one(waiting: Sequence[Future[Part]]) -> Extracted:
         import cupy
 
+        nonlocal size
         if not hasattr(local, "stream"):
             devices.use(device)
             local.stream = cupy.cuda.Stream(non_blocking=True)
             with local.stream:
                 prepare()
         parts = [future.result() for future in waiting]
+        ready = [one for part in parts for one in part.ready]
+        size = sum(len(one.data) for one in ready)
         try:
             with local.stream:
-                return work([one for part in parts for one in part.ready])
+                return work(ready)
         finally:
             for part in parts:
                 part.done()
@@ -62,6 +68,13 @@ def in_lanes(
             return lanes.submit(one, [readers.submit(part) for part in parts])
 
         try:
-            yield from in_order(submit, batches, LANES + _AHEAD)
+            yield from in_order(submit, batches, lambda: _batches_in_flight(size))
         finally:
             readers.stop()
+
+
+def _batches_in_flight(size: int) -> int:
+    """How many batches of `size` bytes are taken, 0 = unknown; two of any size."""
+    if not size:
+        return LANES
+    return max(2, min(LANES + _AHEAD, _MOST_BYTES // size))

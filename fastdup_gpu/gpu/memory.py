@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastdup_gpu._errors import InvalidArgument
@@ -17,9 +18,19 @@ _NO_MEMORY = re.compile(
     r"|CUDA Runtime failure:? '#2'",
     re.IGNORECASE,
 )
-# The pool of each device, which has to outlive everything that was allocated from it.
-_POOLS: dict[int, Any] = {}
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """RMM's pool of a device, which has to outlive everything that was allocated from it; `keeps`:
+    bytes that it keeps while they are unused."""
+
+    resource: Any
+    keeps: int
+
+
+_POOLS: dict[int, Pool] = {}
 
 
 def open_device(device: int) -> int:
@@ -45,15 +56,17 @@ def open_device(device: int) -> int:
     return device
 
 
-def _open_pool(device: int) -> Any:
+def _open_pool(device: int) -> Pool:
     import cupy
     import rmm
     from rmm.allocators.cupy import rmm_cupy_allocator
 
-    pool = rmm.mr.StatisticsResourceAdaptor(rmm.mr.CudaAsyncMemoryResource())
-    rmm.mr.set_per_device_resource(device, pool)
+    keeps = free_outside_pool() // 2  # the rest goes back for libraries that do not use the pool
+    source = rmm.mr.CudaAsyncMemoryResource(release_threshold=keeps)
+    resource = rmm.mr.StatisticsResourceAdaptor(source)
+    rmm.mr.set_per_device_resource(device, resource)
     cupy.cuda.set_allocator(rmm_cupy_allocator)
-    return pool
+    return Pool(resource, keeps)
 
 
 def free_bytes() -> int:
@@ -63,14 +76,14 @@ def free_bytes() -> int:
     pool = _POOLS.get(cupy.cuda.runtime.getDevice())
     if pool is None:
         return free_outside_pool()
-    counts = pool.allocation_counts
-    unused = int(counts.peak_bytes) - int(counts.current_bytes)
+    counts = pool.resource.allocation_counts
+    unused = min(int(counts.peak_bytes), pool.keeps) - int(counts.current_bytes)
     return free_outside_pool() + max(0, unused)
 
 
 def free_outside_pool() -> int:
-    """Bytes of the current device for libraries that do not allocate from the RMM pool, which
-    never shrinks: nvImageCodec and the engines of models."""
+    """Bytes of the current device for libraries that do not allocate from the RMM pool:
+    nvImageCodec and the engines of models."""
     import cupy
 
     free, _ = cupy.cuda.runtime.memGetInfo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def build_index(features: F32, plan: SearchPlan) -> Index:
     """An index over f32[n, d]; see fastdup_gpu.protocol.Backend.
 
     'auto' and 'hnsw' are answered exactly up to EXACT_UP_TO rows, where that is faster; above,
-    both are CAGRA, which is saved as HNSW. Below approximate.FEWEST rows every mode is exact.
+    both are CAGRA, which is saved as HNSW, or NN-descent, whose rows stay on the host, where they
+    do not fit into GPU memory. Below approximate.FEWEST rows every mode is exact.
     """
     kind = _kind(features, plan)
     if kind == "flat":
@@ -33,6 +35,9 @@ def build_index(features: F32, plan: SearchPlan) -> Index:
     except Exception as error:  # each library has errors of its own for this
         if not memory.is_out_of_memory(error):
             raise
+        if kind == "cagra" and plan.mode != "cagra":
+            _LOG.info("%d rows do not fit into GPU memory for CAGRA: NN-descent", len(features))
+            return build_index(features, replace(plan, mode="nndescent"))
         n, d = features.shape
         raise BackendUnavailable(
             f"an index of kind {kind!r} over {n} rows of {d} values does not fit into GPU memory "

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.formats.files import replacing
-from fastdup_gpu.gpu import cagra
+from fastdup_gpu.gpu import cagra, memory
 from fastdup_gpu.gpu.approximate import Approximate, placed_points
 from fastdup_gpu.gpu.coarse import resources
+from fastdup_gpu.gpu.exact import FlatIndex
 from fastdup_gpu.indexing.approximate import Table
 from fastdup_gpu.indexing.checks import check_queries, read_recalls
-from fastdup_gpu.protocol import F32, I64, Neighbors, SearchPlan
+from fastdup_gpu.protocol import F32, I64, Index, Neighbors, SearchPlan
 
 U32 = NDArray[np.uint32]
 
@@ -27,8 +28,9 @@ _ROUNDS = 20
 
 
 class NnDescentIndex(Approximate):
-    """`graph` u32[n, c]: near rows of every base row. CAGRA, built when first needed, answers
-    queries that are not rows of the base, or that need more neighbours than the graph has."""
+    """`graph` u32[n, c]: near rows of every base row. Queries that are not rows of the base, or
+    that need more neighbours than the graph has, are answered by CAGRA, built when first needed, or
+    exactly where its rows do not fit into GPU memory."""
 
     kind = "nndescent"
 
@@ -37,16 +39,24 @@ class NnDescentIndex(Approximate):
     ) -> None:
         super().__init__(features, plan, table)
         self._near = graph
-        self._walk: cagra.CagraIndex | None = None
+        self._other: Index | None = None
 
     def search(self, queries: F32, k: int, *, exclude_self: bool = False) -> Neighbors:
         """See fastdup_gpu.protocol.Index."""
         if exclude_self and k <= self._near.shape[1]:
             return super().search(queries, k, exclude_self=True)
         check_queries(self.features, queries, k, exclude_self)
-        if self._walk is None:
-            self._walk = cagra.build(self.features, self.plan)
-        return self._walk.search(queries, k, exclude_self=exclude_self)
+        if self._other is None:
+            self._other = self._build_other()
+        return self._other.search(queries, k, exclude_self=exclude_self)
+
+    def _build_other(self) -> Index:
+        try:
+            return cagra.build(self.features, self.plan)
+        except Exception as error:  # each library has errors of its own for this
+            if not memory.is_out_of_memory(error):
+                raise
+            return FlatIndex(self.features, self.plan)
 
     def ladder(self) -> Iterator[int]:
         """Only one effort: the graph is fixed."""

@@ -86,7 +86,7 @@ class _Model:
 def _config(data: bytes, folder: Path) -> None:
     _copy(folder)
     (folder / "config.json").write_bytes(data)
-    with mock.patch.object(CpuBackend, "open_model", lambda *_: _Model()):
+    with mock.patch.object(CpuBackend, "open_model", lambda *_, **__: _Model()):
         Searcher(folder, 576, DEFAULT_PATH)
     holds_similarities(folder)
 
@@ -99,7 +99,7 @@ def _copy(folder: Path) -> None:
 def _header(data: bytes, folder: Path) -> None:
     _copy(folder)
     (folder / "nnf.index").write_bytes(data)
-    with mock.patch.object(CpuBackend, "open_model", lambda *_: _Model()):
+    with mock.patch.object(CpuBackend, "open_model", lambda *_, **__: _Model()):
         Searcher(folder, 576, DEFAULT_PATH)
 
 

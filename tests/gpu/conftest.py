@@ -49,7 +49,9 @@ def standins(monkeypatch: pytest.MonkeyPatch, kernel_library: Any) -> standin.Cu
     monkeypatch.setattr(probe, "wake", lambda device: None)
     monkeypatch.setattr(rehearsal, "rehearse", lambda *_: None)  # slow on the host
     counts = SimpleNamespace(peak_bytes=0, current_bytes=0)
-    monkeypatch.setattr(memory, "_POOLS", {0: SimpleNamespace(allocation_counts=counts)})
+    monkeypatch.setattr(
+        memory, "_POOLS", {0: memory.Pool(SimpleNamespace(allocation_counts=counts), 1 << 40)}
+    )
     cupy = found["cupy"]
     assert isinstance(cupy, standin.Cupy)
     return cupy

@@ -87,6 +87,8 @@ class Cupy(ModuleType):
             deviceGetDefaultMemPool=lambda device: 0,
             memPoolSetAttribute=lambda pool, attribute, value: None,
             cudaMemPoolAttrReleaseThreshold=4,
+            cudaMemPoolReuseFollowEventDependencies=1,
+            cudaMemPoolReuseAllowInternalDependencies=3,
             getDeviceProperties=lambda _: {"name": b"stand-in", "major": 9, "minor": 0},
         )
         self.cuda = SimpleNamespace(

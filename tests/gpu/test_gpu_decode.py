@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +12,9 @@ import standin
 from making import photo
 from mixed_pictures import JPEG, encoded, mixed, with_orientation
 
+from fastdup_gpu._errors import BackendUnavailable
 from fastdup_gpu.fallback_cpu.decode import decode as cpu_decode
-from fastdup_gpu.gpu import decode, headers
+from fastdup_gpu.gpu import decode, headers, nvimg
 from fastdup_gpu.gpu.nvimg import NvImageDecoder
 from fastdup_gpu.gpu.ready import make_ready
 from fastdup_gpu.protocol import Encoded, PixelPlan, Status
@@ -140,6 +142,31 @@ def same_as_cpu(batch, plan=PLAN) -> None:
         assert (height, width) == small.shape[:2]
         drawn = batch.stats_pixels[i].get()[:height, :width, ::-1].astype(int)
         assert np.abs(drawn - small).mean() <= 1
+
+
+def test_a_gpu_that_decodes_no_jpeg_is_told(standins, monkeypatch):
+    """The host would decode everything instead, slowly and without a word."""
+    monkeypatch.setattr(standin.NvImage, "_one", lambda self, data: None)
+    with pytest.raises(BackendUnavailable, match="cannot decode a JPEG on this GPU"):
+        NvImageDecoder(0)
+
+    def none(self, **_):
+        raise RuntimeError("Could not create decoder. Code: 7")
+
+    monkeypatch.setattr(standin.NvImage, "Decoder", none)
+    with pytest.raises(BackendUnavailable, match=r"Code: 7.*pip install"):
+        NvImageDecoder(0)
+
+
+def test_messages_of_nvimagecodec_are_off_while_it_is_imported(standins, monkeypatch):
+    heard = []
+    monkeypatch.delenv("PYNVIMGCODEC_VERBOSITY", raising=False)
+    for expected in (["0"], ["0", "3"]):
+        with nvimg._unheard():
+            heard.append(os.environ["PYNVIMGCODEC_VERBOSITY"])
+        assert heard == expected
+        assert os.environ.get("PYNVIMGCODEC_VERBOSITY") == (None if len(heard) == 1 else "3")
+        monkeypatch.setenv("PYNVIMGCODEC_VERBOSITY", "3")
 
 
 def test_a_batch_is_in_order_and_as_the_cpu_makes_it(standins):

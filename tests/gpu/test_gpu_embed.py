@@ -16,7 +16,7 @@ from mixed_pictures import mixed
 from fastdup_gpu._errors import BackendUnavailable, InvalidArgument, MissingDependency, ModelError
 from fastdup_gpu.fallback_cpu.backend import CpuBackend
 from fastdup_gpu.fallback_cpu.embed import OnnxModel
-from fastdup_gpu.gpu import engines, ort_cuda, tensorrt
+from fastdup_gpu.gpu import engines, lanes, ort_cuda, tensorrt
 from fastdup_gpu.gpu.embed import GpuModel
 from fastdup_gpu.models.manifest import DEFAULT, FOLDER
 from fastdup_gpu.protocol import ModelSpec, PixelPlan
@@ -221,6 +221,19 @@ def test_a_whole_extraction_is_the_cpus(backend, wanted):
         assert cosines(one.features, two.features).min() >= 0.995
         assert one.stats.shape == two.stats.shape
         np.testing.assert_allclose(one.stats, two.stats, rtol=0.02, atol=1)
+
+
+@pytest.mark.parametrize(("asked", "batch"), [(0, 8), (3, 3), (1, 1)])
+def test_the_model_runs_as_many_images_at_a_time_as_a_batch_has(backend, asked, batch):
+    assert backend.open_model(ORT_SPEC, batch_size=asked).engine.batch == batch
+
+
+@pytest.mark.parametrize(
+    ("size", "batches"),
+    [(0, 3), (128 * 50_000, 6), (1 << 29, 4), (1 << 30, 2), (1 << 33, 2)],
+)
+def test_fewer_batches_are_read_ahead_where_images_are_large(size, batches):
+    assert lanes._batches_in_flight(size) == batches
 
 
 def test_batches_are_taken_as_they_go(backend):

@@ -243,5 +243,7 @@ def test_free_memory_counts_what_the_pool_holds_unused(backend, monkeypatch):
 
     counts = SimpleNamespace(peak_bytes=5000, current_bytes=2000)
     before = memory.free_bytes()
-    monkeypatch.setattr(memory, "_POOLS", {0: SimpleNamespace(allocation_counts=counts)})
+    monkeypatch.setattr(
+        memory, "_POOLS", {0: memory.Pool(SimpleNamespace(allocation_counts=counts), 1 << 40)}
+    )
     assert memory.free_bytes() == before + 3000

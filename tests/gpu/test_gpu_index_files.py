@@ -12,7 +12,7 @@ from conformance.test_neighbors import agrees, brute, clustered
 
 from fastdup_gpu._errors import BackendUnavailable, FormatError, InvalidArgument
 from fastdup_gpu.fallback_cpu import neighbors as cpu_neighbors
-from fastdup_gpu.gpu import neighbors
+from fastdup_gpu.gpu import cagra, neighbors
 from fastdup_gpu.protocol import SearchPlan
 
 MODES = ["cagra", "ivf", "ivfpq", "nndescent"]
@@ -114,6 +114,25 @@ def test_auto_and_hnsw_are_exact_up_to_the_limit_and_cagra_above(backend, monkey
     built = [neighbors.build_index(base, SearchPlan(mode=m)) for m in ("auto", "hnsw")]
     kinds = {type(index).__name__ for index in built}
     assert kinds == {"CagraIndex"}
+
+
+def test_auto_and_hnsw_keep_rows_on_the_host_where_they_do_not_fit(backend, monkeypatch, caplog):
+    def full(features, plan):
+        raise MemoryError("std::bad_alloc: out_of_memory")
+
+    base, queries = clustered(1200, 12), clustered(30, 12, seed=4)
+    monkeypatch.setattr(neighbors, "EXACT_UP_TO", 299)
+    monkeypatch.setattr(neighbors.approximate, "FEWEST", 0)
+    monkeypatch.setattr(cagra, "build", full)
+    for mode in ("auto", "hnsw"):
+        with caplog.at_level("INFO", "fastdup_gpu"):
+            index = backend.build_index(base, SearchPlan("cosine", mode))
+        assert index.kind == "nndescent" and "1200 rows do not fit" in caplog.text
+        found = index.search(base, 3, exclude_self=True)
+        assert found.recall >= 0.99
+        agrees(index.search(queries, 3), *brute(queries, base, 3, "cosine"))
+    with pytest.raises(BackendUnavailable, match=r"'cagra' over 1200 rows .*nnf_mode='flat'"):
+        backend.build_index(base, SearchPlan("cosine", "cagra"))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -93,6 +93,19 @@ def test_other_errors_are_raised_at_once():
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize(
+    ("peak", "current", "keeps", "unused"),
+    [(0, 0, 500, 0), (300, 100, 500, 200), (900, 100, 500, 400), (900, 700, 500, 0)],
+)
+def test_free_memory_includes_what_the_pool_keeps(
+    standins, monkeypatch, peak, current, keeps, unused
+):
+    counts = SimpleNamespace(peak_bytes=peak, current_bytes=current)
+    pool = memory.Pool(SimpleNamespace(allocation_counts=counts), keeps)
+    monkeypatch.setitem(memory._POOLS, 0, pool)
+    assert memory.free_bytes() == memory.free_outside_pool() + unused
+
+
 def test_a_gpu_that_is_not_there_is_refused(standins, monkeypatch):
     from fastdup_gpu.gpu.backend import GpuBackend
 

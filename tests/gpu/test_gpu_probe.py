@@ -186,7 +186,7 @@ def test_auto_goes_on_without_an_engine_for_the_model_and_gpu_does_not(
     class NoEngine(CpuBackend):
         name, modes = "gpu", neighbors.MODES
 
-        def open_model(self, spec):
+        def open_model(self, spec, *, batch_size=0):
             raise BackendUnavailable("no engine can run the model")
 
     monkeypatch.setattr(gpu_backend, "GpuBackend", NoEngine)

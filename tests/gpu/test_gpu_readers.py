@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import pickle
 import sys
@@ -97,6 +98,21 @@ def test_many_at_once_keep_their_bytes_until_they_are_given_back(tmp_path):
 
 
 @needs_memfd
+def test_memory_of_large_files_is_given_back_when_their_block_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "_STAYS", 4096)
+    data = b"\xff" * (3 << 20)
+    (tmp_path / "large.jpg").write_bytes(data)
+    with Readers(1, PLAN) as made:
+        for _ in range(2):  # the second time in the same block
+            part = made.submit(items([str(tmp_path / "large.jpg")])).result()
+            (process,) = made._started
+            assert process._size == readers._ROOM
+            assert os.fstat(process._memory).st_blocks * 512 >= len(data)
+            part.done()
+            assert os.fstat(process._memory).st_blocks * 512 <= 4096
+
+
+@needs_memfd
 def test_files_that_do_not_fit_into_a_block_come_by_themselves(files, monkeypatch):
     monkeypatch.setattr(readers, "_ROOM", 4096)  # as mmap wants it: whole pages
     with Readers(1, PLAN) as made:
@@ -112,9 +128,10 @@ def test_a_file_for_which_memory_does_not_suffice_costs_only_itself(files, monke
         return read_into(path, room)
 
     monkeypatch.setattr(reader, "read_into", short)
-    room = memoryview(bytearray(1 << 20))
+    mapped = mmap.mmap(-1, 1 << 20)
+    room = memoryview(mapped)
     reads = pickle.loads(pickle.dumps(reader.read_all(files[:3], room)))
-    block = readers.Block(0, room, deque())
+    block = readers.Block(0, mapped, room, deque())
     ready = [vetted(i, readers._loader(read, block), PLAN) for i, read in enumerate(reads)]
     assert [one.outcome.status for one in ready] == [Status.OK, Status.TOO_LARGE, Status.CORRUPT]
     assert bytes(ready[0].data) == read_file(files[0])
@@ -189,6 +206,6 @@ def test_one_process_serves_thread_after_thread(files):
         for _ in range(3):
             reads, block = pool.submit(process.read, files).result()
             assert reads[0].size == len(read_file(files[0]))
-            block.free()
+            block.free(0)
     process.close()
     assert process._size == readers._ROOM
