@@ -110,7 +110,6 @@ class _Run:
 
     def _extract(self, given: Input | Found, kind: str) -> None:
         config = self.config
-        embedder = self._open_model()
         self._open_detector()
         wanted = _part(config, kind)
         with self.progress.stage("list"):
@@ -137,9 +136,10 @@ class _Run:
                 source = self._detect(pictures, self.detector, part, kind)
                 part = range(len(source.names))
             write_crops(self.folder, kind, source.crops, detected=self.detector is not None)
-            plan = self._extract_plan(kind, part, cut=bool(source.crops))
             title = _title("extract", kind)
             with self.progress.stage(title), self.progress.counting(title, len(part)) as advance:
+                embedder = self._open_model()
+                plan = self._extract_plan(kind, part, cut=bool(source.crops))
                 done = extract(self.backend, source, embedder, plan, advance)
         finally:
             pictures.close()
