@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import threading
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ from fastdup_gpu.protocol import F32, ModelSpec
 log = logging.getLogger("fastdup_gpu")
 
 ENGINES = ("auto", "onnxruntime", "openvino")
+# Compiled models of the process from which this one was forked: releasing them would never end.
+_LEFT: list[object] = []
 
 
 class Engine(Protocol):
@@ -87,32 +90,41 @@ class OpenVinoEngine:
         from fastdup_gpu._openvino import openvino
 
         try:
-            core = openvino.Core()
-            model = core.read_model(str(spec.path))
+            model = openvino.Core().read_model(str(spec.path))
             self.form = read_form(spec, [_openvino_input(i) for i in model.inputs])
             if spec.height:  # fixed sides are faster
                 model.reshape([self.form.batch or -1, *self.form.shape(1)[1:]])
-            self._model = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_NUM_THREADS": cores(),
-                    "NUM_STREAMS": cores(),
-                    "INFERENCE_PRECISION_HINT": "f32",
-                    "ENABLE_CPU_PINNING": False,
-                },
-            )
+            self._compile(model)
         except ModelError:
             raise
         except Exception as error:  # OpenVINO too raises errors of many kinds
             raise ModelError(f"{spec.path} cannot be opened by OpenVINO: {error}") from error
+
+    def _compile(self, model: Any) -> None:
+        from fastdup_gpu._openvino import openvino
+
+        compiled = openvino.Core().compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_NUM_THREADS": cores(),
+                "NUM_STREAMS": cores(),
+                "INFERENCE_PRECISION_HINT": "f32",
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        self._compiled = os.getpid(), model, compiled
         self._requests = threading.local()
 
     def run(self, pictures: NDArray[Any]) -> F32:
         """See Engine."""
+        process, model, _ = self._compiled
+        if process != os.getpid():  # a fork, in which the threads of the compiled model are missing
+            _LEFT.append((self._compiled, self._requests))
+            self._compile(model)
         request = getattr(self._requests, "request", None)
         if request is None:
-            request = self._requests.request = self._model.create_infer_request()
+            request = self._requests.request = self._compiled[2].create_infer_request()
         request.infer({0: pictures}, share_inputs=True)
         return _flat(request.get_output_tensor(0).data.copy(), len(pictures))
 

@@ -338,4 +338,12 @@ def _status(call: Callable[[], object]) -> int:
     except (FastdupError, OSError) as error:
         logging.getLogger("fastdup_gpu").error("%s", error)
         return 1
+    except RuntimeError as error:
+        if "interpreter shutdown" not in str(error):
+            raise
+        logging.getLogger("fastdup_gpu").error(
+            "the program ended during a call in another of its threads: run() with resume=1 "
+            "continues"
+        )
+        return 1
     return 0

@@ -18,7 +18,8 @@ try:
 except ImportError:  # Windows, where every writer uses its own name
     fcntl = None  # type: ignore[assignment]
 
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDWR | os.O_CREAT | _NO_LINKS
 _LONGEST = 200
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -49,7 +50,7 @@ def replaced(path: Path, *, durable: bool = True) -> Iterator[Path]:
             raise
         finally:
             if lock is not None:
-                os.close(lock)
+                _release(lock)
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def alone(lock: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    descriptor = os.open(lock, _FLAGS, 0o666)
+    descriptor = _opened(lock)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,7 +75,26 @@ def alone(lock: Path) -> Iterator[None]:
             pass
         yield
     finally:
-        os.close(descriptor)
+        _release(descriptor)
+
+
+def _opened(lock: Path) -> int:
+    """The lock file, made if there is none; one of another user is held as well."""
+    try:
+        try:
+            return os.open(lock, _FLAGS, 0o666)
+        except PermissionError:
+            return os.open(lock, os.O_RDONLY | _NO_LINKS)
+    except OSError as error:
+        raise _refusal(lock, error) from error
+
+
+def _release(descriptor: int) -> None:
+    """Unlock, which closing alone does not do if a process was forked meanwhile, and close."""
+    assert fcntl is not None
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 @contextmanager
@@ -95,6 +115,8 @@ def _refusal(path: Path, error: OSError) -> WorkDirError:
             "free some space or choose another folder, then run again; use resume=1 to continue "
             "an interrupted run()"
         )
+    if error.errno == errno.EROFS:
+        remedy = "its file system is read-only: choose another folder"
     return WorkDirError(f"{str(path)!r} cannot be written ({error.strerror}); {remedy}")
 
 

@@ -173,6 +173,11 @@ def folder_of_results(value: Any) -> Path:
     value = path_text("work_dir", value)
     if value == "":
         raise InvalidArgument("work_dir is empty; give a folder for the result files")
+    if "://" in value and not Path(value).exists():
+        raise InvalidArgument(
+            f"work_dir is a URL ({value.partition('://')[0]}://...), but results are written to a "
+            "folder of this machine"
+        )
     if Path(value).parts[:1] == ("~",) and not Path(value).exists():
         raise InvalidArgument(
             f"work_dir={value!r} would create a folder named ~; for the home folder, give "

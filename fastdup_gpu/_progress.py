@@ -30,8 +30,7 @@ class Progress:
 
     def __init__(self, *, show: bool | None = None) -> None:
         self.seconds: dict[str, float] = {}
-        terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._show = terminal if show is None else show
+        self._show = _on_terminal() if show is None else show
         self._bar: Bar | None = None
         display = None if self._show else _notebook.displays()
         self._line = None if display is None else _notebook.Line(display)
@@ -101,6 +100,14 @@ def _advance_nothing(done: int, bad: int) -> None:
 def _counts(done: float, total: int, speed: float | None, bad: int) -> str:
     rate = "" if speed is None else f", {speed:,.0f}/s"
     return f"{done:,.0f} of {total:,}{rate}, bad: {bad:,}"
+
+
+def _on_terminal() -> bool:
+    """Whether stderr is a terminal, not whatever a program has put in its place."""
+    try:
+        return bool(sys.stderr.isatty())
+    except (AttributeError, ValueError):  # it has no such method, or is closed
+        return False
 
 
 def _on_bar(bar: Bar, title: str, total: int) -> Advance:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastdup_gpu._options import Input, PathLike, check_options
+from fastdup_gpu._words import say
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -79,7 +80,7 @@ class Session:
         self._searcher = None
         summary = pipeline.run(config, warn=not config.verbose)
         if config.verbose:
-            print(*summary.lines(), sep="\n")
+            say("\n".join(summary.lines()))
         return summary
 
     def search(

@@ -14,6 +14,7 @@ from fastdup_gpu._arguments import whole_number
 from fastdup_gpu._config import RunConfig, folder_of_results, make_config
 from fastdup_gpu._errors import InputError, InvalidArgument, WorkDirError
 from fastdup_gpu._registry import open_backend
+from fastdup_gpu._words import say
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.features import listed_features, open_features
 from fastdup_gpu.formats.files import TEXT, held, prepare_folder
@@ -35,7 +36,7 @@ def run_kmeans(num_clusters: int, num_em_iter: int, **arguments: Any) -> None:
     config = make_config(**{**as_before, "run_mode": 1, "resume": 1, **arguments})
     summary = pipeline.run(config)
     if config.verbose:
-        print(*summary.lines(), sep="\n")
+        say("\n".join(summary.lines()))
     _cluster(config, config.work_dir, num_clusters, num_em_iter)
 
 
@@ -105,4 +106,4 @@ def _cluster(config: RunConfig, features_in: Path, clusters: int, iterations: in
             threads=config.search.threads,
         )
     if config.verbose:
-        print(f"{len(filenames)} images in {clusters} clusters")
+        say(f"{len(filenames)} images in {clusters} clusters")

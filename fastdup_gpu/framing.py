@@ -9,7 +9,7 @@ from fastdup_gpu._config import RunConfig, make_config
 from fastdup_gpu._errors import InputError
 from fastdup_gpu._progress import Progress
 from fastdup_gpu._registry import open_backend
-from fastdup_gpu._words import count
+from fastdup_gpu._words import count, say
 from fastdup_gpu.formats.files import prepare_folder
 from fastdup_gpu.models.manifest import choose_model
 from fastdup_gpu.sources import find_videos
@@ -50,7 +50,7 @@ def extract_video_frames(
         )
     if config.verbose:
         frames, all_videos = count(len(source.frames), "frame"), count(last - first, "video")
-        print(f"{frames} of {all_videos}, {len(source.failed)} damaged")
+        say(f"{frames} of {all_videos}, {len(source.failed)} damaged")
 
 
 def _range(config: RunConfig, available: int) -> tuple[int, int]:

@@ -122,10 +122,13 @@ def init_search(
 ) -> None:
     """Open the run in work_dir for search(); if that fails, none is open."""
     global _current  # noqa: PLW0603  the V0.2xx API keeps one search open between two calls
-    _current = None
-    whole_number("k", k, 1, 10_000)
-    folder, model = path_text("work_dir", work_dir), path_text("model_path", model_path)
-    opened = Searcher(Path(folder), d, model)
+    try:
+        whole_number("k", k, 1, 10_000)
+        folder, model = path_text("work_dir", work_dir), path_text("model_path", model_path)
+        opened = Searcher(Path(folder), d, model)
+    except BaseException:
+        _current = None
+        raise
     _current = opened, k
     if verbose:
         say(f"{count(len(opened.base.filenames), 'image')} in {work_dir} can be searched")
@@ -133,12 +136,13 @@ def init_search(
 
 def search(img: Any, size: object, verbose: bool | int) -> pd.DataFrame:
     """Search the run that init_search() opened; `size` is ignored."""
-    if _current is None:
+    current = _current  # another thread may open another one meanwhile
+    if current is None:
         raise InvalidArgument(
             "no run is open for search(): call init_search(k, work_dir) first, and check that it "
             "returns 0"
         )
-    opened, k = _current
+    opened, k = current
     found = opened.search(img, k)
     if verbose:
         say(found.to_string(index=False))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import signal
 import threading
 
 import pytest
 
 from fastdup_gpu import WorkDirError
-from fastdup_gpu._atomic import replaced
+from fastdup_gpu._atomic import alone, replaced
 
 
 def names(folder) -> list[str]:
@@ -115,4 +117,35 @@ def test_no_folder_to_write_to(tmp_path):
         pytest.raises(WorkDirError, match=told),
         replaced(tmp_path / "none" / "a"),
     ):
+        pass
+
+
+def test_a_fork_during_the_work_keeps_nothing_locked(tmp_path):
+    with alone(tmp_path / "run.lock"), replaced(tmp_path / "a"):
+        child = os.fork()
+        if not child:
+            os.read(os.pipe()[0], 1)  # sleeps until it is killed
+    try:
+        with alone(tmp_path / "run.lock"):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_lock_of_another_user_is_held_as_well(tmp_path, monkeypatch):
+    lock = tmp_path / "tmp" / "run.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    opened = os.open
+
+    def refused(path, flags, mode=0o777):
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refused)
+    with alone(lock), pytest.raises(WorkDirError, match="another run"), alone(lock):
+        pass
+    with pytest.raises(WorkDirError, match="cannot be written"), alone(lock.with_name("none")):
         pass

@@ -172,6 +172,8 @@ def test_arguments_that_do_not_fit_together():
     assert config(min_offset=3, max_offset=0).min_offset == 3
     with pytest.raises(InvalidArgument, match="work_dir is empty"):
         config(work_dir="")
+    with pytest.raises(InvalidArgument, match=r"work_dir is a URL \(s3://\.\.\.\)"):
+        config(work_dir="s3://bucket/out")
     with pytest.raises(InvalidArgument, match="give test_dir"):
         config(run_mode=3)
     for mode in (0, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -62,6 +63,27 @@ def test_elsewhere_nothing_is_shown(capfd):
         advance(1, 0)
     assert capfd.readouterr() == ("", "")
     assert progress.seconds["extract"] >= 0
+
+
+class Logged:
+    """What programs put in the place of stderr to send it to their log."""
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self): ...
+
+
+@pytest.mark.parametrize("stderr", ["closed", Logged(), None])
+def test_stderr_may_be_something_else(stderr, monkeypatch):
+    if stderr == "closed":
+        stderr = io.StringIO()
+        stderr.close()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    progress = Progress()
+    with progress.stage("work"), progress.counting("work", 1) as advance:
+        advance(1, 0)
+    assert "work" in progress.seconds
 
 
 def test_a_failing_stage_ends_its_line(capfd):

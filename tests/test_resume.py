@@ -18,6 +18,7 @@ from making import contents, photos, rows, run
 from onnx_models import flatten
 from PIL import Image
 
+import fastdup_gpu
 from fastdup_gpu.stages import extract
 
 ROOT = Path(__file__).parent.parent
@@ -217,6 +218,21 @@ def test_resume_knows_the_crops_of_an_earlier_run(tmp_path, how):
     assert run(given, out, resume=1, **more) == 0
     assert contents(out) == fresh
     assert Image.open(one).size == (40, 40)
+
+
+@pytest.mark.parametrize("resume", [0, 1])
+def test_results_stay_where_the_disk_of_all_pictures_is_away(tmp_path, resume, caplog):
+    photos(tmp_path / "disk", 6)
+    listed = sorted(map(str, (tmp_path / "disk").iterdir()))
+    assert run(listed, tmp_path / "out") == 0
+    files = {p: p.read_bytes() for p in (tmp_path / "out").iterdir() if p.is_file()}
+    (tmp_path / "disk").rename(tmp_path / "away")
+    assert run(listed, tmp_path / "out", resume=resume) == 1
+    assert "none of the 6 images exists" in caplog.text
+    assert fastdup_gpu.run_kmeans(listed, str(tmp_path / "out"), num_clusters=2) == 1
+    assert files == {p: p.read_bytes() for p in (tmp_path / "out").iterdir() if p.is_file()}
+    assert run(listed, tmp_path / "new") == 1  # where nothing can be lost each is listed as bad
+    assert (tmp_path / "new" / "atrain_features.bad.csv").read_text().count("MISSING") == 6
 
 
 def test_a_second_run_in_the_same_work_dir_is_refused(whole, tmp_path, caplog):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -219,3 +221,42 @@ def test_search_takes_the_device_and_engine_of_the_session(session, monkeypatch)
     found = other.search(session.filenames[0], k=1)
     assert asked == [("gpu", {"device": 1, "decoder": "dali"})]
     assert found["to"].tolist() == [session.filenames[0]]
+
+
+FORKED = """
+import os, signal, sys
+import fastdup_gpu
+if __name__ == "__main__":
+    options = {"turi_param": "engine=" + sys.argv[2]}
+    session = fastdup_gpu.Session(sys.argv[1], **options)
+    image = session.filenames[0]
+    before = session.search(image, k=3)
+    if not (child := os.fork()):
+        signal.alarm(60)
+        same = session.search(image, k=3).equals(before)
+        os._exit(0 if same else 1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_an_open_search_works_in_a_forked_process(session, engine):
+    pytest.importorskip(engine, reason="another engine of the model")
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(session.work_dir), engine]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "0", done.stderr
+
+
+def test_an_open_search_stays_while_another_is_opened(session, monkeypatch):
+    """Other threads search meanwhile."""
+    image = session.filenames[0]
+    assert fastdup_gpu.init_search(1, session.work_dir) == 0
+    opened = searching.Searcher
+
+    def open_later(*given):
+        assert fastdup_gpu.search(image)["to"].tolist() == [image]
+        return opened(*given)
+
+    monkeypatch.setattr(searching, "Searcher", open_later)
+    assert fastdup_gpu.init_search(2, session.work_dir) == 0
+    assert len(fastdup_gpu.search(image)) == 2

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,9 @@ from typing import Literal
 import numpy as np
 
 from fastdup_gpu._atomic import explained
-from fastdup_gpu._errors import ConnectionLost, shown
+from fastdup_gpu._errors import ConnectionLost, InputError, shown
 from fastdup_gpu._progress import Advance
+from fastdup_gpu._words import count
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.checkpoint import ExtractionFiles
 from fastdup_gpu.formats.files import read_column
@@ -97,6 +99,7 @@ def extract(
     made_by: list[object] = [backend.name, model.runs_on, model.spec.sha256, model.spec.normalize]
     made_by += [model.dim, model.height, model.width, plan.wanted, plan.min_file_size]
     settings = _hash(made_by)
+    _check_there(source, plan)
     items = digests(source, range(plan.first, plan.last))
     begun = files.begin(_fingerprint(settings, items, plan), resume=plan.resume)
     resumed_at, taken_over = files.position, 0
@@ -117,6 +120,21 @@ def extract(
         )
     bad = _bad_by_reason(plan.folder, plan.kind)
     return ExtractResult(files.rows, bad, resumed_at, taken_over)
+
+
+def _check_there(source: Source, plan: ExtractPlan) -> None:
+    """Raise InputError if the images are files of which none exists, as where a disk is not
+    mounted: the results of an earlier extraction are not given up for that."""
+    earlier = plan.folder / names.FEATURES.format(kind=plan.kind)
+    if not earlier.is_file() or not earlier.stat().st_size:
+        return
+    paths = map(source.path, range(plan.first, plan.last))
+    if not any(not path or os.path.lexists(path) for path in paths):
+        raise InputError(
+            f"none of the {count(plan.last - plan.first, 'image')} exists, such as "
+            f"{shown(source.names[plan.first])}; the results in {str(plan.folder)!r} stay as they "
+            "are. Mount the disk of the images, correct their list, or give another work_dir"
+        )
 
 
 def _known(
@@ -179,11 +197,11 @@ class _Reasons:
 
     def tell(self) -> None:
         """Log the most frequent ones, as a warning if the error code says little."""
-        for reason, count in self._counts.most_common(_TOLD):
+        for reason, times in self._counts.most_common(_TOLD):
             status, why = reason
             level = logging.WARNING if status is Status.UNREADABLE else logging.INFO
             example = shown(self._examples[reason])
-            _log.log(level, "%s, %d time(s), such as %s: %s", status.value, count, example, why)
+            _log.log(level, "%s, %d time(s), such as %s: %s", status.value, times, example, why)
 
 
 def _until_lost(results: Iterator[Extracted], files: ExtractionFiles) -> Iterator[Extracted]:
