@@ -18,7 +18,7 @@ class Approximate(approximate.Approximate):
 
     def __init__(self, features: F32, plan: SearchPlan, table: Table | None = None) -> None:
         super().__init__(features, plan, table)
-        self._space = open_space(plan.metric)
+        self._space = open_space(plan.metric, features)
         self._workers = Workers(plan.threads)
 
     @abstractmethod

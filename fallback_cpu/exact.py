@@ -34,7 +34,7 @@ class FlatIndex:
 
     def __init__(self, features: F32, plan: SearchPlan) -> None:
         self.features = features
-        self._space = open_space(plan.metric)
+        self._space = open_space(plan.metric, features)
         self._workers = Workers(plan.threads)
         self._prepared: dict[int, F32] = {}
 

@@ -18,6 +18,7 @@ from fastdup_gpu.fallback_cpu.topk import TopK
 from fastdup_gpu.fallback_cpu.workers import blocks, count
 from fastdup_gpu.formats.files import replacing
 from fastdup_gpu.indexing.approximate import Table, doubling, points
+from fastdup_gpu.indexing.rows import centre
 from fastdup_gpu.protocol import F32, I64, SearchPlan
 
 SUFFIX = ".npz"
@@ -46,6 +47,7 @@ class IvfIndex(Approximate):
     ) -> None:
         super().__init__(features, plan, table)
         self._centroids = centroids
+        self._middle = centre(centroids)
         self._labels = labels
         self._order = np.argsort(labels, kind="stable")
         sizes = np.bincount(labels, minlength=len(centroids))
@@ -87,7 +89,8 @@ class IvfIndex(Approximate):
         After the first lists, most rows of the others are quickly recognised as too far.
         """
         yield np.arange(len(rows)), first
-        near = closeness(points(rows, self.plan), self._centroids)
+        middle = self._middle
+        near = closeness(points(rows, self.plan) - middle, self._centroids - middle)
         limit = near.shape[1] - effort
         floor = np.partition(near, limit, axis=1)[:, limit]
         near[np.arange(len(near)), first] = -np.inf
@@ -142,9 +145,9 @@ def load(path: Path, features: F32, plan: SearchPlan, table: Table) -> IvfIndex:
 
 def _lists_of(rows: F32, centroids: F32, plan: SearchPlan) -> I64:
     """The nearest list of each row."""
-    labels = np.empty(len(rows), dtype=np.int64)
+    labels, middle = np.empty(len(rows), dtype=np.int64), centre(centroids)
     for part in blocks(len(rows), _BLOCK):
-        labels[part] = nearest_centroid(points(rows[part], plan), centroids)[0]
+        labels[part] = nearest_centroid(points(rows[part], plan), centroids, middle)[0]
     return labels
 
 

@@ -10,7 +10,7 @@ from fastdup_gpu import kmeans as _kmeans
 from fastdup_gpu.fallback_cpu.blas import at_most
 from fastdup_gpu.fallback_cpu.exact import FlatIndex
 from fastdup_gpu.fallback_cpu.workers import blocks, count
-from fastdup_gpu.indexing.rows import clean, squared, usable
+from fastdup_gpu.indexing.rows import centre, clean, squared, usable
 from fastdup_gpu.protocol import F32, F64, I64, Clusters, SearchPlan
 
 _BLOCK = 4096
@@ -39,9 +39,13 @@ def lloyd(features: F32, centroids: F32, iterations: int) -> F32:
     return _kmeans.lloyd(features, centroids, iterations, partial(_assign, features))
 
 
-def nearest_centroid(rows: F32, centroids: F32) -> tuple[I64, F32]:
-    """For each clean row the nearest centroid, lowest number first, and the squared distance."""
-    affinity = closeness(rows, centroids)
+def nearest_centroid(rows: F32, centroids: F32, middle: F32) -> tuple[I64, F32]:
+    """For each clean row the nearest centroid, lowest number first, and the squared distance.
+
+    Both are compared as seen from `middle`, the centre of the centroids (indexing.rows.centre).
+    """
+    rows = rows - middle
+    affinity = closeness(rows, centroids - middle)
     labels = affinity.argmax(axis=1)
     best = affinity[np.arange(len(rows)), labels]
     return labels, np.maximum(squared(rows) - 2 * best, 0)
@@ -58,13 +62,13 @@ def _assign(features: F32, centroids: F32) -> tuple[I64, F32, F64]:
     """See fastdup_gpu.kmeans.Assign."""
     from scipy import sparse  # takes a third of a second, and few runs need it
 
-    n, c = len(features), len(centroids)
+    n, c, middle = len(features), len(centroids), centre(centroids)
     labels, gaps = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)
     sums = np.zeros((c, features.shape[1]))
     for part in blocks(n, _BLOCK):
         good = usable(squared(features[part]))
         rows = clean(features[part])
-        labels[part], gaps[part] = nearest_centroid(rows, centroids)
+        labels[part], gaps[part] = nearest_centroid(rows, centroids, middle)
         gaps[part][~good] = -1
         places = labels[part], np.arange(len(rows))
         member = sparse.csr_array((good.astype(np.float64), places), shape=(c, len(rows)))
@@ -73,4 +77,5 @@ def _assign(features: F32, centroids: F32) -> tuple[I64, F32, F64]:
 
 
 def _gaps_of(sample: F32) -> _kmeans.Gaps:
+    sample = sample - centre(sample)
     return partial(_kmeans.gaps_between, sample, squared(sample), xp=np)

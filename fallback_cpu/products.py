@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdup_gpu.fallback_cpu.rows import FAR, Floats
 from fastdup_gpu.fallback_cpu.workers import Workers
-from fastdup_gpu.indexing.rows import SHORTEST, squared, unit, usable
+from fastdup_gpu.indexing.rows import SHORTEST, centre, squared, unit, usable
 from fastdup_gpu.protocol import F32, F64
 
 # Affinities closer than this are equal: about ten times the rounding error of float32 products
@@ -46,9 +47,16 @@ class Cosine:
 
 
 class Euclidean:
-    """Euclidean distance; the affinity is minus half its square. See spaces.Space."""
+    """Euclidean distance; the affinity is minus half its square. See spaces.Space.
+
+    Rows are compared as seen from the centre of the base, as products lose what is small beside
+    the rows' lengths.
+    """
 
     exact, sign = False, -1
+
+    def __init__(self, base: F32) -> None:
+        self._centre = centre(base)
 
     def left(self, rows: F32) -> F32:
         """[row, -|row|^2 / 2, 1], so that one product gives the affinity."""
@@ -61,16 +69,21 @@ class Euclidean:
         return np.column_stack([clean, np.ones_like(half), half])
 
     def _halves(self, rows: F32) -> tuple[F32, F32]:
-        length = squared(rows)
-        good = usable(length)
-        clean = rows if good.all() else np.where(good[:, None], rows, np.float32(0))
-        return clean, np.where(good, length / np.float32(-2), np.float32(-FAR))
+        moved, good = self._moved(rows)
+        return moved, np.where(good, squared(moved) / np.float32(-2), np.float32(-FAR))
+
+    def _moved(self, rows: F32) -> tuple[F32, NDArray[np.bool_]]:
+        """The usable rows as seen from the centre, others zeroed; and which are usable."""
+        good = usable(squared(rows))
+        with np.errstate(all="ignore"):
+            moved = rows - self._centre
+        return moved if good.all() else np.where(good[:, None], moved, np.float32(0)), good
 
     def steps(self, rows: F32) -> F32:
         """In proportion to the squared length, as the rounding errors are."""
-        length = squared(rows)
+        length = squared(self._moved(rows)[0])
         exponent = np.frexp(length)[1]
-        return np.where(usable(length, SHORTEST), np.ldexp(_GRID, exponent), 0).astype(np.float32)
+        return np.where(length >= SHORTEST, np.ldexp(_GRID, exponent), 0).astype(np.float32)
 
     def affinity(self, left: Floats, right: Floats, workers: Workers) -> F32:
         """Minus half the squared distance, in float32."""

@@ -43,9 +43,9 @@ class Space(Protocol):
         ...
 
 
-def open_space(metric: Metric) -> Space:
-    """The space of a metric; raises InvalidArgument if there is none."""
+def open_space(metric: Metric, base: F32) -> Space:
+    """The space of a metric, for searches in `base`; raises InvalidArgument if there is none."""
     check_metric(metric)
     if metric == "cosine":
         return Cosine()
-    return Euclidean() if metric == "euclidean" else Scipy(metric)
+    return Euclidean(base) if metric == "euclidean" else Scipy(metric)

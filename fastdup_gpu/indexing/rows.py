@@ -13,6 +13,7 @@ import numpy as np
 from fastdup_gpu.protocol import F32, F64
 
 _LONGEST = 1e30  # squared norm; above it products of two rows overflow float32
+_SAMPLE = 4096  # rows, at least, of which the median is taken
 SHORTEST = 1e-30  # squared norm; below it a row has no direction and counts as zeros
 
 
@@ -31,6 +32,17 @@ def clean(rows: F32) -> F32:
     """Host rows with unusable ones replaced by zeros; the same array if there are none."""
     good = usable(squared(rows))
     return rows if good.all() else np.where(good[:, None], rows, np.float32(0))
+
+
+def centre(rows: F32) -> F32:
+    """The median f32[d] of some usable host rows, which a few far rows do not move. Subtracting it
+    changes no difference of rows, and what is left loses less in products of float32."""
+    some = rows[:: max(1, len(rows) // _SAMPLE)].astype(np.float64)
+    good = usable(squared(some))
+    if not good.any():
+        return np.zeros(rows.shape[1], np.float32)
+    middle: F32 = np.median(some[good], axis=0).astype(np.float32)
+    return middle
 
 
 def unit(rows: F32) -> F32:

@@ -56,6 +56,16 @@ def run(backend, rows, clusters, iterations=20, nearest=1, seed=0):
     )
 
 
+def test_rows_far_from_the_origin_are_in_the_nearest_cluster(backend):
+    rows = np.random.default_rng(0).normal(10_000, 1, (1000, 16)).astype(np.float32)
+    found = run(backend, rows, 8)
+    gaps = cdist(rows, found.centroids)
+    np.testing.assert_allclose(
+        gaps[np.arange(len(rows)), found.ids[:, 0]], gaps.min(axis=1), rtol=1e-6
+    )
+    assert inertia(rows, found.centroids) <= 1.03 * reference_inertia(rows, 8, seeds=5)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("clusters", [2, 10, 50])
 def test_separate_blobs_are_found(backend, clusters, seed):

@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from fastdup_gpu._errors import FormatError, InvalidArgument
-from fastdup_gpu.protocol import METRICS, SearchPlan
+from fastdup_gpu.protocol import METRICS, Neighbors, SearchPlan
 
 SCIPY = {"l1": "cityblock", "linf": "chebyshev"}
 
@@ -151,6 +151,20 @@ def test_values_that_are_not_finite_harm_only_their_row(backend, metric, value):
     if metric != "cosine":
         assert (everything.ids[good, -1] == 17).all()
         assert np.isinf(everything.scores[good, -1]).all()
+
+
+@pytest.mark.parametrize("far", [0, 3])
+def test_rows_far_from_the_origin_have_their_own_neighbours(backend, far):
+    """Coordinates in metres, say; and with a few rows that are elsewhere."""
+    corner = np.array([5e5, 5.3e6], np.float32)
+    base = corner + rows(500, 2) * np.float32(100)
+    base[:far] = 1e9
+    index = backend.build_index(base, SearchPlan("euclidean", "flat"))
+    agrees(index.search(base[far:], 3), *brute(base[far:], base, 3, "euclidean"))
+    found = index.search(base, 3, exclude_self=True)
+    near = Neighbors(found.ids[far:], found.scores[far:])
+    ids, scores = brute(base, base, 3, "euclidean", exclude_self=True)
+    agrees(near, ids[far:], scores[far:])
 
 
 def test_a_far_row_does_not_blur_the_others(backend):
