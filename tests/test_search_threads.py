@@ -33,7 +33,8 @@ def seen(monkeypatch):
 
         return call
 
-    monkeypatch.setattr(products.Cosine, "affinity", watched(products.Cosine.affinity))
+    for space in (products.Cosine, products.Euclidean):
+        monkeypatch.setattr(space, "affinity", watched(space.affinity))
     monkeypatch.setattr(kmeans, "closeness", watched(kmeans.closeness))
     return found
 

@@ -66,6 +66,17 @@ def test_rows_far_from_the_origin_are_in_the_nearest_cluster(backend):
     assert inertia(rows, found.centroids) <= 1.03 * reference_inertia(rows, 8, seeds=5)
 
 
+@pytest.fixture
+def start(monkeypatch):
+    """A function that gives the centroids to start from."""
+
+    def given(*centroids: tuple[float, ...]) -> None:
+        seeds = np.array(centroids, np.float32)
+        monkeypatch.setattr("fastdup_gpu.kmeans.seeds", lambda *_: seeds)
+
+    return given
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("clusters", [2, 10, 50])
 def test_separate_blobs_are_found(backend, clusters, seed):
@@ -108,6 +119,31 @@ def test_no_cluster_stays_empty(backend):
     assert len(np.unique(found.ids[:, 0])) == 60
 
 
+def test_one_iteration_is_one_step(backend, start):
+    """The row farthest from its centroid, not the longest one, gets the centroid without rows."""
+    start((5, 0), (-9, 0), (-99, -99))
+    rows = np.array([(6, 0), (5, 1), (5, -4), (-10, 0), (-9, 1)], np.float32)
+    found = run(backend, rows, 3, iterations=1)
+    expected = [rows[:3].mean(axis=0), rows[3:].mean(axis=0), rows[2]]
+    np.testing.assert_allclose(found.centroids, expected, rtol=1e-6)
+    assert found.ids[:, 0].tolist() == [0, 0, 2, 1, 1]
+
+
+def test_a_centroid_without_rows_is_moved_until_it_has_some(backend, start):
+    """It first goes to a row that is the only one of another cluster."""
+    start((0.4,), (14,), (1000,))
+    rows = np.array([[0], [1], [10]], np.float32)
+    assert sorted(run(backend, rows, 3).centroids[:, 0].tolist()) == [0, 1, 10]
+
+
+def test_centroids_of_more_rows_than_a_block_are_means(backend):
+    rows, truth = blobs(3, 24_000, 4)
+    found = run(backend, rows, 3)
+    assert adjusted_rand(found.ids[:, 0], truth) == pytest.approx(1)
+    means = [rows[found.ids[:, 0] == c].mean(axis=0, dtype=np.float64) for c in range(3)]
+    np.testing.assert_allclose(found.centroids, means, rtol=1e-5)
+
+
 def test_a_cluster_for_each_row(backend):
     rows = np.random.default_rng(3).random((25, 6), dtype=np.float32)
     found = run(backend, rows, 25)
@@ -132,12 +168,17 @@ def test_same_seed_same_result(backend):
 def test_values_that_are_not_finite_move_no_centroid(backend):
     rows, truth = blobs(4, 50, 6)
     bad = rows.copy()
-    bad[10, 3] = np.nan
+    bad[:20, 3] = np.nan
     found = run(backend, bad, 4)
-    good = np.delete(np.arange(200), 10)
-    assert np.isfinite(found.centroids).all()
-    assert adjusted_rand(found.ids[good, 0], truth[good]) == pytest.approx(1)
-    assert np.isinf(found.distances[10]).all()
+    assert adjusted_rand(found.ids[20:, 0], truth[20:]) == pytest.approx(1)
+    means = [rows[20:][found.ids[20:, 0] == c].mean(axis=0) for c in range(4)]
+    np.testing.assert_allclose(found.centroids, means, rtol=1e-5)
+    assert np.isinf(found.distances[:20]).all()
+
+
+def test_no_centroid_is_put_on_a_row_that_is_not_finite(backend):
+    rows = np.array([(1, 2), (np.nan, 0), (np.inf, 0)], np.float32)
+    assert np.isfinite(run(backend, rows, 3).centroids).all()
 
 
 def test_more_nearest_than_clusters_is_padded(backend):
