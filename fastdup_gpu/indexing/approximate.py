@@ -98,7 +98,7 @@ class Approximate(ABC):
 
 def recalls(truth: F32, found: F32, sign: int) -> F64:
     """Recall at 1 .. k, f64[k]: the share of the true neighbours that was found; equal scores count
-    as found.
+    as found, and neighbours at infinite distance do not count.
 
     `sign`: +1 if a larger score is nearer, -1 for distances.
     """
@@ -107,7 +107,8 @@ def recalls(truth: F32, found: F32, sign: int) -> F64:
     for k in range(1, depth + 1):
         there = np.count_nonzero(np.isfinite(truth[:, :k]))
         last = np.nanmin(sign * truth[:, :k], axis=1, initial=np.inf)
-        near = sign * found[:, :k] >= (last - 1e-6 * np.abs(last))[:, None]
+        least = last * (1 - np.float32(1e-6) * np.sign(last))
+        near = np.isfinite(found[:, :k]) & (sign * found[:, :k] >= least[:, None])
         if there:
             result[k - 1] = min(1.0, np.count_nonzero(near) / there)
     return result
