@@ -50,7 +50,7 @@ class Forgetful(Approximate):
         every = np.arange(len(self.features))
         found = self.answer(self.features, k, every, effort).ids
         true = self.exact_answer(self.features, k, every).ids
-        return float((found[:, :, None] == true[:, None, :]).any(axis=2).mean())
+        return float((found[:, :, None] == true[:, None, :]).any(axis=1).mean())
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])

@@ -248,7 +248,7 @@ def test_recall_on_clusters(backend, metric, mode):
     order_by = -scores if metric == "cosine" else scores
     order_by[np.arange(len(sample)), sample] = np.inf
     ids = np.argsort(order_by, axis=1)[:, :5]
-    hits = (found.ids[sample][:, :, None] == ids[:, None, :]).any(axis=2)
+    hits = (found.ids[sample][:, :, None] == ids[:, None, :]).any(axis=1)
     assert hits.mean() >= 0.99
     assert found.recall >= 0.99
     assert (found.ids != np.arange(n)[:, None]).all()
@@ -263,7 +263,7 @@ def test_many_rows_without_optional_packages(backend, monkeypatch, caplog, mode)
     with caplog.at_level("INFO", logger="fastdup_gpu"):
         found = backend.build_index(base, SearchPlan("cosine", mode)).search(base[:300], 2)
     ids, _ = brute(base[:300], base, 2, "cosine")
-    assert (found.ids[:, :, None] == ids[:, None, :]).any(axis=2).mean() >= 0.99
+    assert (found.ids[:, :, None] == ids[:, None, :]).any(axis=1).mean() >= 0.99
     said = [record for record in caplog.records if "hnswlib" in record.getMessage()]
     assert len(said) == (mode == "hnsw" and backend.name == "cpu")
 
@@ -274,7 +274,7 @@ def test_reported_recall_is_honest_without_structure(backend):
         base, 2, exclude_self=True
     )
     ids, _ = brute(base, base, 2, "cosine", exclude_self=True)
-    true = (found.ids[:, :, None] == ids[:, None, :]).any(axis=2).mean()
+    true = (found.ids[:, :, None] == ids[:, None, :]).any(axis=1).mean()
     assert abs(found.recall - true) < 0.05
 
 
@@ -296,6 +296,53 @@ def test_many_equal_rows(backend, mode):
     _, scores = brute(base, base, 3, "cosine", exclude_self=True)
     assert found.recall == pytest.approx((found.scores > scores - 1e-6).mean(), abs=0.03)
     assert found.recall >= (0.9 if mode == "hnsw" else 0.99)  # a graph has islands of equal rows
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("mode", ["ivf", "hnsw"])
+def test_equal_scores_of_any_mode_are_ordered_by_id(backend, metric, mode):
+    base = np.repeat(clustered(100, 8), 6, axis=0)
+    base = base[np.random.default_rng(0).permutation(600)]
+    found = backend.build_index(base, SearchPlan(metric, mode)).search(base, 5, exclude_self=True)
+    same = (base[found.ids] == base[:, None]).all(axis=2)
+    assert same.mean() > 0.95
+    assert (np.diff(found.ids, axis=1) > 0)[same[:, 1:]].all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("mode", ["ivf", "hnsw"])
+@pytest.mark.parametrize("n", [1, 2, 3, 12])
+@pytest.mark.parametrize("exclude_self", [False, True])
+def test_an_index_of_few_rows(backend, metric, mode, n, exclude_self):
+    base = rows(n, 5)
+    index = backend.build_index(base, SearchPlan(metric, mode))
+    found = index.search(base, 15, exclude_self=exclude_self)
+    agrees(found, *brute(base, base, 15, metric, exclude_self=exclude_self))
+    assert found.recall == 1
+
+
+@pytest.mark.parametrize("mode", ["flat", "ivf", "hnsw"])
+def test_lengths_do_not_matter_to_cosine(backend, mode):
+    """Powers of two, so that nothing is rounded in another way."""
+    base, queries = clustered(1200, 16), clustered(300, 16, seed=3)
+    rng = np.random.default_rng(0)
+    one = backend.build_index(base, SearchPlan("cosine", mode)).search(queries, 4)
+    base, queries = (
+        x * np.exp2(rng.integers(-8, 9, (len(x), 1))).astype(np.float32) for x in (base, queries)
+    )
+    two = backend.build_index(base, SearchPlan("cosine", mode)).search(queries, 4)
+    np.testing.assert_array_equal(one.ids, two.ids)
+    np.testing.assert_array_equal(one.scores, two.scores)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_every_row_of_an_ivf_index_is_found_by_itself(backend, metric):
+    """Also from lists of more rows than a block, and as a query among many."""
+    base = clustered(10_000, 8)
+    index = backend.build_index(base, SearchPlan(metric, "ivf", clusters=2))
+    assert (index.search(base, 1).ids[:, 0] == np.arange(10_000)).all()
+    few = np.arange(9_999, 0, -1111)
+    assert (index.search(base[few], 1).ids[:, 0] == few).all()
 
 
 @pytest.mark.parametrize("mode", ["hnsw", "ivf"])
