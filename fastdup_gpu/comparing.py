@@ -56,7 +56,7 @@ class Comparison:
                 "is what you meant"
             )
         fingerprint = self._fingerprint(base, queries)
-        record = self.folder / names.TMP_DIR / "comparison.json"
+        record = self.folder / names.COMPARISON
         if self.config.resume and self._already_compared(record, fingerprint, queries):
             return
         record.unlink(missing_ok=True)
@@ -72,9 +72,8 @@ class Comparison:
         found = self.summary.as_dict()
         for own in ("seconds", "valid", "bad", "resumed_at", *DETECTION_COUNTS):
             del found[own]
-        write_json(
-            record, {"fingerprint": fingerprint, "found": found, "sizes": self._sizes(queries)}
-        )
+        content = {"fingerprint": fingerprint, "found": found, "sizes": self._sizes(queries)}
+        write_json(record, content | {"with_test": queries is not None})
 
     def _find_neighbors(self, base: FeatureSet, queries: FeatureSet | None) -> tuple[Edges, Edges]:
         config = self.config

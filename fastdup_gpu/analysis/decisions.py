@@ -47,7 +47,7 @@ def plan_decisions(
         )
     names = read.names
     known = {*results.read_filenames(folder), *results.read_test_filenames(folder)}
-    strangers = [(name, "it is not an image of this run") for name in names if name not in known]
+    strangers = [(name, removal.STRANGE) for name in names if name not in known]
     origin = Origin(folder)
     items = origin.items(name for name in names if name in known)
     others = _other_names(names, origin.items(sorted(known.difference(names))))

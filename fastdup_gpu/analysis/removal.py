@@ -21,6 +21,8 @@ from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.sources.base import is_remote
 
+STRANGE = "it is not an image of this run"
+
 
 class _Folders(dict[str, str]):
     """Folders with all links followed, each looked up once."""

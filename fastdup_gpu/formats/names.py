@@ -12,6 +12,7 @@ DETECTIONS = "tmp/{kind}_detections.jsonl"
 EXTRACTION = "tmp/{kind}_extraction.json"
 ITEMS = "tmp/{kind}_items.npz"
 JOINED = "tmp/joined.json"
+COMPARISON = "tmp/comparison.json"
 TRAIN, TEST = "atrain", "atest"
 
 SIMILARITY = "similarity.csv"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastdup_gpu.formats import names
 
-_EDGES = (names.SIMILARITY, names.OUTLIERS, f"{names.TMP_DIR}/comparison.json")
+_EDGES = (names.SIMILARITY, names.OUTLIERS, names.COMPARISON)
 _OF_TRAIN = (
     names.COMPONENTS,
     names.COMPONENT_INFO,

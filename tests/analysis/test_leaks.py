@@ -83,3 +83,45 @@ def test_options_that_mean_nothing_here(leaky, capsys, options):
 def test_a_run_without_test_dir_has_components_again(leaky):
     assert run(leaky / "train", leaky / "out") == 0
     assert dedupe(leaky, "--keep", "oldest") == 0
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Four train images, two of them alike, and a later run that scores copies of two others."""
+    photos(tmp_path / "train", 3)
+    shutil.copy(tmp_path / "train" / "0000.jpg", tmp_path / "train" / "copy.jpg")
+    (tmp_path / "test").mkdir()
+    for name in ("0001.jpg", "0002.jpg"):
+        shutil.copy(tmp_path / "train" / name, tmp_path / "test")
+    assert run(tmp_path / "train", tmp_path / "out") == 0
+    test = str(tmp_path / "test")
+    assert run(tmp_path / "train", tmp_path / "out", run_mode=3, test_dir=test) == 0
+    return tmp_path
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_train_images_stay_where_components_of_an_earlier_run_are(scored, again):
+    if again:
+        assert run("", scored / "out", run_mode=4) == 0
+    assert dedupe(scored, "--apply") == 0
+    assert listed(scored / "test") == []
+    assert len(listed(scored / "train")) == 4
+
+
+@pytest.mark.parametrize("mode", [0, 2])
+def test_a_later_run_without_test_images_is_about_train_images(scored, mode):
+    assert run(scored / "train", scored / "out", run_mode=mode) == 0
+    assert dedupe(scored, "--apply") == 0
+    assert len(listed(scored / "test")) == 2
+    assert len(listed(scored / "train")) == 3
+
+
+def test_images_of_another_work_dir_stay(scored, caplog):
+    assert run(scored / "test", scored / "new", run_mode=1) == 0
+    shutil.rmtree(scored / "out")
+    assert run(scored / "train", scored / "out") == 0
+    assert run(str(scored / "new"), scored / "out", run_mode=4) == 0
+    assert dedupe(scored, "--apply") == 0
+    assert "not an image of this run" in caplog.text
+    assert len(listed(scored / "test")) == 2
+    assert len(listed(scored / "train")) == 4
