@@ -103,14 +103,29 @@ class Origin:
         return {name: (int(pixels), int(size), float(sharp)) for name, pixels, size, sharp in rows}
 
     @cached_property
-    def finished(self) -> int | None:
-        """When the run (or the first of the runs that it joined) had read its images, in ns; if
-        that is not known, when it ended."""
+    def finished(self) -> dict[str, int | None]:
+        """When the run (or the first of the runs that it joined) had read its images of each kind,
+        in ns; if that is not known, when it ended."""
+        return {kind: self._finished(kind) for kind in (names.TRAIN, names.TEST)}
+
+    @cached_property
+    def _only_test(self) -> frozenset[str]:
+        """The images that the run found in test_dir only."""
+        if self.work_dir is None:
+            return frozenset()
+        try:
+            test = results.read_test_filenames(self.work_dir)
+            train = results.read_filenames(self.work_dir) if test else []
+        except (FastdupError, OSError):
+            return frozenset()
+        return frozenset(test).difference(train)
+
+    def _finished(self, kind: str) -> int | None:
         if self.work_dir is None:
             return self.written
         joined = (read_json(self.work_dir / names.JOINED) or {}).get("read_ns")
-        times = [joined] if isinstance(joined, int) else []
-        for name in (names.FEATURES.format(kind=names.TRAIN), names.CONFIG):
+        times = [joined] if isinstance(joined, int) and kind == names.TRAIN else []
+        for name in (names.FEATURES.format(kind=kind), names.CONFIG):
             if (path := self.work_dir / name).is_file():
                 return min([*times, path.stat().st_mtime_ns])
         return self.written
@@ -149,7 +164,8 @@ class Origin:
         size = self.sizes.get(name)
         if size is not None and size != status.st_size:
             return f"it changed since the run: it had {size} bytes and now has {status.st_size}"
-        if self.finished is not None and _written(status) > self.finished:
+        finished = self.finished[names.TEST if name in self._only_test else names.TRAIN]
+        if finished is not None and _written(status) > finished:
             return "it was written after the run"
         return None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
-from making import photo, photos, run
+from making import photo, photos, rows, run
 
 from fastdup_gpu.cli import main
 
@@ -125,3 +126,16 @@ def test_images_of_another_work_dir_stay(scored, caplog):
     assert "not an image of this run" in caplog.text
     assert len(listed(scored / "test")) == 2
     assert len(listed(scored / "train")) == 4
+
+
+@pytest.mark.parametrize("options", [{}, {"bounding_box": "row_y=5,col_x=5,height=80,width=100"}])
+def test_test_images_that_were_made_after_the_train_images_were_read(tmp_path, options):
+    photos(tmp_path / "train", 2)
+    assert run(tmp_path / "train", tmp_path / "out", **options) == 0
+    (path,) = photos(tmp_path / "test", 1)
+    test = str(tmp_path / "test")
+    assert run(tmp_path / "train", tmp_path / "out", resume=1, test_dir=test, **options) == 0
+    (found,) = rows(tmp_path / "out" / "similarity.csv")
+    assert dedupe(tmp_path, "--apply") == 0
+    assert not Path(found["from"]).exists()
+    assert path.exists() == bool(options)
