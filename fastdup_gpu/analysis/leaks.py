@@ -12,6 +12,8 @@ from fastdup_gpu.analysis.similarity import edge_similarity
 from fastdup_gpu.formats import names, results
 from fastdup_gpu.formats.files import read_json
 
+# Problems of a train image that do not mean that it is gone.
+_SOUND = (None, removal.IN_ARCHIVE, removal.REMOTE)
 TWIN = "the train image like it is gone or has changed"
 
 
@@ -39,7 +41,7 @@ def plan_leaks(work_dir: Path, min_similarity: float = 0.96, protect: object = (
     near = near.sort_values("distance", ascending=False, kind="stable").drop_duplicates("from")
     origin = Origin(work_dir)
     train = origin.items(near["to"])
-    sound = {item.place for item in removal.sort_out(train, origin)[0]}
+    sound = {item.place for item in train if origin.problem(item) in _SOUND}
     going: list[Item] = []
     refused: list[tuple[str, str]] = []
     stays: dict[str, tuple[str, ...]] = {}

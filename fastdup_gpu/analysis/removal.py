@@ -22,6 +22,8 @@ from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.sources.base import is_remote
 
 STRANGE = "it is not an image of this run"
+REMOTE = "it is not on this machine"
+IN_ARCHIVE = "it is inside an archive, and archives are not changed"
 
 
 class _Folders(dict[str, str]):
@@ -146,10 +148,10 @@ class Origin:
 
     def _why_missing(self, path: str) -> str:
         if is_remote(path):
-            return "it is not on this machine"
+            return REMOTE
         try:
             if self._in_archive[os.path.dirname(path)]:  # noqa: PTH120  called for every file
-                return "it is inside an archive, and archives are not changed"
+                return IN_ARCHIVE
         except (OSError, ValueError):
             return "it is not a valid file name"
         if not Path(path).is_absolute():

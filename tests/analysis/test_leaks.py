@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,20 @@ def test_test_images_that_were_made_after_the_train_images_were_read(tmp_path, o
     assert dedupe(tmp_path, "--apply") == 0
     assert not Path(found["from"]).exists()
     assert path.exists() == bool(options)
+
+
+def test_the_twin_may_be_in_an_archive(tmp_path):
+    (path,) = photos(tmp_path / "test", 1)
+    with tarfile.open(tmp_path / "train.tar", "w") as archive:
+        archive.add(path, "0000.jpg")
+    assert run(tmp_path / "train.tar", tmp_path / "out", test_dir=str(tmp_path / "test")) == 0
+    assert dedupe(tmp_path, "--apply") == 0
+    assert not path.exists()
+
+
+def test_the_twin_may_be_elsewhere(leaky):
+    for name in ("similarity.csv", "atrain_features.dat.csv", "atrain_stats.csv"):
+        table = leaky / "out" / name
+        table.write_text(table.read_text().replace(str(leaky / "train"), "s3://bucket/train"))
+    assert dedupe(leaky, "--apply") == 0
+    assert listed(leaky / "test") == ["0020.jpg"]
