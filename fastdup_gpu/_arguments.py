@@ -6,8 +6,9 @@ from __future__ import annotations
 import math
 import operator
 import os
+from collections.abc import Iterable
 from numbers import Real
-from typing import cast
+from typing import Any, TypeGuard, cast
 
 from fastdup_gpu._errors import InvalidArgument, shown
 
@@ -49,6 +50,15 @@ def flag(name: str, value: object) -> bool:
     if not known:
         raise InvalidArgument(f"{name}={shown(value)}: expected True or False (1 or 0)")
     return bool(value)
+
+
+def has_entries(value: object) -> TypeGuard[Iterable[Any]]:
+    """Whether a value is a list or alike: neither a text nor an array without dimensions."""
+    return (
+        isinstance(value, Iterable)
+        and not isinstance(value, str | bytes)
+        and getattr(value, "ndim", 1) != 0
+    )
 
 
 def path_text(name: str, value: object) -> str:

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from fractions import Fraction
 
+import pandas as pd
 import pytest
 
 from fastdup_gpu import InvalidArgument, top_k_label
@@ -31,7 +32,7 @@ def expected(labels, similarities, k, threshold, min_count, unknown):
     return sorted(t for t in tied if sums[t] == max(sums.values()))[0]
 
 
-@pytest.mark.parametrize("none", [None, float("nan")])
+@pytest.mark.parametrize("none", [None, float("nan"), pd.NA])
 def test_neighbours_without_a_label_have_no_vote(none):
     assert top_k_label([none, none, "a"], [0.9, 0.9, 0.8]) == "a"
     assert top_k_label([none], [0.9], unknown_class="?") == "?"

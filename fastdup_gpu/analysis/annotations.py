@@ -12,6 +12,7 @@ from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.label_order import Order
 from fastdup_gpu.analysis.label_sources import Labels as Labels
 from fastdup_gpu.analysis.label_sources import absolute, call, open_labels
+from fastdup_gpu.analysis.label_texts import as_labels as as_labels
 from fastdup_gpu.formats import names
 from fastdup_gpu.formats.files import read_csv
 
@@ -30,7 +31,8 @@ def read_labels(
     get_label_func: a callable that takes a name as the result files have it (an absolute path
     if the input was one), a dict by name (as in the files, or absolute), a csv `index,label`
     with one row for each row of the features csv of `work_dir` (or `filename,label`), or a list
-    in that order. A label is a text, a number, a list of them, or None for unlabelled.
+    in that order. A label is a text, a number, a list of them, or None, nan or pandas' NA for
+    unlabelled.
     own: the order of a list, used if no features csv is known.
 
     Raises InvalidArgument if a callable fails (naming the file), if a dict has none of the names
@@ -41,16 +43,6 @@ def read_labels(
         return None
     source.check(filenames, work_dir)
     return [as_labels(source.find(name)) for name in filenames]
-
-
-def as_labels(label: object) -> list[str]:
-    """One label or several as a list of texts, without None, nan and empty ones."""
-    if isinstance(label, str):
-        return [label] if label else []
-    if isinstance(label, Iterable):
-        return [text for entry in label for text in as_labels(entry)]
-    missing = label is None or label != label  # nan is not equal to itself
-    return [] if missing else [str(label)]
 
 
 def read_boxes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from fastdup_gpu._arguments import has_entries
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.label_files import read_label_file
 from fastdup_gpu.analysis.label_order import Order, names_of_run, order_of_run
+from fastdup_gpu.analysis.label_texts import as_labels
 from fastdup_gpu.formats.files import read_json
 from fastdup_gpu.formats.names import CONFIG
 
@@ -99,8 +100,8 @@ def open_named(
 def as_list(given: object, argument: str, expected: str) -> list[Any]:
     """The entries of a list, an array or a column; raises InvalidArgument for anything without
     entries in a definite order."""
-    unfit = isinstance(given, str | bytes | set | frozenset | pd.DataFrame)
-    if unfit or not isinstance(given, Iterable):
+    unfit = isinstance(given, set | frozenset | pd.DataFrame)
+    if unfit or not has_entries(given):
         raise InvalidArgument(f"{argument} is a {type(given).__name__}; {expected}")
     return list(given)
 
@@ -165,22 +166,13 @@ def _one_each(names: Iterable[str], labels: Iterable[Any], argument: str) -> dic
     """Labels by name; raises InvalidArgument if a name has two different ones."""
     found: dict[str, Any] = {}
     for name, label in zip(names, labels, strict=True):
-        if name in found and not _same(found[name], label):
+        if name in found and as_labels(found[name]) != as_labels(label):
             raise InvalidArgument(
                 f"{argument} has two labels for {name!r}, {found[name]!r} and {label!r}; give one, "
                 "or a list of both"
             )
         found[name] = label
     return found
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
-        return math.isnan(other)
-    try:
-        return bool(one == other)
-    except ValueError:  # arrays
-        return list(one) == list(other)
 
 
 def _of_csv(

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from typing import TypeVar
 
-from fastdup_gpu._arguments import real_number, whole_number
+from fastdup_gpu._arguments import has_entries, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.analysis.label_texts import is_missing
 
 Label = TypeVar("Label", bound=Hashable)
 Entry = TypeVar("Entry")
@@ -26,9 +27,9 @@ def top_k_label(
 
     `distance_col` holds similarities (larger is nearer), one for each of `labels_col`; equal
     similarities count in the order given. Only neighbours with a similarity above `threshold` and
-    a label (not None or nan) vote, and a label needs `min_count` votes. If labels tie for first
-    place, the result is `unknown_class` if given, otherwise the label with the larger sum of
-    similarities, then the first by text. If no label has enough votes, it is `unknown_class`.
+    a label (not None, nan or pandas' NA) vote, and a label needs `min_count` votes. If labels tie
+    for first place, the result is `unknown_class` if given, otherwise the label with the larger sum
+    of similarities, then the first by text. If no label has enough votes, it is `unknown_class`.
     Raises InvalidArgument for columns of different length, nan, labels that are lists, k < 1 or
     min_count < 1.
     """
@@ -69,7 +70,7 @@ def _pairs(labels: Iterable[Label], distances: Iterable[float]) -> list[tuple[La
 
 
 def _listed(argument: str, entries: Iterable[Entry]) -> list[Entry]:
-    if isinstance(entries, str | bytes) or not isinstance(entries, Iterable):
+    if not has_entries(entries):
         raise InvalidArgument(f"{argument} is a {type(entries).__name__}; expected a list")
     return list(entries)
 
@@ -78,7 +79,7 @@ def _votes(
     pairs: list[tuple[Label, float]], k: int, threshold: float | None
 ) -> dict[Label, list[float]]:
     nearest = sorted(pairs, key=lambda pair: -pair[1])[:k]
-    nearest = [(label, value) for label, value in nearest if label is not None and label == label]
+    nearest = [(label, value) for label, value in nearest if not is_missing(label)]
     votes: dict[Label, list[float]] = defaultdict(list)
     for label, similarity in nearest:
         if threshold is None or similarity > threshold:

@@ -78,3 +78,21 @@ def test_the_report_command_takes_labels_from_folders(classes, tmp_path):
         assert main(["report", str(classes / "out"), "--save-path", str(page), *option]) == 0
     first, second = (tmp_path / f"{n}.html" for n in (1, 2))
     assert first.read_text() == second.read_text()
+
+
+@pytest.mark.parametrize("form", ["table", "dict", "list", "callable", "twice", "nested"])
+def test_an_image_has_no_label_if_that_of_pandas_is_missing(tmp_path, form):
+    names = [picture(tmp_path / f"{n}.png", i) for i, n in enumerate("abc")]
+    found = work_dir(tmp_path / "out", dict.fromkeys(names, 0), features=np.eye(3))
+    table = pd.DataFrame({"filename": names, "label": ["cat", None, "dog"]}).convert_dtypes()
+    by_name = dict(zip(table["filename"], table["label"], strict=True))
+    labels = {
+        "table": table,
+        "dict": by_name,
+        "list": list(table["label"]),
+        "callable": by_name.get,
+        "twice": pd.concat([table, table]),
+        "nested": {name: [label, pd.NA] for name, label in by_name.items()},
+    }[form]
+    scores = fastdup.label_scores(found, labels, k=2)
+    assert sorted(scores["label"]) == ["cat", "dog"]
