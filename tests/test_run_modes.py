@@ -338,3 +338,11 @@ def test_results_of_an_interrupted_run_are_not_to_be_made_anew(whole, tmp_path, 
         _ = session.similarity
     session.run(whole / "in", resume=1)
     assert contents(tmp_path / "out") == contents(whole / "out")
+
+
+def test_results_of_a_run_without_a_readable_image_say_so(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.jpg").write_bytes(b"no image")
+    assert run(tmp_path / "in", tmp_path / "out") == 1
+    with pytest.raises(fastdup_gpu.WorkDirError, match=r"no image: see atrain_features\.bad\.csv"):
+        _ = fastdup_gpu.Session(tmp_path / "out").similarity

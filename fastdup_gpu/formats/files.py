@@ -181,7 +181,9 @@ def missing(path: Path) -> WorkDirError:
     made_by = {name.format(kind=kind): how for name, how in _MADE_BY.items() for kind in kinds}
     how = made_by.get(path.name)
     advice = f"run fastdup_gpu.{how} first" if how else "check the path"
-    if how and _is_interrupted(path.parent):
+    if how and _found_no_image(path.parent):
+        advice = f"the run could read no image: see {names.BAD_CSV.format(kind=names.TRAIN)}"
+    elif how and _is_interrupted(path.parent):
         advice = "the run was interrupted: run() with resume=1 continues it"
     return WorkDirError(f"{path} does not exist; {advice}")
 
@@ -190,6 +192,12 @@ def _is_interrupted(work_dir: Path) -> bool:
     """Whether a run has begun to extract, and not come to its end, where it writes config.json."""
     begun = work_dir / names.EXTRACTION.format(kind=names.TRAIN)
     return begun.exists() and not (work_dir / names.CONFIG).exists()
+
+
+def _found_no_image(work_dir: Path) -> bool:
+    """Whether a run has come to the end of its images, and none could be read."""
+    state = read_json(work_dir / names.EXTRACTION.format(kind=names.TRAIN)) or {}
+    return state.get("complete") is True and state.get("rows") == 0
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
