@@ -160,10 +160,15 @@ def _load(data: bytes, plan: PixelPlan) -> U8:
     with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
         check_size(*image.size, plan)
         of_16_bits = any(_OF_16_BITS.search(str(tile[3])) for tile in image.tile)
-        bgr = _to_bgr(_upright(image))
+        bgr = pixels_of(image)
         if of_16_bits and bgr.max() <= _DEEPEST >> 8 and _orientation(image) == 1:
             return _stretched(data, bgr)
         return bgr
+
+
+def pixels_of(image: Image.Image) -> U8:
+    """Pixels u8[h, w, 3] in BGR of an image of Pillow, with EXIF orientation applied."""
+    return _to_bgr(_upright(image))
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import photos, run
+from making import photo, photos, run
 from onnx_models import mean_and_max
 from PIL import Image
 
 import fastdup_gpu
 from fastdup_gpu import searching
+from fastdup_gpu.pictures import read_picture
+from fastdup_gpu.protocol import PixelPlan
+from fastdup_gpu.sources.queries import named_bytes
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +104,44 @@ def test_images_that_are_in_memory(own_model_run, tmp_path, form):
     assert set(found["from"]) == {"query"}
 
 
-@pytest.mark.parametrize("img", [np.zeros((9, 9, 4), np.uint8), np.zeros((20, 20, 3))])
+@pytest.mark.parametrize(
+    "img",
+    [
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((20, 20, 3)),
+        np.zeros((0, 3), np.uint8),
+        np.zeros((0, 9, 3), np.uint8),
+    ],
+)
 def test_arrays_that_are_no_images(own_model_run, img):
     assert opened(own_model_run) == 0
     with pytest.raises(fastdup_gpu.InvalidArgument, match=r"^img is an array of .*expected uint8"):
         fastdup_gpu.search(img)
+
+
+def test_a_pillow_image_without_pixels(own_model_run):
+    assert opened(own_model_run) == 0
+    with pytest.raises(fastdup_gpu.InvalidArgument, match=r"^img has 0x5 pixels"):
+        fastdup_gpu.search(Image.new("RGB", (0, 5)))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        photo(1),
+        Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 163),
+        Image.fromarray(np.arange(400, dtype=np.int32).reshape(20, 20)),
+        Image.fromarray(np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)),
+    ],
+    ids=["turned", "16 bits", "integers", "floats"],
+)
+def test_images_of_pillow_count_as_their_files(tmp_path, image):
+    path, exif = tmp_path / ("x.png" if image.mode == "RGB" else "x.tif"), Image.Exif()
+    exif[0x0112] = 6
+    image.save(path, exif=exif)
+    _, load = named_bytes(Image.open(path))
+    plan = PixelPlan(32, 32)
+    np.testing.assert_array_equal(read_picture(load(), plan), read_picture(path.read_bytes(), plan))
 
 
 def test_bytes_that_are_no_image(own_model_run):

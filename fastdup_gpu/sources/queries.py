@@ -11,6 +11,7 @@ from PIL import Image
 
 from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InvalidArgument
+from fastdup_gpu.pictures import pixels_of
 from fastdup_gpu.sources.by_name import read_by_name
 
 NAMELESS = "query"
@@ -26,7 +27,8 @@ def named_bytes(img: Any) -> tuple[str, Callable[[], bytes]]:
         data = bytes(img)
         return NAMELESS, lambda: data
     if isinstance(img, np.ndarray):
-        if img.dtype != np.uint8 or img.ndim not in (2, 3) or (img.ndim == 3 and img.shape[2] != 3):
+        is_grey, is_rgb = img.ndim == 2, img.ndim == 3 and img.shape[2] == 3
+        if img.dtype != np.uint8 or not img.size or not (is_grey or is_rgb):
             raise InvalidArgument(
                 f"img is an array of {img.dtype} of shape {img.shape}; expected uint8 of shape "
                 "(height, width, 3) in RGB, or (height, width)"
@@ -40,6 +42,9 @@ def named_bytes(img: Any) -> tuple[str, Callable[[], bytes]]:
 
 
 def _png(image: Image.Image) -> bytes:
+    if not image.width * image.height:
+        raise InvalidArgument(f"img has {image.width}x{image.height} pixels; expected an image")
     made = io.BytesIO()
-    image.convert("RGB").save(made, "PNG", compress_level=1)
+    rgb = np.ascontiguousarray(pixels_of(image)[:, :, ::-1])
+    Image.fromarray(rgb).save(made, "PNG", compress_level=1)
     return made.getvalue()
