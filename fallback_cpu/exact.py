@@ -97,7 +97,7 @@ def settle(
 ) -> Neighbors:
     """The k best of the candidates in `keys` (see indexing/keys.py), scored exactly, padded."""
     ids = ids_of(keys)
-    scores = -values_of(keys)
+    scores = 0 - values_of(keys)  # 0 of equal rows, not -0
     scores[scores >= FAR] = np.inf
     if not space.exact:
 

@@ -169,6 +169,14 @@ def test_distances_stand_in_the_column_nearest_first(whole, tmp_path, distance):
     np.testing.assert_allclose(found, np.sort(expected.min(1)), rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("distance", ["l1", "linf", "canberra", "braycurtis", "jensenshannon"])
+def test_equal_rows_have_the_distance_zero_without_a_sign(tmp_path, distance):
+    fastdup_gpu.save_binary_feature(tmp_path, ["a", "b"], np.ones((2, 4)))
+    options = {"distance": distance, "nnf_mode": "Flat", "threshold": 0}
+    assert run("", tmp_path, run_mode=2, d=4, **options) == 0
+    assert {row["distance"] for row in rows(tmp_path / "similarity.csv")} == {"0.000000"}
+
+
 def test_high_accuracy_has_960_numbers(whole, tmp_path):
     assert run(whole / "in", tmp_path, high_accuracy=True, num_images=4) == 0
     names, x = fastdup_gpu.load_binary_feature(str(tmp_path / "atrain_features.dat"), d=960)
