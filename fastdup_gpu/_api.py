@@ -185,7 +185,8 @@ def save_binary_feature(save_path: PathLike, filenames: Sequence[str], np_array:
 
     Results of an earlier run in that folder are deleted, because they belong to other features.
     Returns 0 on success and 1 on failure, which is logged. Raises InvalidArgument if the lengths
-    differ, or if a number is nan, infinite or too large for float32.
+    differ, if a number is nan, masked, infinite or too large for float32, or if the norm of a row
+    is over 1e15, or under 1e-15 and not 0.
     """
     from fastdup_gpu.formats import saving
 

@@ -51,7 +51,7 @@ def save(folder: Path, n: int, d: int, seed: int = 0) -> np.ndarray:
 
 
 def test_the_files_byte_for_byte(tmp_path):
-    array = np.array([[1, -2.5], [0, 1e30]])
+    array = np.array([[1, -2.5], [0, 1e14]])
     assert fastdup_gpu.save_binary_feature(tmp_path, ["a.jpg", "b,c.jpg"], array) == 0
     dat = tmp_path / "atrain_features.dat"
     assert dat.read_bytes() == array.astype("<f4").tobytes()
@@ -117,6 +117,10 @@ def test_arrays_of_every_kind(tmp_path, given):
         (["a", "b"], np.zeros((2, 2), complex), "complex"),
         (["a", "b"], np.zeros((2, 0)), "rows of length 0"),
         (["a", 5], np.zeros((2, 3)), r"filenames\[1\]=5"),
+        (["a", "b"], np.ma.masked_equal([[1, 2], [3, 4]], 4), r"np_array\[1\] contains masked"),
+        (["a", "b"], [[1, 2], [3e15, 0]], r"np_array\[1\] has the norm 3e\+15.*1e\+15: scale"),
+        (["a", "b"], [[0, 0], [3e-16, 0]], r"np_array\[1\] has the norm 3e-16.*1e-15 to"),
+        (["a", "b"], [[0, 0], [1e-60, 0]], r"np_array\[1\] has the norm 1e-60"),
         (["a", None], np.zeros((2, 3)), r"filenames\[1\]=None"),
         ("ab", np.zeros((2, 3)), "filenames='ab': expected a list"),
         (None, np.zeros((2, 3)), "filenames=None: expected a list"),

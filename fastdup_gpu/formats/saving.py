@@ -15,8 +15,10 @@ from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.features import feature_paths, read_filenames, write_features
 from fastdup_gpu.formats.files import held, prepare_folder
+from fastdup_gpu.indexing.rows import LONGEST, SHORTEST, squared, usable
 
 _ROWS = 65_536  # at a time
+_ADVICE = "leave out such rows together with their filenames"
 
 
 def save_features(
@@ -24,7 +26,8 @@ def save_features(
 ) -> None:
     """Write features and names to the folder `save_path` for run_mode=2; results of the previous
     features there are deleted."""
-    array = _finite(_numbers(np_array))
+    array = _numbers(np_array)
+    _check(array)
     named = _names(filenames)
     if len(named) != len(array):
         raise InvalidArgument(f"{len(named)} filenames were given for {len(array)} rows")
@@ -44,22 +47,34 @@ def _numbers(np_array: ArrayLike) -> NDArray[Any]:
         )
     if not array.shape[1]:
         raise InvalidArgument("np_array has rows of length 0; expected d of 1 or more")
+    mask = np.ma.getmaskarray(np_array) if isinstance(np_array, np.ma.MaskedArray) else None
+    if mask is not None and mask.any():
+        row = int(mask.any(axis=1).argmax())
+        raise InvalidArgument(f"np_array[{row}] contains masked values; {_ADVICE}")
     return array
 
 
-def _finite(array: NDArray[Any]) -> NDArray[Any]:
-    """The array; raises InvalidArgument for values that are not finite as float32."""
+def _check(array: NDArray[Any]) -> None:
+    """Raise InvalidArgument for rows that are not finite as float32, or whose norm is so large or
+    small that no run can compare them."""
     for start in range(0, len(array), _ROWS):
-        part = array[start : start + _ROWS]
+        given = array[start : start + _ROWS]
         with np.errstate(over="ignore", invalid="ignore"):
-            bad = ~np.isfinite(part.astype(np.float32)).all(axis=1)
+            part = given.astype(np.float32)
+        bad = ~np.isfinite(part).all(axis=1)
         if bad.any():
-            row = start + int(bad.argmax())
             raise InvalidArgument(
-                f"np_array[{row}] contains nan, an infinity or a number too large for float32; "
-                "leave out such rows together with their filenames"
+                f"np_array[{start + int(bad.argmax())}] contains nan, an infinity or a number too "
+                f"large for float32; {_ADVICE}"
             )
-    return array
+        odd = given.any(axis=1) & ~usable(squared(part), SHORTEST)
+        if odd.any():
+            row = int(odd.argmax())
+            norm = np.linalg.norm(given[row].astype(np.float64))
+            raise InvalidArgument(
+                f"np_array[{start + row}] has the norm {norm:.3g}; expected 0, or from "
+                f"{SHORTEST**0.5:.0e} to {LONGEST**0.5:.0e}: scale the features"
+            )
 
 
 def _names(filenames: object) -> list[str]:

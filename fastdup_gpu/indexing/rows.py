@@ -12,14 +12,14 @@ import numpy as np
 
 from fastdup_gpu.protocol import F32, F64
 
-_LONGEST = 1e30  # squared norm; above it products of two rows overflow float32
-_SAMPLE = 4096  # rows, at least, of which the median is taken
+LONGEST = 1e30  # squared norm; above it products of two rows overflow float32
 SHORTEST = 1e-30  # squared norm; below it a row has no direction and counts as zeros
+_SAMPLE = 4096  # rows, at least, of which the median is taken
 
 
 def usable(length: Any, shortest: float = 0) -> Any:
     """Whether squared norms are finite, not too large, and not below `shortest`."""
-    return (length >= shortest) & (length < _LONGEST)
+    return (length >= shortest) & (length < LONGEST)
 
 
 def squared(rows: F32 | F64) -> Any:
