@@ -62,6 +62,16 @@ def test_keyframes(tmp_path, name, codec):
     assert not source.failed
 
 
+def test_keyframes_of_open_groups(tmp_path, monkeypatch):
+    open_groups = "open-gop=1:bframes=3:keyint=20:min-keyint=20:scenecut=0"
+    monkeypatch.setitem(made.QUIET, "libx264", {"x264-params": open_groups})
+    path = video(tmp_path / "a.mp4", "libx264", pictures=60)
+    source = extract(tmp_path / "out", path, keyframes_only=True)
+    assert [f.frame for f in source.frames] == [0, 20, 40]
+    assert [number_in(Path(name)) for name in source.names] == [0, 20, 40]
+    assert not source.failed
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_a_variable_frame_rate(tmp_path, name):
     times = [0, 1, 2, 30, 31, 90, 200, 201]

@@ -156,7 +156,7 @@ class Reader:
         reformatter = VideoReformatter()
         for packet in self._demux():
             try:
-                frames = self._stream.decode(packet)
+                frames = self._frames_of(packet)
             except FFmpegError as error:
                 self._reason = self._reason or _text(error)
                 self._refused += packet is not None
@@ -165,6 +165,18 @@ class Reader:
                 if self._wanted(frame):
                     self._found += 1
                     yield frame.pts, _upright(reformatter.reformat(frame, format="rgb24"), frame)
+
+    def _frames_of(self, packet: Any) -> list[Any]:
+        """The frames that the decoder gives for a packet."""
+        frames: list[Any] = self._stream.decode(packet)
+        if self._keyframes_only and packet is not None and packet.is_keyframe:
+            # In an open GOP, a decoder that goes on without the frames between two keyframes
+            # drops the second one.
+            try:
+                frames += self._stream.decode(None)
+            finally:
+                self._stream.codec_context.flush_buffers()
+        return frames
 
     def _demux(self) -> Iterator[Any]:
         """The packets to decode, and None at the end, to flush the decoder."""
