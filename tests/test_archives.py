@@ -236,6 +236,27 @@ def test_a_damaged_header_in_the_middle_does_not_pass_for_the_end():
         source.load(1)
 
 
+def test_a_damaged_byte_in_a_compressed_tar_is_told():
+    packed = bytearray(gzip.compress(tar_bytes(FILES)))
+    packed[len(packed) // 2] ^= 1
+    Path("x.tgz").write_bytes(packed)
+    source = opened("x.tgz")
+    assert source.names == [*(f"x.tgz/{name}" for name in FILES), "x.tgz"]
+    with pytest.raises(OSError, match="damaged"):
+        source.load(len(source.names) - 1)
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_an_archive_after_the_end_of_another_is_told(name, caplog):
+    first = {"a.jpg": noise(1)}
+    Path(name).write_bytes(PACK[name](tar_bytes(first)))
+    check_all(opened(name), name, first)
+    assert not caplog.text
+    Path(name).write_bytes(PACK[name](tar_bytes(first) + tar_bytes({"b.jpg": noise(2)})))
+    check_all(opened(name), name, first)
+    assert "left out 1 part after the end mark" in caplog.text
+
+
 def test_every_flipped_byte_is_survived(caplog):
     caplog.set_level(logging.CRITICAL)
     for make, name in ((tar_bytes, "x.tar"), (zip_bytes, "x.zip")):

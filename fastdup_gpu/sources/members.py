@@ -30,7 +30,7 @@ class Contents:
     """The images in one archive: their `labels` (names) in the order of storage, read by position.
 
     `why`: what stopped the listing before its end; '' for a complete archive. `left_out`: counts of
-    members that are not read. `sequential`: reads are cheap only in ascending order. `also`:
+    what is not read. `sequential`: reads are cheap only in ascending order. `also`:
     extensions of other members to list. `most`: largest member to read, in bytes; 0 = 2 GiB.
     `stamp`: shows later that the archive is unchanged.
     """

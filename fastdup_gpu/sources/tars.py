@@ -10,8 +10,9 @@ import math
 import tarfile
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -30,6 +31,7 @@ COMPRESSED: dict[bytes, Opener] = {
 }
 # A longer header record (a name, a table of attributes) is an attack on memory.
 _MAX_HEADER = 16 << 20
+_PART = 1 << 20  # bytes read at a time after the end mark
 _STREAM_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -105,16 +107,25 @@ class _Watched(io.BufferedIOBase):
         return self.last
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        if offset > self._limit:
-            raise tarfile.ReadError(
-                f"it unpacks to more than {self._limit} bytes, too many for its size"
-            )
+        self._check(offset)
         if offset < self._raw.tell():
             raise tarfile.ReadError("a header points backwards")
         return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
         return self._raw.tell()
+
+    def parts(self) -> Iterator[bytes]:
+        """The rest of the stream."""
+        while part := self._raw.read(_PART):
+            self._check(self._raw.tell())
+            yield part
+
+    def _check(self, offset: int) -> None:
+        if offset > self._limit:
+            raise tarfile.ReadError(
+                f"it unpacks to more than {self._limit} bytes, too many for its size"
+            )
 
 
 def list_tar(path: str, head: bytes, also: frozenset[str] = frozenset()) -> TarContents:
@@ -126,10 +137,19 @@ def list_tar(path: str, head: bytes, also: frozenset[str] = frozenset()) -> TarC
         watched = _Watched(raw, limit)
         try:
             _list(found, watched)
+            _note_rest(found, watched)
         except Exception as error:  # hostile bytes: tarfile raises other errors than its own, too
             found.why = f"damaged or truncated ({type(error).__name__}: {error})"
     found.why = found.why or _ending(watched.last)
     return found
+
+
+def _note_rest(found: TarContents, stream: _Watched) -> None:
+    """Note data after the end mark. A compressed archive is read to its end, where gzip has its
+    checksum; of a plain one, the padding of usual size is looked at."""
+    parts = islice(stream.parts(), None if found.sequential else 1)
+    if sum(part.strip(b"\0") != b"" for part in parts):
+        found.left_out["part after the end mark"] = 1
 
 
 def _ending(last: bytes) -> str:
