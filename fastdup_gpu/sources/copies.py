@@ -84,9 +84,11 @@ class Copies:
         return None
 
     def try_fetch(self, url: str) -> Path:
-        """Copy an object and return the path of the copy; a failure is logged."""
+        """Copy an object and return the path of the copy. If that fails, it is logged, and there is
+        no copy, not even an older one."""
         if error := self.failure(url):
             _log.error("%r cannot be read: %s", url, error.strerror or error)
+            self.remove(url)
         return self.path(url)
 
     def etag(self, url: str) -> str:

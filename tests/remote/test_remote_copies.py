@@ -13,7 +13,7 @@ from small_disks import disk
 
 from fastdup_gpu import InputError
 from fastdup_gpu.galleries.readers import Reader
-from fastdup_gpu.sources import open_source, read_by_name
+from fastdup_gpu.sources import find_videos, open_source, read_by_name
 from remote.objects import NOISE, copied, jpeg, loaded, opened
 
 s3 = pytest.importorskip("fastdup_gpu.sources.s3", reason="s3fs is not installed")
@@ -53,6 +53,16 @@ def test_a_disk_without_room_for_copies_makes_no_picture_bad(bucket, tmp_path, c
         small.resize(40_000)
         assert run(given, out, resume=1, **wishes) == 0
         assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_video_that_is_gone_leaves_no_older_copy(bucket, client, caplog):
+    name = bucket({"v.mp4": b"video"})
+    (copy,) = find_videos([f"s3://{name}/v.mp4"], Path("work"))
+    assert Path(copy).read_bytes() == b"video"
+    client.delete_object(Bucket=name, Key="v.mp4")
+    assert find_videos([f"s3://{name}/v.mp4"], Path("work")) == [copy]
+    assert not Path(copy).exists()
+    assert "v.mp4' cannot be read: not found" in caplog.text
 
 
 def test_an_empty_object_has_an_empty_copy(bucket):
