@@ -276,8 +276,10 @@ class CopiedSource:
         return str(self._copies.path(name)) if is_cloud(name) else name
 
     def stamp(self, index: int) -> bytes:
-        """The ETag of the copy."""
+        """The ETag of the copy; b"" if it could not be made or brought up to date."""
         name = self.names[index]
+        if name in self._failed:
+            return b""
         return self._copies.etag(name).encode() if is_cloud(name) else file_stamp(name)
 
     def close(self) -> None:

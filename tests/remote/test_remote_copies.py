@@ -65,6 +65,17 @@ def test_a_video_that_is_gone_leaves_no_older_copy(bucket, client, caplog):
     assert "v.mp4' cannot be read: not found" in caplog.text
 
 
+def test_a_resumed_run_sees_that_a_copied_picture_is_gone(bucket, client):
+    name = bucket({f"{i}.jpg": jpeg(i) for i in range(4)})
+    given = [f"s3://{name}/{i}.jpg" for i in range(4)]
+    wishes = {"turi_param": "sync_s3_to_local=1", "resume": 1}
+    assert run(given, Path("out"), **wishes) == 0
+    client.delete_object(Bucket=name, Key="2.jpg")
+    assert run(given, Path("out"), **wishes) == 0
+    (bad,) = rows(Path("out/atrain_features.bad.csv"))
+    assert (bad["filename"], bad["error_code"]) == (given[2], "ERROR_MISSING_FILE")
+
+
 def test_an_empty_object_has_an_empty_copy(bucket):
     name = bucket({"a.jpg": b"", "b.jpg": b"x"})
     found = loaded(opened(f"s3://{name}", sync_s3_to_local=True))
