@@ -22,8 +22,9 @@ def parts(path: str, text: str) -> list[str]:
     """The folders and list files of a yaml, in the order train, val, test.
 
     Each is looked up below `path` beside the yaml, below `path` in the current directory, and
-    without `path` beside the yaml; then, as yolov5 does, without a leading `../`. Parts that do not
-    exist cause a warning; raises InputError if none exists.
+    without `path` beside the yaml; then, as yolov5 does, without a leading `../`. With a URL as
+    `path`, they are below it. Local parts that do not exist cause a warning; raises InputError if
+    none exists.
     """
     content = _load(path, text)
     root = "".join(_texts(path, content, "path"))
@@ -61,6 +62,8 @@ def _texts(path: str, content: dict[str, Any], key: str) -> list[str]:
 def _locate(path: str, root: str, name: str) -> str | None:
     if is_remote(name) or Path(name).is_absolute():
         return name if is_remote(name) or exists(name) else None
+    if is_remote(root):
+        return root if name in (".", "./") else join(root, name.removeprefix("./"))
     places = _places(str(Path(path).parent), root, name)
     if name.startswith("../"):
         places += _places(str(Path(path).parent), root, name.removeprefix("../"))

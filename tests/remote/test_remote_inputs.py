@@ -101,6 +101,15 @@ def test_a_yaml_of_prefixes(bucket):
     assert loaded(opened("d.yaml")) == inside | {f"s3://{name}/v.jpg": b"3"}
 
 
+@pytest.mark.parametrize("part", [".", "d", "./d"])
+def test_a_yaml_with_a_remote_path(bucket, part):
+    name = bucket({"d/1.jpg": b"1"})
+    Path("d").mkdir()
+    Path("d/local.jpg").write_bytes(b"local")
+    Path("d.yaml").write_text(f"path: s3://{name}\ntrain: {part}\n")
+    assert loaded(opened("d.yaml")) == {f"s3://{name}/d/1.jpg": b"1"}
+
+
 @pytest.mark.parametrize("given", ["s3://{}/empty", "s3://no-such-bucket", "s3://{}/list.txt"])
 def test_inputs_that_hold_nothing(bucket, given):
     with pytest.raises(InputError, match="s3://"):
