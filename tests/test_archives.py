@@ -25,6 +25,12 @@ PACK = {
     "x.tar.gz": gzip.compress,
     "x.tgz": gzip.compress,
 }
+PACK_RARELY = {
+    "x.tar.bz2": bz2.compress,
+    "x.tbz2": bz2.compress,
+    "x.tar.xz": lzma.compress,
+    "x.TXZ": lzma.compress,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +40,11 @@ def here(tmp_path, monkeypatch):
     named._opened.cache_clear()
 
 
-@pytest.mark.parametrize("name", PACK)
+@pytest.mark.parametrize("name", [*PACK, *PACK_RARELY])
 def test_tars(name):
-    Path(name).write_bytes(PACK[name](tar_bytes(FILES)))
+    Path(name).write_bytes((PACK | PACK_RARELY)[name](tar_bytes(FILES)))
+    source = opened(".")
+    assert source.names[0] == f"./{name}/d/0.jpg"
     source = opened(name)
     check_all(source, name, FILES)
     assert source.sequential is (name != "x.tar")

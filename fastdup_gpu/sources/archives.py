@@ -91,7 +91,7 @@ def check_listed(archives: Sequence[Contents]) -> None:
         reasons = [f"{a.path!r}: {why}" for a, why in told if why][:3]
         raise InputError(
             f"no images in {len(archives)} archive(s), the first is {archives[0].path!r}; expected "
-            "files with extensions of images in a tar, tar.gz, tgz or zip. "
+            "files with extensions of images in a tar, compressed tar or zip. "
             f"{'; '.join(reasons)}"
         )
     for archive in archives:

@@ -15,7 +15,7 @@ IMAGE_EXTENSIONS = frozenset(
     "avif jp2 j2k pbm pgm ppm pnm tga".split()
 )
 VIDEO_EXTENSIONS = frozenset("mp4 avi mov webm mkv m4v".split())
-ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
+ARCHIVE_SUFFIXES = tuple(".tar .tar.gz .tgz .tar.bz2 .tbz2 .tar.xz .txz .zip".split())
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SEPARATORS = ("/", os.sep)
 

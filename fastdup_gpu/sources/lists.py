@@ -22,7 +22,7 @@ from fastdup_gpu.sources.folder import walk
 from fastdup_gpu.sources.tables import names_of, read_text, rows_of, table_of
 
 EXPECTED = (
-    "a folder, an archive (tar, tar.gz, tgz, zip), a text file of names, a csv with a column "
+    "a folder, an archive (tar, tgz, tbz2, txz, zip), a text file of names, a csv with a column "
     "'filename', a yolov5 yaml, an s3:// or minio:// URL or a Python list"
 )
 
