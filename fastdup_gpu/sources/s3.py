@@ -310,8 +310,9 @@ def _answered(error: Any) -> OSError | Transient | ConnectionLost:
 
 
 def _keep_signatures_out_of_logs() -> None:
-    """At level DEBUG, these libraries log whole requests, with access keys and session tokens."""
+    """At level DEBUG, these libraries log whole requests, with access keys and session tokens. They
+    keep the present level, but at least INFO, even if the program turns to DEBUG later."""
     for name in ("botocore", "aiobotocore", "s3fs", "fsspec"):
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
+            logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -77,3 +78,20 @@ def test_a_public_bucket_may_be_asked_for_at_any_time(monkeypatch, value, anonym
     monkeypatch.setenv("FSSPEC_S3_ANON", value)
     assert bool(s3.Store(Server("http://localhost:1"))._files.anon) is anonymous
     assert not s3.Store(Server("http://localhost:1", "key", "secret"))._files.anon
+
+
+@pytest.mark.parametrize(
+    ("level", "kept"), [("DEBUG", "INFO"), ("INFO", "INFO"), ("ERROR", "ERROR")]
+)
+def test_libraries_log_no_more_than_the_program_and_no_requests(caplog, level, kept):
+    s3 = pytest.importorskip("fastdup_gpu.sources.s3", reason="s3fs is not installed")
+    library = logging.getLogger("botocore")
+    before = library.level
+    try:
+        library.setLevel(logging.NOTSET)
+        caplog.set_level(level)
+        s3.Store(Server("http://localhost:1"))
+        caplog.set_level("DEBUG")
+        assert logging.getLevelName(logging.getLogger("botocore.auth").getEffectiveLevel()) == kept
+    finally:
+        library.setLevel(before)
