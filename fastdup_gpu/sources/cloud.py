@@ -137,15 +137,13 @@ def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
     if work_dir is not None:
         with contextlib.suppress(FileNotFoundError):
             return remote_archives.read_copy(url, work_dir)
-    found = remote_archives.split(url)
     try:
         return servers.get(url)
     except (FileNotFoundError, PermissionError):
         # Without permission to list a bucket, servers answer 'forbidden' for missing objects.
-        if found is None:
+        if not remote_archives.split(url):
             raise
-        archive, member = found
-        return remote_archives.open_archive(archive).read(member)
+        return remote_archives.read_member(url)
 
 
 def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:

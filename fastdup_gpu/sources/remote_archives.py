@@ -154,29 +154,45 @@ class RemoteArchive(Contents):
             raise OSError(errno.EIO, "the archive changed while it was being read; run again")
 
 
-def split(url: str) -> tuple[str, str] | None:
-    """The URL of the archive in the name of a member, and the member; None if there is none."""
-    return next(splits(url, len("s3://")), None)
+def split(url: str) -> list[tuple[str, str]]:
+    """The URL of the archive in the name of a member, and the member; [] if there is none. If
+    several parts are named like an archive, the longest URL is the first."""
+    return [*splits(url, len("s3://"))][::-1]
 
 
 def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
-    """The same, with the archive named by its copy in the work_dir of a run if there is one."""
+    """The archive in a name and the member, with the archive named by its copy in the work_dir of a
+    run if there is one; None if there is none."""
     found = split(url)
-    if found is None or work_dir is None:
-        return found
-    copy = Copies(work_dir).path(found[0])
-    return (str(copy), found[1]) if copy.is_file() else found
+    if work_dir is not None:
+        copies = Copies(work_dir)
+        for archive, member in found:
+            copy = copies.path(archive)
+            if copy.is_file():
+                return str(copy), member
+    return next(iter(found), None)
 
 
 def read_copy(url: str, work_dir: Path) -> bytes:
     """The bytes of an object, or of a member of an archive, from the copy in the work_dir of a run;
     raises FileNotFoundError if there is none."""
-    copies = Copies(work_dir)
-    path = copies.path(url)
-    found = split(url)
-    if found and not path.is_file():
-        return open_local_archive(str(copies.path(found[0]))).read(found[1])
+    path = Copies(work_dir).path(url)
+    found = None if path.is_file() else locate(url, work_dir)
+    if found and not is_cloud(found[0]):
+        return open_local_archive(found[0]).read(found[1])
     return read_file(str(path))
+
+
+def read_member(url: str) -> bytes:
+    """The bytes of a member of an archive, read as by `open_archive`; raises
+    FileNotFoundError if there is none."""
+    missing = FileNotFoundError(errno.ENOENT, "not a member of an archive", url)
+    for archive, member in split(url):
+        try:
+            return open_archive(archive).read(member)
+        except FileNotFoundError as error:
+            missing = error
+    raise missing
 
 
 def open_archive(url: str) -> NamedArchive:

@@ -129,6 +129,20 @@ def test_archives_are_copied_and_read(bucket, delete):
     assert {name: read_by_name(name) for name in expected} == expected
 
 
+@pytest.mark.parametrize("work_dir", ["work", None])
+def test_members_of_an_archive_below_a_prefix_named_like_one(bucket, work_dir):
+    name = bucket(
+        {"n.tar/in.tar": tar_bytes({"d/a.jpg": b"1"}), "w.tar": tar_bytes({"x.tar/b.jpg": b"2"})}
+    )
+    expected = {f"s3://{name}/n.tar/in.tar/d/a.jpg": b"1", f"s3://{name}/w.tar/x.tar/b.jpg": b"2"}
+    if work_dir:
+        assert loaded(opened([f"s3://{name}/n.tar/in.tar", f"s3://{name}/w.tar"])) == expected
+    read = Reader(None, work_dir and Path(work_dir))
+    assert {name: read(name) for name in expected} == expected
+    with pytest.raises(FileNotFoundError):
+        read(f"s3://{name}/n.tar/in.tar/none.jpg")
+
+
 def test_with_delete_tar_and_little_room_one_copy_is_there_at_a_time(bucket, proxy, monkeypatch):
     monkeypatch.setattr(copies.Copies, "free", lambda self: 100)
     archives, pictures = shards()
