@@ -3,10 +3,12 @@ rows of those that are the same."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,25 +52,56 @@ class Rows:
     measures: F64
 
 
-class Earlier:
-    """The rows of a finished extraction, found by the digests of the items."""
+class Recorded:
+    """Items (at least one), found by their digests."""
 
-    def __init__(self, digests: Digests, rows: Rows) -> None:
+    def __init__(self, digests: Digests) -> None:
         self._order = np.lexsort((digests[:, 1], digests[:, 0]))
         self._sorted = digests[self._order]
-        self._rows = rows
 
     def find(self, digests: Digests) -> I64:
-        """The row of each item, -1 if there is none."""
+        """The position of each item, -1 if there is none."""
         at = np.searchsorted(self._sorted[:, 0], digests[:, 0])
         at = np.minimum(at, len(self._sorted) - 1)
         same = (self._sorted[at] == digests).all(axis=1)
         found: I64 = np.where(same, self._order[at], -1)
         return found
 
+
+class Earlier(Recorded):
+    """The rows of a finished extraction, found by the digests of the items."""
+
+    def __init__(self, digests: Digests, rows: Rows) -> None:
+        super().__init__(digests)
+        self._rows = rows
+
     def take(self, rows: I64) -> Rows:
         """Copies of these rows."""
         return Rows(np.array(self._rows.features[rows]), self._rows.measures[rows])
+
+
+def identity(name: str, stamp: bytes) -> bytes:
+    """What tells an item from others, and from itself in another state."""
+    return name.encode("utf-8", "surrogateescape") + b"\0" + stamp
+
+
+def digests_of(identities: Iterable[bytes]) -> Digests:
+    """128 bits of each."""
+    found = b"".join(hashlib.blake2b(each, digest_size=16).digest() for each in identities)
+    return np.frombuffer(found, "<u8").reshape(-1, 2)
+
+
+def read_items(folder: Path) -> Recorded | None:
+    """The items of the finished extractions in a work_dir; None if there are none."""
+    found: list[Digests] = [np.empty((0, 2), np.uint64)]
+    for kind in (names.TRAIN, names.TEST):
+        with (
+            contextlib.suppress(*_UNFIT),
+            np.load(_path(folder, kind), allow_pickle=False) as stored,
+        ):
+            found.append(stored["digests"].reshape(-1, 2))
+    digests = np.concatenate(found)
+    return Recorded(digests) if len(digests) else None
 
 
 def open_earlier(

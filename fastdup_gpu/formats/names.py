@@ -26,6 +26,7 @@ KMEANS_ASSIGNMENTS = "kmeans_assignments.csv"
 SEARCH = "search.csv"
 TMP_DIR = "tmp"
 LOCK = "run.lock"  # in TMP_DIR
+COPIES = "copies.jsonl"  # in TMP_DIR
 CROPS_DIR = "crops"
 TRASH_DIR = ".fastdup-trash"
 GALLERY_MARK = ".fastdup-gallery"  # in folders of images that belong to a page

@@ -126,8 +126,8 @@ def local_files(names: Sequence[str], work_dir: Path, counting: Counting = uncou
 
 
 def read_by_name(url: str, work_dir: Path | None = None) -> bytes:
-    """The bytes of an image by its URL, or by `{URL of an archive}/{member}`; a copy in the
-    `work_dir` of a run is used if there is one.
+    """The bytes of an image by its URL, or by `{URL of an archive}/{member}`; the copy that
+    a run has read is used if there is one in its `work_dir`.
 
     Raises FileNotFoundError if the object or member does not exist, OSError if it cannot be read.
     """

@@ -16,13 +16,12 @@ from pathlib import Path
 from fastdup_gpu._atomic import explained
 from fastdup_gpu._errors import WorkDirError
 from fastdup_gpu.formats.files import parse_json
-from fastdup_gpu.formats.names import TMP_DIR
+from fastdup_gpu.formats.names import COPIES, TMP_DIR
 from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
 from fastdup_gpu.sources.endpoints import Place, parse
 from fastdup_gpu.sources.s3 import Store, Stores
 
 _log = logging.getLogger(__name__)
-_JOURNAL = "copies.jsonl"
 _LONGEST = 200  # bytes of one part of a path; file systems take 255
 _ODD = frozenset('<>:"|?*\\')
 
@@ -129,7 +128,7 @@ class Copies:
         entry = (path.stat().st_size, etag)
         with self._lock:
             self._known[self._relative(path)] = entry
-            with (self.folder / _JOURNAL).open("a", encoding="ascii") as stream:
+            with (self.folder / COPIES).open("a", encoding="ascii") as stream:
                 # On a separate line, because a killed run may have left half a line at the end.
                 stream.write("\n" + json.dumps([self._relative(path), *entry]) + "\n")
 
@@ -144,7 +143,7 @@ class Copies:
     def _journal(self) -> dict[str, tuple[int, str]]:
         known: dict[str, tuple[int, str]] = {}
         try:
-            lines = (self.folder / _JOURNAL).read_bytes().splitlines()
+            lines = (self.folder / COPIES).read_bytes().splitlines()
         except OSError:
             return known
         for line in lines:

@@ -18,6 +18,7 @@ from fastdup_gpu.reading import read_file
 from fastdup_gpu.sources.archives import ArchiveSource, check_listed, list_archive
 from fastdup_gpu.sources.base import ALL, Part
 from fastdup_gpu.sources.copies import Copies
+from fastdup_gpu.sources.copies_read import copies_read
 from fastdup_gpu.sources.endpoints import is_cloud
 from fastdup_gpu.sources.members import Contents, OpenFiles
 from fastdup_gpu.sources.named import NamedArchive, splits
@@ -162,25 +163,24 @@ def split(url: str) -> list[tuple[str, str]]:
 
 def locate(url: str, work_dir: Path | None) -> tuple[str, str] | None:
     """The archive in a name and the member, with the archive named by its copy in the work_dir of a
-    run if there is one; None if there is none."""
+    run if there is one that it has read; None if there is none."""
     found = split(url)
     if work_dir is not None:
-        copies = Copies(work_dir)
         for archive, member in found:
-            copy = copies.path(archive)
-            if copy.is_file():
+            if copy := copies_read(work_dir).find(archive, url):
                 return str(copy), member
     return next(iter(found), None)
 
 
 def read_copy(url: str, work_dir: Path) -> bytes:
     """The bytes of an object, or of a member of an archive, from the copy in the work_dir of a run;
-    raises FileNotFoundError if there is none."""
-    path = Copies(work_dir).path(url)
-    found = None if path.is_file() else locate(url, work_dir)
-    if found and not is_cloud(found[0]):
-        return open_local_archive(found[0]).read(found[1])
-    return read_file(str(path))
+    raises FileNotFoundError if there is none that it has read."""
+    if copy := copies_read(work_dir).find(url, url):
+        return read_file(str(copy))
+    found = locate(url, work_dir)
+    if found is None or is_cloud(found[0]):
+        raise FileNotFoundError(errno.ENOENT, "no copy", url)
+    return open_local_archive(found[0]).read(found[1])
 
 
 def read_member(url: str) -> bytes:

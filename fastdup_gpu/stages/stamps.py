@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-import numpy as np
-
-from fastdup_gpu.formats.items import Digests
+from fastdup_gpu.formats.items import Digests, digests_of, identity
 from fastdup_gpu.sources.base import Source
 
 # In each block of _MANY images, the first _FEW are looked up one by one. If that is slow, as over a
@@ -32,13 +29,10 @@ def stamps(source: Source, wanted: range) -> Iterator[bytes]:
 
 def digests(source: Source, wanted: range) -> Digests:
     """128 bits of name and stamp of each wanted image."""
-    found = bytearray()
-    for identity in identities(source, wanted):
-        found += hashlib.blake2b(identity, digest_size=16).digest()
-    return np.frombuffer(found, "<u8").reshape(-1, 2)
+    return digests_of(identities(source, wanted))
 
 
 def identities(source: Source, wanted: range) -> Iterator[bytes]:
     """Name and stamp of each wanted image."""
     for i, stamp in zip(wanted, stamps(source, wanted), strict=True):
-        yield source.names[i].encode("utf-8", "surrogateescape") + b"\0" + stamp
+        yield identity(source.names[i], stamp)

@@ -218,6 +218,18 @@ def test_galleries_read_the_copies_of_a_run(bucket, tmp_path, client):
     assert read(f"s3://{name}/w.tar/m.jpg") == jpeg(4)
 
 
+def test_galleries_read_no_older_copies_than_the_run(bucket, proxy, tmp_path):
+    name = bucket({f"p/{i}.jpg": jpeg(i) for i in range(3)})
+    assert run(f"s3://{name}/p", tmp_path / "out", turi_param="sync_s3_to_local=1") == 0
+    bucket({"p/0.jpg": jpeg(9)})
+    read, (url, same) = Reader(None, tmp_path / "out"), (f"s3://{name}/p/{i}.jpg" for i in (0, 1))
+    assert (read(url), read(same)) == (jpeg(0), jpeg(1))
+    assert run(f"s3://{name}/p", tmp_path / "out") == 0
+    proxy.counts.clear()
+    assert (read(url), read(same)) == (jpeg(9), jpeg(1))
+    assert list(proxy.counts) == [f"/{name}/p/0.jpg"]
+
+
 def test_an_object_that_is_too_large_costs_itself_alone(bucket, proxy, monkeypatch):
     monkeypatch.setattr(s3, "MAX_FILE", 2000)
     name = bucket({"a.jpg": noise(1, 3000), "b.jpg": noise(2, 1000)})
