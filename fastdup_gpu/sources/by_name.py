@@ -20,9 +20,9 @@ Located = tuple[str, str]  # an archive, and a member of it
 def read_by_name(name: str, work_dir: Path | None = None) -> bytes:
     """The bytes of an image by its name in a result file: a path, a URL, or `{archive}/{member}`.
 
-    Remote images are read from the copies in `work_dir` that its run has read. Raises FileNotFoundError
-    if the file or member does not exist, OSError if it cannot be read, MissingDependency for a URL
-    without s3fs.
+    Remote images are read from the copies in `work_dir` that its run has read. Raises
+    FileNotFoundError if the file or member does not exist, OSError if it cannot be read,
+    MissingDependency for a URL without s3fs.
     """
     if is_cloud(name):
         return cloud.read_by_name(name, work_dir)
