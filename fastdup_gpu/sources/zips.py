@@ -14,6 +14,7 @@ from fastdup_gpu.sources.members import Contents, OpenFiles, unpacked_limit
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 @dataclass(slots=True)
@@ -28,6 +29,9 @@ class ZipContents(Contents):
         self.check_size(position, max(info.file_size, info.compress_size), info.compress_size)
         if info.flag_bits & _ENCRYPTED:
             raise self.error(position, "the member is encrypted; unpack the archive first")
+        if info.compress_type not in _METHODS:
+            method = f"compression method {info.compress_type}"
+            raise self.error(position, f"{method} is not supported; unpack the archive first")
         packed = self._packed(position, info, files)
         try:
             data = _unpack(packed, info)
@@ -62,9 +66,7 @@ def _unpack(packed: bytes, info: zipfile.ZipInfo) -> bytes:
         return packed
     if info.compress_type == zipfile.ZIP_DEFLATED:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, info.file_size + 1)
-    if info.compress_type == zipfile.ZIP_BZIP2:
-        return bz2.BZ2Decompressor().decompress(packed, info.file_size + 1)
-    raise OSError(f"compression method {info.compress_type} is not supported")
+    return bz2.BZ2Decompressor().decompress(packed, info.file_size + 1)
 
 
 def list_zip(path: str, also: frozenset[str] = frozenset()) -> ZipContents:
