@@ -256,6 +256,7 @@ class CopiedSource:
                         self._failed[url] = error
                     advance(1, bool(error))
             except BaseException:
+                self._copies.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
 

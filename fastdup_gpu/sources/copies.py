@@ -11,6 +11,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from fastdup_gpu._atomic import explained
@@ -19,7 +20,7 @@ from fastdup_gpu.formats.files import parse_json
 from fastdup_gpu.formats.names import COPIES, TMP_DIR
 from fastdup_gpu.sources.base import extension, has_image_extension, is_archive, is_video
 from fastdup_gpu.sources.endpoints import Place, parse
-from fastdup_gpu.sources.s3 import Store, Stores
+from fastdup_gpu.sources.s3 import Stores
 
 _log = logging.getLogger(__name__)
 _LONGEST = 200  # bytes of one part of a path; file systems take 255
@@ -38,6 +39,8 @@ class Copies:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._read: dict[str, tuple[int, str]] | None = None
+        self._asked: set[Future[str | None]] = set()
+        self._stopped = False
         self._turns = [threading.Lock() for _ in range(256)]
         self._stores = Stores()
 
@@ -63,13 +66,20 @@ class Copies:
         part = path.with_name(f".{path.name}.part")
         with self._turns[hash(path) % len(self._turns)]:
             try:
-                etag = _download(self._stores.of(place), place, path, part, self._etag(path))
+                etag = self._download(place, path, part)
             finally:
                 with contextlib.suppress(OSError):
                     part.unlink()
             if etag is not None:
                 self._remember(path, etag)
         return path
+
+    def stop(self) -> None:
+        """End all copying in other threads, now and later, with CancelledError."""
+        with self._lock:
+            self._stopped = True
+            for asked in self._asked:
+                asked.cancel()
 
     def failure(self, url: str) -> OSError | None:
         """Copy an object unless its copy is up to date; returns why it cannot be read, or None.
@@ -114,6 +124,30 @@ class Copies:
         self.folder.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.folder).free
 
+    def _download(self, place: Place, path: Path, part: Path) -> str | None:
+        store, known = self._stores.of(place), self._etag(path)
+        with explained(path):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as stream:
+                etag = self._result(store.copy(place.bucket, place.key, stream, known=known))
+                stream.flush()
+                os.fsync(stream.fileno())
+            if etag is not None:
+                part.replace(path)
+            return etag
+
+    def _result(self, asked: Future[str | None]) -> str | None:
+        """The result of a request that `stop` can cancel."""
+        with self._lock:
+            self._asked.add(asked)
+            if self._stopped:
+                asked.cancel()
+        try:
+            return asked.result()
+        finally:
+            with self._lock:
+                self._asked.discard(asked)
+
     def _etag(self, path: Path) -> str:
         size, etag = self._known.get(self._relative(path), (-1, ""))
         try:
@@ -152,18 +186,6 @@ class Copies:
                 name, size, etag = parse_json(line)
                 known[str(name)] = (int(size), str(etag))
         return known
-
-
-def _download(store: Store, place: Place, path: Path, part: Path, known: str) -> str | None:
-    with explained(path):
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            etag = store.copy(place.bucket, place.key, stream, known=known)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if etag is not None:
-            part.replace(path)
-        return etag
 
 
 def _is_plain(parts: Sequence[str]) -> bool:

@@ -153,10 +153,10 @@ class Store:
         """Start reading an object of at most `most` bytes."""
         return asyncio.run_coroutine_threadsafe(self._read(bucket, key, most), get_loop())
 
-    def copy(self, bucket: str, key: str, to: BinaryIO, *, known: str = "") -> str | None:
-        """Write an object of any size to `to` and return its etag; if it still has the etag
-        `known`, write nothing and return None."""
-        return _wait(self._copy(bucket, key, to, known))
+    def copy(self, bucket: str, key: str, to: BinaryIO, *, known: str = "") -> Future[str | None]:
+        """Start writing an object of any size to `to`; the result is its etag. If it still has the
+        etag `known`, nothing is written and the result is None."""
+        return asyncio.run_coroutine_threadsafe(self._copy(bucket, key, to, known), get_loop())
 
     def _retried(self, bucket: str, request: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         return self._line(bucket).tried(partial(_translated, request), BACKOFF)

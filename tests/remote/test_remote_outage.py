@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from archive_files import tar_bytes
 from making import contents, rows, run
 
+from fastdup_gpu.sources.retry import Backoff
 from fastdup_gpu.stages import extract
-from remote.objects import NOISE, check_no_credentials, jpeg, loaded, opened
+from remote.objects import NOISE, check_no_credentials, copied, jpeg, loaded, opened
 
 s3 = pytest.importorskip("fastdup_gpu.sources.s3", reason="s3fs is not installed")
 PICTURES = {f"{i:03}.jpg": jpeg(i) for i in range(60)}
@@ -99,6 +102,27 @@ def test_a_server_that_is_not_there(bucket, monkeypatch, caplog):
     caplog.clear()
     assert run([f"s3://{name}/{i}.jpg" for i in range(1000)], Path("o")) == 1
     assert "http://127.0.0.1:9 cannot be reached" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["hang", "503"])
+def test_an_interruption_does_not_wait_for_copies(bucket, proxy, monkeypatch, fault):
+    monkeypatch.setattr(s3, "BACKOFF", Backoff())
+    given = f"s3://{bucket(NOISE)}/d"
+    proxy.fault = lambda path, count: fault if re.search("/d/(?!00)", path) else ""
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        opened(given, sync_s3_to_local=True, counting=interrupted)
+    assert time.monotonic() - begin < 5
+    assert copied() == ["00.jpg"]
+
+
+@contextmanager
+def interrupted(title, total):
+    def advance(done, bad):
+        time.sleep(0.5)  # the others are being copied by now
+        raise KeyboardInterrupt
+
+    yield advance
 
 
 def test_an_outage_while_archives_are_copied(bucket, proxy, monkeypatch):
