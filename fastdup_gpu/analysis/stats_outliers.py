@@ -79,7 +79,11 @@ def _read(
     filename_col: str,
     label_col: str | None,
 ) -> pd.DataFrame:
-    table = stats_file if isinstance(stats_file, pd.DataFrame) else results.read_stats(stats_file)
+    table = (
+        stats_file
+        if isinstance(stats_file, pd.DataFrame)
+        else results.read_stats(stats_file, argument="stats_file")
+    )
     if metric == "size" and "size" not in table and {"width", "height"} <= set(table):
         table = table.assign(size=table["width"] * table["height"])
     metrics = [column for column in table if column not in ("index", filename_col)]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument, WorkDirError
 from fastdup_gpu.formats import features, names
 from fastdup_gpu.formats.tables import objects, read_table
@@ -31,14 +32,16 @@ def read_edges(
     which: str = "similarity",
     nrows: int | None = None,
     work_dir: str | os.PathLike[str] | None = None,
+    argument: str = "work_dir",
 ) -> pd.DataFrame:
     """Pairs: `from`, `to` (names), `distance` (float64), in the order of the file.
 
     `which` is 'similarity' or 'outliers', the file to read if `source` is a folder. Additional
     columns are kept. If both ends are ids, they are replaced by names from the features csv of the
-    work_dir. Raises WorkDirError for a missing file, FormatError for a damaged one.
+    work_dir. `argument` is what messages call `source`. Raises WorkDirError for a missing file,
+    FormatError for a damaged one.
     """
-    table = _table(source, EDGE_FILES[which], names.EDGE_COLUMNS, nrows)
+    table = _table(source, EDGE_FILES[which], names.EDGE_COLUMNS, nrows, argument)
     table["distance"] = _numbers(table["distance"], "distance", EDGE_FILES[which]).astype(float)
     return _with_names(table, work_dir_of(source, work_dir))
 
@@ -72,11 +75,13 @@ def read_components(
     return table
 
 
-def read_stats(source: Source, nrows: int | None = None) -> pd.DataFrame:
+def read_stats(
+    source: Source, nrows: int | None = None, argument: str = "work_dir"
+) -> pd.DataFrame:
     """Statistics: the columns of the csv, and `size` = width x height in pixels. Raises FormatError
-    if a statistic is not a finite number."""
+    if a statistic is not a finite number. `argument` is what messages call `source`."""
     file_name = names.STATS_CSV.format(kind=names.TRAIN)
-    table = _table(source, file_name, ("filename",), nrows)
+    table = _table(source, file_name, ("filename",), nrows, argument)
     table["filename"] = _texts(table["filename"])
     for column in _STATISTICS & set(table):
         table[column] = _numbers(table[column], column, file_name)
@@ -121,9 +126,7 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
     if it contains the features csv, or the existing folder in attrs["work_dir"] of a DataFrame;
     else None."""
     if work_dir is not None:
-        if not isinstance(work_dir, str | os.PathLike):
-            raise InvalidArgument(f"work_dir={work_dir!r}: expected the path of a folder")
-        path = Path(work_dir)
+        path = Path(path_text("work_dir", work_dir))
         if not path.is_dir():
             raise WorkDirError(f"work_dir={str(path)!r} is not a folder")
         return path
@@ -142,7 +145,11 @@ def work_dir_of(source: object, work_dir: str | os.PathLike[str] | None = None) 
 
 
 def _table(
-    source: Source, file_name: str, needed: Sequence[str], nrows: int | None
+    source: Source,
+    file_name: str,
+    needed: Sequence[str],
+    nrows: int | None,
+    argument: str = "work_dir",
 ) -> pd.DataFrame:
     """A new DataFrame (the caller's is copied) with at least the columns `needed`. If it was read
     from a run, attrs names the work_dir."""
@@ -150,13 +157,15 @@ def _table(
         table, shown = (source if nrows is None else source.head(nrows)).copy(), "the DataFrame"
         table = table.reset_index(drop=True)
     elif isinstance(source, str | os.PathLike):
-        path = Path(source) / file_name if Path(source).is_dir() else Path(source)
+        path = Path(path_text(argument, source))
+        path = path / file_name if path.is_dir() else path
         table, shown = read_table(path, nrows), str(path)
         folder = work_dir_of(source)
         table.attrs = {} if folder is None else {"work_dir": str(folder.absolute())}
     else:
         raise InvalidArgument(
-            f"{type(source).__name__} was given; expected a work_dir, a csv file or a DataFrame"
+            f"{argument} is of type {type(source).__name__}; expected a work_dir, a csv file or a "
+            "DataFrame"
         )
     missing = [column for column in needed if column not in table]
     if missing:

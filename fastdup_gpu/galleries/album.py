@@ -107,8 +107,9 @@ class Album:
 
     def _picture(self, name: str, thumb: Thumb, start: int) -> dict[str, Any]:
         options, found = self.options, {"n": shown(name), "d": shown(name[start:])}
-        if options.get_reformat_filename_func:
-            text = call_text(options.get_reformat_filename_func, name, "get_reformat_filename_func")
+        argument, function = options.naming
+        if function is not None:
+            text = call_text(function, name, argument)
             found |= {"d": shown(text), "t": shown(name)}
         elif start:
             found["t"] = shown(name)

@@ -11,7 +11,7 @@ from fastdup_gpu._errors import FormatError
 from fastdup_gpu.analysis.ranking import in_order
 from fastdup_gpu.galleries import words
 from fastdup_gpu.galleries.album import Album
-from fastdup_gpu.galleries.options import check_function, make_options
+from fastdup_gpu.galleries.options import make_options
 from fastdup_gpu.galleries.render import Page, View, publish
 from fastdup_gpu.galleries.select import histogram
 from fastdup_gpu.galleries.stats import read_rows, sliced
@@ -22,8 +22,6 @@ POINTS = 20_000
 
 def create_aspect_ratio_gallery(stats_file: Any, kwargs: dict[str, Any], **given: Any) -> None:
     """Write aspect_ratio.html; see the public function for the arguments."""
-    check_function("get_filename_reformat_func", given["get_filename_reformat_func"])
-    given["get_reformat_filename_func"] = given.pop("get_filename_reformat_func")
     options = make_options(given, kwargs)
     album, stats = read_rows(stats_file, options)
     table = with_ratio(stats)

@@ -33,7 +33,12 @@ def create_duplicates_gallery(similarity_file: Any, kwargs: dict[str, Any], **gi
     """Write duplicates.html; see the public function for the arguments."""
     options = make_options(given, kwargs)
     album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
-    edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
+    edges = results.read_edges(
+        similarity_file,
+        nrows=options.nrows,
+        work_dir=album.work_dir,
+        argument="similarity_file",
+    )
     pairs = select_pairs(album, edges)
     near = [] if album.work_dir is None else [near_duplicates_from(album.work_dir)]
     rows = curve(pairs, near)

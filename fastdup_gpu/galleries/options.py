@@ -25,7 +25,6 @@ class Options:
     """The arguments of a gallery; the names are those of the documented arguments.
 
     `num_images` counts the entries of a gallery (pairs, images, components, rows); 0 = all.
-    `get_filename_reformat_func` of the aspect ratio gallery is `get_reformat_filename_func` here.
     """
 
     save_path: Path
@@ -37,6 +36,7 @@ class Options:
     max_width: int | None = None
     get_bounding_box_func: Boxes = None
     get_reformat_filename_func: Callable[[str], Any] | None = None
+    get_filename_reformat_func: Callable[[str], Any] | None = None  # of the aspect ratio gallery
     get_extra_col_func: Callable[[str], Any] | None = None
     input_dir: str | os.PathLike[str] | None = None
     work_dir: str | os.PathLike[str] | None = None
@@ -51,6 +51,13 @@ class Options:
     nrows: int | None = None
     split_sentence_to_label_list: bool = False
     limit_labels_printed: int | None = None
+
+    @property
+    def naming(self) -> tuple[str, Callable[[str], Any] | None]:
+        """The function that shortens names, after the argument that gave it."""
+        if self.get_filename_reformat_func is not None:
+            return "get_filename_reformat_func", self.get_filename_reformat_func
+        return "get_reformat_filename_func", self.get_reformat_filename_func
 
     @property
     def shown(self) -> int | None:
@@ -101,14 +108,12 @@ def _check_counts(given: dict[str, Any]) -> None:
 
 
 def _check_functions(given: Mapping[str, Any]) -> None:
-    for name in ("get_reformat_filename_func", "get_extra_col_func"):
-        check_function(name, given.get(name))
-
-
-def check_function(name: str, value: Any) -> None:
     """Raise InvalidArgument for anything that is neither callable nor None."""
-    if value is not None and not callable(value):
-        raise InvalidArgument(f"{name} is a {type(value).__name__}; expected a callable")
+    names = ("get_reformat_filename_func", "get_filename_reformat_func", "get_extra_col_func")
+    for name in names:
+        value = given.get(name)
+        if value is not None and not callable(value):
+            raise InvalidArgument(f"{name} is a {type(value).__name__}; expected a callable")
 
 
 def _check_choices(given: Mapping[str, Any]) -> None:

@@ -26,7 +26,11 @@ def create_outliers_gallery(outliers_file: Any, kwargs: dict[str, Any], **given:
     options = make_options(given, kwargs)
     album = Album(options, results.work_dir_of(outliers_file, options.work_dir))
     edges = results.read_edges(
-        outliers_file, which="outliers", nrows=options.nrows, work_dir=album.work_dir
+        outliers_file,
+        which="outliers",
+        nrows=options.nrows,
+        work_dir=album.work_dir,
+        argument="outliers_file",
     )
     table = select_outliers(album, edges)
     view = outliers_view(album, table)

@@ -32,7 +32,12 @@ def create_similarity_gallery(
     """Write similarity.html and return the whole table behind it; see the public function."""
     options = make_options(given, kwargs)
     album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
-    edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
+    edges = results.read_edges(
+        similarity_file,
+        nrows=options.nrows,
+        work_dir=album.work_dir,
+        argument="similarity_file",
+    )
     table = select_rows(album, edges)
     if album.work_dir is not None:
         table.attrs["work_dir"] = str(album.work_dir.absolute())

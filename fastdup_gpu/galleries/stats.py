@@ -55,7 +55,7 @@ def read_rows(stats_file: Any, options: Options) -> tuple[Album, pd.DataFrame]:
     to the rows of the table in their order."""
     work_dir = results.work_dir_of(stats_file, options.work_dir)
     labelled = options.get_label_func is not None
-    stats = results.read_stats(stats_file, None if labelled else options.nrows)
+    stats = results.read_stats(stats_file, None if labelled else options.nrows, "stats_file")
     album = Album(options, work_dir, order_of_rows(stats) if labelled else None)
     album.labels(list(stats["filename"]))
     return album, stats if options.nrows is None else stats.head(options.nrows)

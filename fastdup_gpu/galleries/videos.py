@@ -33,7 +33,12 @@ def create_duplicate_videos_gallery(
     """Write duplicate_videos.html; see the public function for the arguments."""
     options = make_options(given, kwargs)
     album = Album(options, results.work_dir_of(similarity_file, options.work_dir))
-    edges = results.read_edges(similarity_file, nrows=options.nrows, work_dir=album.work_dir)
+    edges = results.read_edges(
+        similarity_file,
+        nrows=options.nrows,
+        work_dir=album.work_dir,
+        argument="similarity_file",
+    )
     table = pairs_of_videos(select_pairs(album, edges))
     view = _duplicates(album, table)
     subtitle = f"{words.count(len(table), 'pair')} of videos"

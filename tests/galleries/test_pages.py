@@ -566,3 +566,27 @@ def test_the_overview_shows_a_picture_once():
     items = [{"p": pair} for pair in ([0, 1], [1, 2], [3, 4], [0, 5], [5, 6])]
     assert [item["p"] for item in overview._different(items)] == [[0, 1], [3, 4], [5, 6]]
     assert len(overview._different([{"p": [i]} for i in range(99)])) == overview.EXAMPLES
+
+
+@pytest.mark.parametrize(
+    ("gallery", "argument"),
+    [
+        (fastdup.create_duplicates_gallery, "similarity_file"),
+        (fastdup.create_outliers_gallery, "outliers_file"),
+        (fastdup.create_stats_gallery, "stats_file"),
+        (fastdup.create_aspect_ratio_gallery, "stats_file"),
+    ],
+)
+@pytest.mark.parametrize("source", [None, "a\0b"])
+def test_a_source_that_cannot_be_is_named(tmp_path, gallery, argument, source):
+    with pytest.raises(fastdup.InvalidArgument, match=f"^{argument}"):
+        gallery(source, tmp_path)
+
+
+def test_the_function_of_the_caller_that_fails_is_named(run, tmp_path):
+    with pytest.raises(fastdup.InvalidArgument, match=r"^get_filename_reformat_func failed"):
+        fastdup.create_aspect_ratio_gallery(
+            run.work_dir, tmp_path, get_filename_reformat_func=lambda _: 1 // 0
+        )
+    with pytest.raises(fastdup.InvalidArgument, match="get_filename_reformat_func"):
+        fastdup.create_aspect_ratio_gallery(run.work_dir, tmp_path, get_reformat_filename_func=str)
