@@ -8,10 +8,11 @@ import operator
 import os
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
-from fastdup_gpu._errors import InvalidArgument, shown
+from fastdup_gpu._errors import InvalidArgument, choose, shown
 
+Known = TypeVar("Known")
 MANY = 1_000_000_000_000  # more than anything that is counted here
 
 
@@ -45,11 +46,23 @@ def flag(name: str, value: object) -> bool:
     """Return an argument that must be True or False, or 1 or 0."""
     try:
         known = value in (0, 1)
-    except ValueError:  # numpy: an array of several is neither
+    except (TypeError, ValueError):  # pandas' NA and an array of several are neither
         known = False
     if not known:
         raise InvalidArgument(f"{name}={shown(value)}: expected True or False (1 or 0)")
     return bool(value)
+
+
+def one_of(name: str, value: Known, known: Iterable[object]) -> Known:
+    """Return an argument that must be one of the `known` values."""
+    listed = list(known)
+    try:
+        is_known = value in dict.fromkeys(listed)
+    except TypeError:  # lists and arrays have no hash
+        is_known = False
+    if not is_known:
+        raise choose(name, value, listed)
+    return value
 
 
 def has_entries(value: object) -> TypeGuard[Iterable[Any]]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fastdup_gpu._arguments import flag, path_text, real_number, whole_number
-from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._arguments import flag, one_of, path_text, real_number, whole_number
+from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.annotations import Labels
 from fastdup_gpu.analysis.component import (
     Component,
@@ -23,6 +23,7 @@ from fastdup_gpu.analysis.component import (
 )
 from fastdup_gpu.analysis.component_labels import ALIKE, GivenLabels, sliced, wanted_of
 from fastdup_gpu.analysis.groups import COLUMNS, DISTANCES, is_table, opened, write_table
+from fastdup_gpu.analysis.slices import check_slice
 from fastdup_gpu.formats import results
 from fastdup_gpu.formats.tables import objects
 
@@ -95,13 +96,10 @@ def _check(
     closed = {"group_by": (group_by, ("visual", "label"))}
     closed["comp_type"] = (comp_type, ("component", "cluster"))
     for argument, (value, known) in closed.items():
-        if value not in known:
-            raise choose(argument, value, known)
+        one_of(argument, value, known)
     for option in options:
-        if option not in OPTIONS:
-            raise choose("keyword argument", option, OPTIONS)
-    if slice is not None and not isinstance(slice, Iterable | int | np.integer):
-        raise InvalidArgument(f"slice={slice!r}: expected a label, or a list of labels")
+        one_of("keyword argument", option, OPTIONS)
+    check_slice(slice)
     wishes = {"group_by='label'": group_by == "label", "slice": slice, "keyword": keyword}
     for wish, given in wishes.items():
         if given is not None and given is not False and not labelled:
@@ -197,7 +195,6 @@ def _means(table: pd.DataFrame, metric: str, folder: Path) -> list[float]:
     """The mean of a statistics column over the images of each row."""
     stats = results.read_stats(folder)
     known = [str(name) for name in stats.select_dtypes("number") if name != "index"]
-    if metric not in known:
-        raise choose("metric", metric, known)
+    one_of("metric", metric, known)
     values = dict(zip(stats["filename"], stats[metric], strict=True))
     return [float(np.mean([values.get(n, np.nan) for n in files])) for files in table["files"]]

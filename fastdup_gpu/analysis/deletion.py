@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 import pandas as pd
 
-from fastdup_gpu._arguments import flag, real_number, whole_number
+from fastdup_gpu._arguments import flag, has_entries, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis import derived, removal, trash
@@ -93,7 +93,7 @@ def delete_components_by_label(
 def _picked(groups: Sequence[Group], to_delete: Collection[int] | None) -> list[Group]:
     if to_delete is None:
         return list(groups)
-    if isinstance(to_delete, str) or not isinstance(to_delete, Iterable):
+    if not has_entries(to_delete):
         raise InvalidArgument(f"to_delete={to_delete!r}: expected a list of component_ids")
     wanted = {whole_number("component in to_delete", component) for component in to_delete}
     unknown = wanted - {group.component for group in groups}

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import pandas as pd
 
-from fastdup_gpu._arguments import path_text
+from fastdup_gpu._arguments import has_entries, path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.analysis.annotations import as_labels
 from fastdup_gpu.analysis.removal import Origin
@@ -117,7 +117,7 @@ def _components(row: dict[Any, Any], count: int) -> tuple[list[int], list[float]
 
 
 def _listed(cell: Any) -> list[Any]:
-    if isinstance(cell, str) or not isinstance(cell, Iterable):
+    if not has_entries(cell):
         raise TypeError(
             f"files contains {cell!r}, expected lists of names; for a csv, give its path instead "
             "of what pandas reads from it"
@@ -127,8 +127,7 @@ def _listed(cell: Any) -> list[Any]:
 
 def _each(cell: Any, count: int) -> list[Any]:
     """An entry for each image, from a list or from a value that holds for all."""
-    single = isinstance(cell, str) or not isinstance(cell, Iterable)
-    return [cell] * count if single else list(cell)
+    return list(cell) if has_entries(cell) else [cell] * count
 
 
 def _whole(number: Any) -> int:

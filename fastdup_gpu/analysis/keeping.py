@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastdup_gpu._arguments import path_text
-from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._arguments import has_entries, one_of, path_text
+from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu.analysis.facts import Facts
 from fastdup_gpu.analysis.removal import Item, Origin
 from fastdup_gpu.sources.pixels import read_header
@@ -45,18 +45,14 @@ class Policy:
 
 def make_policy(how: str, known: Sequence[str], keep: str, protect: object) -> Policy:
     """A policy from checked arguments; `known` are the values of `how`. Raises InvalidArgument."""
-    if how not in known:
-        raise choose("how", how, list(known))
-    if keep not in list(ORDERS):
-        raise choose("keep", keep, list(ORDERS))
-    return Policy(how, keep, folders(protect))
+    return Policy(one_of("how", how, known), one_of("keep", keep, ORDERS), folders(protect))
 
 
 def folders(protect: object) -> tuple[str, ...]:
     """A folder, or several, with all links followed; raises InvalidArgument for anything else."""
     if isinstance(protect, str | os.PathLike):
         protect = [protect]
-    if not isinstance(protect, Iterable):
+    if not has_entries(protect):
         raise InvalidArgument(f"protect={protect!r}: expected a folder or a list of folders")
     return tuple(_folder(folder) for folder in protect)
 

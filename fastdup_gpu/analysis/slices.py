@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
+from fastdup_gpu._arguments import has_entries
 from fastdup_gpu._errors import InvalidArgument
 
 Everywhere = Callable[[], Iterable[Sequence[str]]]
+
+
+def check_slice(slice: object) -> None:
+    """Raise InvalidArgument for anything that is neither a label nor a list of them, nor None."""
+    if not (slice is None or isinstance(slice, str | int | np.integer) or has_entries(slice)):
+        raise InvalidArgument(f"slice={slice!r}: expected a label, or a list of labels")
 
 
 def wanted_labels(
@@ -16,7 +25,7 @@ def wanted_labels(
 ) -> set[str]:
     """The labels that a slice names, as texts; raises InvalidArgument if no image has any of them.
     `everywhere` returns the labels of all images, if those `present` are only a part of them."""
-    names = slice if isinstance(slice, Iterable) and not isinstance(slice, str) else [slice]
+    names = slice if has_entries(slice) else [slice]
     wanted = {str(name) for name in names if name is not None}
     known = _found(wanted.__contains__, present, everywhere)
     if wanted.isdisjoint(known):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from fastdup_gpu._arguments import flag, path_text
-from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._arguments import flag, one_of, path_text
+from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu._words import count, say
 from fastdup_gpu.analysis import derived, removal, trash
 from fastdup_gpu.analysis.annotations import as_labels
@@ -48,8 +48,7 @@ def delete_or_retag_stats_outliers(
 
     See fastdup_gpu.delete_or_retag_stats_outliers.
     """
-    if how not in HOW:
-        raise choose("how", how, HOW)
+    one_of("how", how, HOW)
     dry_run = flag("dry_run", dry_run)
     table = _read(stats_file, metric, filename_col, label_col)
     values = numbers_of(table[metric], metric)
@@ -84,16 +83,13 @@ def _read(
         if isinstance(stats_file, pd.DataFrame)
         else results.read_stats(stats_file, argument="stats_file")
     )
-    if metric == "size" and "size" not in table and {"width", "height"} <= set(table):
+    by_size = isinstance(metric, str) and metric == "size"
+    if by_size and "size" not in table and {"width", "height"} <= set(table):
         table = table.assign(size=table["width"] * table["height"])
-    metrics = [column for column in table if column not in ("index", filename_col)]
-    if metric not in metrics:
-        raise choose("metric", metric, metrics)
-    wanted = {"filename_col": filename_col}
-    wanted |= {} if label_col is None else {"label_col": label_col}
-    for argument, column in wanted.items():
-        if column not in list(table):
-            raise choose(argument, column, list(table))
+    one_of("filename_col", filename_col, table)
+    if label_col is not None:
+        one_of("label_col", label_col, table)
+    one_of("metric", metric, [name for name in table if name not in ("index", filename_col)])
     return table
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from fastdup_gpu._arguments import flag, path_text, whole_number
-from fastdup_gpu._errors import InvalidArgument, choose
+from fastdup_gpu._arguments import flag, one_of, path_text, whole_number
+from fastdup_gpu._errors import InvalidArgument
 from fastdup_gpu._process_wide import pillow_unwarned
 from fastdup_gpu.analysis.annotations import Labels, read_labels
 from fastdup_gpu.analysis.exports import file_names, writable
@@ -61,8 +61,7 @@ def export_to_tensorboard_projector(
 
     See fastdup_gpu.export_to_tensorboard_projector.
     """
-    if sample_method != "random":
-        raise choose("sample_method", sample_method, ["random"])
+    one_of("sample_method", sample_method, ["random"])
     with_images = flag("with_images", with_images)
     folder = Path(path_text("log_dir", log_dir))
     stored = open_features(locate(Path(path_text("work_dir", work_dir))), whole_number("d", d, 1))

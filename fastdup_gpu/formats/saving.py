@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastdup_gpu._arguments import has_entries, path_text
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.formats import names, stale
 from fastdup_gpu.formats.features import feature_paths, read_filenames, write_features
@@ -78,7 +79,7 @@ def _check(array: NDArray[Any]) -> None:
 
 
 def _names(filenames: object) -> list[str]:
-    if isinstance(filenames, (str, bytes, os.PathLike)) or not isinstance(filenames, Iterable):
+    if isinstance(filenames, os.PathLike) or not has_entries(filenames):
         raise InvalidArgument(f"filenames={filenames!r}: expected a list with a name for each row")
     return [_name(row, filename) for row, filename in enumerate(filenames)]
 
@@ -91,8 +92,8 @@ def _name(row: int, filename: object) -> str:
     return os.fsdecode(filename)
 
 
-def _folder(save_path: object) -> Path:
-    if not isinstance(save_path, (str, os.PathLike)) or not os.fspath(save_path):
+def _folder(save_path: str | os.PathLike[str]) -> Path:
+    if not path_text("save_path", save_path):
         raise InvalidArgument(f"save_path={save_path!r}: expected the path of a folder")
     return Path(save_path)
 

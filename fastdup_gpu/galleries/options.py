@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fastdup_gpu._arguments import flag, path_text, real_number, whole_number
+from fastdup_gpu._arguments import flag, has_entries, one_of, path_text, real_number, whole_number
 from fastdup_gpu._errors import InvalidArgument, choose
 from fastdup_gpu.analysis.annotations import Boxes, Labels
+from fastdup_gpu.analysis.slices import check_slice
 
 Slice = str | Sequence[str] | None
 COMMON_EXTRAS = ("save_artifacts", "nrows")
@@ -77,7 +76,7 @@ def make_options(
     for name in ("descending", "lazy_load", "save_artifacts"):
         if name in given:
             given[name] = flag(name, given[name])
-    if isinstance(given.get("slice"), Iterable) and not isinstance(given["slice"], str):
+    if has_entries(given.get("slice")):
         given["slice"] = list(given["slice"])
     _check_counts(given)
     _check_functions(given)
@@ -118,11 +117,10 @@ def _check_functions(given: Mapping[str, Any]) -> None:
 
 def _check_choices(given: Mapping[str, Any]) -> None:
     for name, known in (("how", ["one", "all"]), ("group_by", ["visual", "label"])):
-        if name in given and given[name] not in known:
-            raise choose(name, given[name], known)
+        if name in given:
+            one_of(name, given[name], known)
     wanted = given.get("slice")
-    if wanted is not None and not isinstance(wanted, Iterable | int | np.integer):
-        raise InvalidArgument(f"slice={wanted!r}: expected a label, or a list of labels")
+    check_slice(wanted)
     if wanted is not None and given.get("get_label_func") is None:
         raise InvalidArgument(
             f"slice={wanted!r} needs labels; give get_label_func, the label of each image"

@@ -51,7 +51,9 @@ def create_component_videos_gallery(work_dir: Any, kwargs: dict[str, Any], **giv
     options = make_options({**given, "min_items": None}, kwargs, COMPONENT_EXTRAS)
     album = Album(options, results.work_dir_of(work_dir, options.work_dir))
     frames = select_groups(work_dir, options)
-    table = groups_of_videos(frames, max(2, whole_number("min_items", given.get("min_items") or 0)))
+    least = given.get("min_items")
+    least = 0 if least is None else whole_number("min_items", least)
+    table = groups_of_videos(frames, max(2, least))
     view = components_view(album, table)
     view |= {
         "intro": "Videos that share similar frames, each shown by its first frame in the group.",

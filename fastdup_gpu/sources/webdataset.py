@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fastdup_gpu._arguments import path_text
 from fastdup_gpu._errors import InputError, InvalidArgument, choose
 from fastdup_gpu.formats.files import parse_json
 from fastdup_gpu.sources import cloud, lists
@@ -47,11 +48,12 @@ def labels(
     if not isinstance(kinds, (list, tuple)) or any(kind not in KINDS for kind in kinds):
         raise choose("kinds", kinds, KINDS, hint="Give a list of them.")
     name_of = _lookup(classes)
-    found = lists.find(input_dir, Path(work_dir))
+    folder = Path(path_text("work_dir", work_dir))
+    found = lists.find(input_dir, folder)
     if not found.archives:
         raise InputError(f"input_dir: {found.shown!r} contains no archives; give webdataset tars")
     result: dict[str, str] = {}
-    paths = cloud.local_files(found.archives, Path(work_dir))
+    paths = cloud.local_files(found.archives, folder)
     for name, path in zip(found.archives, paths, strict=True):
         contents = list_archive(path, frozenset(kinds))
         contents.most = _LONGEST

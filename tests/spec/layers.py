@@ -92,7 +92,7 @@ PARTS = {
         "numpy pandas PIL",
     ),
     "formats": part("_arguments _atomic _errors protocol", "numpy pandas"),
-    "formats.saving": part("_errors formats indexing.rows", "numpy"),
+    "formats.saving": part("_arguments _errors formats indexing.rows", "numpy"),
     "sources": part(
         "_arguments _atomic _cpu _errors _process_wide _progress _words formats.names "
         "formats.files other_formats pictures protocol reading pixel_budget",
