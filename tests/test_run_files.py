@@ -285,7 +285,8 @@ def test_nothing_of_an_earlier_run_is_left_beside_new_results(tmp_path):
         "atrain_stats.csv",
     ]
     assert run(paths, out) == 0
-    assert run([str(tmp_path / "gone.jpg")], out) == 1
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    assert run([str(tmp_path / "bad.jpg")], out) == 1
     assert "similarity.csv" not in contents(out)
 
 

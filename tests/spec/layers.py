@@ -37,7 +37,7 @@ PARTS = {
         "numpy pandas PIL",
     ),
     "_session": part(
-        "pipeline clustering searching analysis formats galleries _config _options _summary",
+        "pipeline clustering searching analysis formats galleries _config _options _summary _words",
         "numpy pandas PIL",
     ),
     "_options": part("_errors"),
@@ -78,7 +78,7 @@ PARTS = {
     ),
     "comparing": part("_config _errors _progress _summary protocol formats stages", "numpy"),
     "clustering": part(
-        "pipeline _arguments _config _errors _registry protocol formats stages", "numpy"
+        "pipeline _arguments _config _errors _registry _words protocol formats stages", "numpy"
     ),
     "framing": part("_arguments _config _errors _progress _registry _words formats models sources"),
     "searching": part(
@@ -86,7 +86,7 @@ PARTS = {
         "pandas",
     ),
     "stages": part(
-        "_atomic _config _errors _options _ordered _process_wide _progress protocol formats "
+        "_atomic _config _errors _options _ordered _process_wide _progress _words protocol formats "
         "reading sources models "
         "detection",
         "numpy pandas PIL",
@@ -95,7 +95,7 @@ PARTS = {
     "formats.saving": part("_arguments _errors formats indexing.rows", "numpy"),
     "sources": part(
         "_arguments _atomic _cpu _errors _process_wide _progress _words formats.names "
-        "formats.files other_formats pictures protocol reading pixel_budget",
+        "formats.files formats.items other_formats pictures protocol reading pixel_budget",
         "numpy pandas yaml PIL av fsspec s3fs botocore aiohttp",
     ),
     "_onnxruntime": part("_errors", "onnxruntime"),
