@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from fastdup_gpu._errors import FormatError
 from fastdup_gpu.fallback_cpu import hnsw, ivf, neighbors
 from fastdup_gpu.indexing.approximate import Approximate, points
-from fastdup_gpu.indexing.hnsw_file import HEADER
+from fastdup_gpu.indexing.hnsw_file import HEADER, check_graph
 from fastdup_gpu.protocol import SearchPlan
 
 BASE = clustered(600, 6)
@@ -205,6 +205,9 @@ CHANGED_HNSW: dict[str, Callable[[np.ndarray], Any]] = {
     "fewer links than on the lowest level": set_field("lowest_links", lambda x: 4),
     "too many links": set_field("lowest_links", lambda x: 1 << 40),
     "entry outside": set_field("entry", lambda x: len(BASE)),
+    "entry and top on the lowest level": lambda d: header_of(d).__setitem__(
+        ["entry", "top"], (without_levels(d), 0)
+    ),
     "entry without levels": lambda d: set_field("entry", lambda _: without_levels(d))(d),
     "count of links": lambda d: lowest(d).__setitem__((3, 0), 9),
     "count of links on level 1": lambda d: on_level_1(d, 0, 5),
@@ -230,6 +233,8 @@ def changed_graph(tmp_path: Path, change: Callable[[np.ndarray], Any]) -> tuple[
 @pytest.mark.parametrize("damage", CHANGED_HNSW)
 def test_damage_to_a_graph_is_found(tmp_path, damage):
     header, file = changed_graph(tmp_path, CHANGED_HNSW[damage])
+    with pytest.raises(ValueError):  # before a library reads it
+        check_graph(file, *BASE.shape)
     with pytest.raises(FormatError, match=r"is not a valid hnsw index .*run again to rebuild it"):
         load(header, file, HNSW)
 
@@ -248,6 +253,14 @@ def test_more_than_a_graph_is_found(tmp_path, more):
     file.write_bytes(file.read_bytes() + bytes(more))
     with pytest.raises(FormatError, match="it contains more than a graph"):
         load(header, file, HNSW)
+
+
+def test_rows_of_a_graph_may_be_in_any_order(tmp_path):
+    header, file = changed_graph(
+        tmp_path, lambda d: labels(d).__setitem__([0, 1], labels(d)[[1, 0]])
+    )
+    check_graph(file, *BASE.shape)
+    load(header, file, HNSW)
 
 
 def test_what_is_in_unused_places_of_a_graph_does_not_matter(tmp_path):

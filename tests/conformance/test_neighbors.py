@@ -13,6 +13,8 @@ from scipy.spatial.distance import cdist
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.protocol import METRICS, Neighbors, SearchPlan
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # of numpy, on odd values
+
 SCIPY = {"l1": "cityblock", "linf": "chebyshev"}
 
 
@@ -361,7 +363,8 @@ def test_jensenshannon_refuses_negative_features(backend):
 @pytest.mark.parametrize(
     ("shape", "k", "exclude_self"), [((3, 5), 1, False), ((3, 4), 0, False), ((11, 4), 1, True)]
 )
-def test_arguments_that_do_not_fit(backend, shape, k, exclude_self):
-    index = backend.build_index(rows(10, 4), SearchPlan())
+@pytest.mark.parametrize("mode", ["flat", "ivf", "hnsw"])
+def test_arguments_that_do_not_fit(backend, mode, shape, k, exclude_self):
+    index = backend.build_index(rows(10, 4), SearchPlan("cosine", mode))
     with pytest.raises(InvalidArgument):
         index.search(rows(*shape), k, exclude_self=exclude_self)

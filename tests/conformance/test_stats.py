@@ -11,6 +11,8 @@ from pixels import as_encoded, encode, natural
 from fastdup_gpu.formats.names import PIXEL_STATS, PIXEL_STATS_ADVANCED
 from fastdup_gpu.protocol import PixelPlan
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # of numpy, on odd values
+
 PLAN = PixelPlan(32, 32)
 SIZES = {
     "landscape": (375, 500),
@@ -38,6 +40,9 @@ PICTURES |= {
     "grey": flat(128, 128, 128),
     "red": flat(255, 0, 0),
     "nearly black": flat(1, 0, 0),
+    "bowl": (np.add.outer(np.arange(-6, 7) ** 2, np.arange(-6, 7) ** 2) * 3)[..., None]
+    .repeat(3, -1)
+    .astype(np.uint8),  # whose Laplacian has a mean other than 0
     "two levels": np.kron(np.indices((20, 30)).sum(0) % 2, np.full((9, 9), 200))[..., None]
     .repeat(3, -1)
     .astype(np.uint8),
