@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from onnx_models import flatten
@@ -25,6 +27,14 @@ def compute(request):
 @pytest.fixture(scope="session")
 def backend(compute):
     return open_backend(compute)
+
+
+@pytest.fixture(autouse=True)
+def no_warnings_of_numpy():
+    """Odd values are no news to whoever calls."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        yield
 
 
 @pytest.fixture(scope="module")

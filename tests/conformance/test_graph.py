@@ -7,8 +7,6 @@ import pytest
 
 from fastdup_gpu._errors import InvalidArgument
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # of numpy, on odd values
-
 
 def edges(*pairs: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     array = np.array(pairs, dtype=np.int64).reshape(-1, 2)

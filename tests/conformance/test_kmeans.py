@@ -10,8 +10,6 @@ from scipy.spatial.distance import cdist
 
 from fastdup_gpu._errors import InvalidArgument
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # of numpy, on odd values
-
 
 def blobs(clusters: int, each: int, d: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)

@@ -13,8 +13,6 @@ from scipy.spatial.distance import cdist
 from fastdup_gpu._errors import FormatError, InvalidArgument
 from fastdup_gpu.protocol import METRICS, Neighbors, SearchPlan
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # of numpy, on odd values
-
 SCIPY = {"l1": "cityblock", "linf": "chebyshev"}
 
 
@@ -93,6 +91,35 @@ def test_more_rows_than_a_block(backend, metric):
         index.search(base, 3, exclude_self=True), *brute(base, base, 3, metric, exclude_self=True)
     )
     agrees(index.search(base[:1], 3), *brute(base[:1], base, 3, metric))
+    some = base[:3000]
+    agrees(
+        index.search(some, 3, exclude_self=True), *brute(some, base, 3, metric, exclude_self=True)
+    )
+
+
+def test_cosines_below_zero(backend):
+    base = rows(40, 6) - np.float32(0.5)
+    base[7] = -base[3]
+    found = backend.build_index(base, SearchPlan()).search(base, 39, exclude_self=True)
+    agrees(found, *brute(base, base, 39, "cosine", exclude_self=True))
+    assert (found.ids[3, -1], found.scores[3, -1]) == (7, -1)
+
+
+def test_cosines_that_differ_by_the_last_bits_of_float32_are_in_order(backend):
+    base = np.array([(1, t) for t in (7e-4, 6e-4, 4e-4, 2e-4)], np.float32)
+    found = backend.build_index(base, SearchPlan()).search(np.float32([[2, 0]]), 1)
+    assert found.ids.tolist() == [[3]]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("scale", [1e-6, 1, 1e6])
+def test_scores_that_differ_little_are_in_order(backend, metric, scale):
+    """By more than float32 rounds them; what is nearest has the largest ids."""
+    angles = np.linspace(0.3, 0.1, 200)
+    base = (scale * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
+    query = np.array([[scale, 0]], np.float32)
+    found = backend.build_index(base, SearchPlan(metric)).search(query, 7)
+    agrees(found, *brute(query, base, 7, metric))
 
 
 @pytest.mark.parametrize("k", [300, 1000])
@@ -141,6 +168,54 @@ def test_cosine_of_zero_rows_is_zero(backend):
     found = backend.build_index(base, SearchPlan()).search(base, 19, exclude_self=True)
     agrees(found, *brute(base, base, 19, "cosine", exclude_self=True))
     assert (found.scores[[3, 9]] == 0).all()
+
+
+@pytest.mark.parametrize("metric", [m for m in METRICS if m not in ("cosine", "jensenshannon")])
+def test_two_rows_of_zeros_are_equal(backend, metric):
+    base = rows(20, 6)
+    base[[3, 9]] = 0
+    found = backend.build_index(base, SearchPlan(metric)).search(base, 19, exclude_self=True)
+    scores = np.nan_to_num(all_scores(base, base, metric))
+    np.fill_diagonal(scores, np.inf)
+    np.testing.assert_array_equal(found.ids, np.argsort(scores, axis=1, kind="stable")[:, :19])
+    np.testing.assert_allclose(found.scores, np.sort(scores, axis=1)[:, :19], rtol=1e-6)
+
+
+def test_rows_of_zeros_are_no_distributions(backend):
+    """scipy's jensenshannon has no value for them: infinite, and 0 between two."""
+    base = rows(20, 6)
+    base[[3, 9]] = 0
+    base[5, 2] = 0
+    found = backend.build_index(base, SearchPlan("jensenshannon")).search(base, 20)
+    others = np.delete(np.arange(20), [3, 9])
+    assert found.ids[3].tolist() == [3, 9, *others]
+    assert found.scores[3].tolist() == [0, 0] + [np.inf] * 18
+    assert (found.ids[others, 18:] == [3, 9]).all()
+    assert np.isinf(found.scores[others, 18:]).all()
+    ids, scores = brute(base[others], base[others], 18, "jensenshannon")
+    np.testing.assert_array_equal(found.ids[others, :18], others[ids])
+    np.testing.assert_allclose(found.scores[others, :18], scores, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_no_row_is_finite(backend, metric):
+    base = np.full((3, 4), np.nan, np.float32)
+    found = backend.build_index(base, SearchPlan(metric)).search(base, 2, exclude_self=True)
+    assert found.ids.tolist() == [[1, 2], [0, 2], [0, 1]]
+    assert (found.scores == (0 if metric == "cosine" else np.inf)).all()
+
+
+@pytest.mark.parametrize("mode", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_many_values_that_are_not_finite_displace_nothing(backend, mode, value):
+    base = clustered(600, 8)
+    base[:60, 3] = value
+    found = backend.build_index(base, SearchPlan("euclidean", mode)).search(
+        base, 5, exclude_self=True
+    )
+    ids, _ = brute(base[60:], base[60:], 5, "euclidean", exclude_self=True)
+    assert (found.ids[60:, :, None] == ids[:, None, :] + 60).any(axis=1).mean() >= 0.99
+    assert np.isinf(found.scores[:60]).all()
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -368,3 +443,24 @@ def test_arguments_that_do_not_fit(backend, mode, shape, k, exclude_self):
     index = backend.build_index(rows(10, 4), SearchPlan("cosine", mode))
     with pytest.raises(InvalidArgument):
         index.search(rows(*shape), k, exclude_self=exclude_self)
+
+
+@pytest.mark.parametrize("mode", ["flat", "ivf", "hnsw"])
+def test_queries_that_do_not_fit(backend, mode):
+    index = backend.build_index(rows(3, 4), SearchPlan("cosine", mode))
+    with pytest.raises(InvalidArgument, match=r"queries of shape \(4,\)"):
+        index.search(rows(1, 4)[0], 1)
+    agrees(index.search(rows(9, 4), 2), *brute(rows(9, 4), rows(3, 4), 2, "cosine"))
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 0), (2, 2, 2)])
+def test_features_that_cannot_be_indexed(backend, shape):
+    with pytest.raises(InvalidArgument, match=r"expected \(n, d\)"):
+        backend.build_index(np.ones(shape, np.float32), SearchPlan())
+
+
+def test_plans_that_there_are_not(backend):
+    with pytest.raises(InvalidArgument, match="distance='hamming'"):
+        backend.build_index(rows(3, 4), SearchPlan("hamming"))
+    with pytest.raises(InvalidArgument, match="nnf_mode='tree'"):
+        backend.build_index(rows(3, 4), SearchPlan("cosine", "tree"))

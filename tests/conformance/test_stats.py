@@ -11,8 +11,6 @@ from pixels import as_encoded, encode, natural
 from fastdup_gpu.formats.names import PIXEL_STATS, PIXEL_STATS_ADVANCED
 from fastdup_gpu.protocol import PixelPlan
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # of numpy, on odd values
-
 PLAN = PixelPlan(32, 32)
 SIZES = {
     "landscape": (375, 500),
