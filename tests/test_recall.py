@@ -18,9 +18,11 @@ class Forgetful(Approximate):
 
     steps: tuple[int, ...] = ()
 
-    def __init__(self, n: int, metric: Metric = "euclidean", **stored: Any) -> None:
+    def __init__(self, n: int, metric: Metric = "euclidean", seed: int = 0, **stored: Any) -> None:
         rng = np.random.default_rng(0)
-        super().__init__(rng.random((n, 1), dtype=np.float32), SearchPlan(metric), **stored)
+        super().__init__(
+            rng.random((n, 1), dtype=np.float32), SearchPlan(metric, seed=seed), **stored
+        )
         self.rank = rng.permutation(n)
         self.asked: list[tuple[int, int]] = []
 
@@ -95,6 +97,15 @@ def test_at_most_a_thousand_rows_from_everywhere_are_tried():
     recall = index.search(index.features[:9], 1).recall
     assert index.asked[0] == (1500, 1000)
     assert recall == pytest.approx(index.by_ids(750, 1), abs=0.05)
+
+
+def test_which_rows_are_tried_depends_on_the_seed_alone():
+    found = []
+    for seed in (1, 1, 2):
+        index = Forgetful(1500, seed=seed)
+        index.steps = (750,)
+        found.append(index.recall_rows())
+    assert found[0] == found[1] != found[2]
 
 
 NAN, INF = np.nan, np.inf

@@ -262,7 +262,19 @@ def test_kmeans_on_extracted_takes_as_many_images_as_are_asked_for(whole, tmp_pa
     assert fastdup_gpu.run_kmeans_on_extracted(whole / "out", tmp_path, **args) == 0
     assert {row["index"] for row in rows(tmp_path / "kmeans_assignments.csv")} == set("01234")
     assert capsys.readouterr().out == "5 images in 2 clusters\n"
+    args["verbose"] = False
+    assert fastdup_gpu.run_kmeans_on_extracted(whole / "out", tmp_path, **args) == 0
+    assert capsys.readouterr().out == ""
     assert fastdup_gpu.run_kmeans_on_extracted(tmp_path / "none", whole / "out") == 1
+
+
+@pytest.mark.parametrize("work", ["run_kmeans", "run_kmeans_on_extracted"])
+@pytest.mark.parametrize("name", ["num_clusters", "num_em_iter"])
+@pytest.mark.parametrize("value", [0, "x"])
+def test_numbers_of_kmeans_are_checked_before_anything_else(tmp_path, work, name, value):
+    with pytest.raises(fastdup_gpu.InvalidArgument, match=f"^{name}="):
+        getattr(fastdup_gpu, work)("none", tmp_path / "out", **{name: value})
+    assert not list(tmp_path.iterdir())
 
 
 def test_version_is_printed(capsys):
